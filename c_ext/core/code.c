@@ -1,0 +1,145 @@
+/* code.c -- see code.h and format.h. */
+#include "core/code.h"
+
+#include <math.h>
+
+#include "core/bytes.h"
+#include "core/format.h"
+#include "core/kernel.h"
+#include "core/metric.h"
+
+/* Weight of a leaf's mean squared radius in the order of leaves: docs/ARCHITECTURE.md,
+** "order of leaves". */
+#define SPREAD_WEIGHT 0.5f
+
+void ann_code_encode(int metric, const float *x, const float *centre, int64_t length,
+                     AnnCode *out_code) {
+  const AnnKernels *kernels = ann_kernels();
+  float norm = kernels->l2(x, centre, (size_t)length);
+  float taxi[ANN_LANES] = {0}, along[ANN_LANES] = {0}, inner[ANN_LANES] = {0};
+  float sum = 0, signs_centre = 0, r_centre = 0, k;
+  int64_t i;
+  int j;
+  memset(out_code->bits, 0, (size_t)(length / 8));
+  for (i = 0; i < length; i++) {
+    float r = x[i] - centre[i];
+    int positive = r >= 0;
+    if (positive) out_code->bits[i / 8] |= (uint8_t)(1 << (i % 8));
+    taxi[i % ANN_LANES] += positive ? r : -r;
+    along[i % ANN_LANES] += positive ? centre[i] : -centre[i];
+    inner[i % ANN_LANES] += r * centre[i];
+  }
+  for (j = 0; j < ANN_LANES; j++) {
+    sum += taxi[j];
+    signs_centre += along[j];
+    r_centre += inner[j];
+  }
+  k = sum > 0 ? norm / sum : 0;
+  if (!isfinite(k)) k = norm = 0;          /* beyond a float: ranked by its centre */
+  if (metric == ANN_DOT) {
+    out_code->shift = k * signs_centre - r_centre;
+    out_code->slope = -k;
+  } else {
+    out_code->shift = norm + 2.0f * k * signs_centre;
+    out_code->slope = -2.0f * k;
+  }
+  if (!isfinite(out_code->shift)) out_code->shift = out_code->slope = 0;
+}
+
+/* The 16 sums of +-q over 4 components; bit t of the index set: +q[t]. */
+static void table_of(const float *q, float *out) {
+  int i, t;
+  for (i = 0; i < 16; i++) {
+    float sum = 0;
+    for (t = 0; t < 4; t++) sum += i >> t & 1 ? q[t] : -q[t];
+    out[i] = sum;
+  }
+}
+
+static float size_of(const float *q) {
+  return fabsf(q[0]) + fabsf(q[1]) + fabsf(q[2]) + fabsf(q[3]);
+}
+
+int ann_lookup_init(AnnLookup *lookup, int64_t length) {
+  memset(lookup, 0, sizeof *lookup);
+  lookup->n_tables = length / 4;
+  lookup->bytes = ann_alloc_zero((uint64_t)lookup->n_tables, 16);
+  return lookup->bytes ? ANN_OK : ANN_NOMEM;
+}
+
+void ann_lookup_fill(AnnLookup *lookup, const float *query) {
+  int64_t n = lookup->n_tables, m;
+  float largest = 0, steps;
+  lookup->minimum = 0;
+  for (m = 0; m < n; m++) {
+    float size = size_of(query + 4 * m);
+    if (2 * size > largest) largest = 2 * size;
+    lookup->minimum -= size;
+  }
+  lookup->unit = largest / 255.0f;
+  steps = largest > 0 && isfinite(largest) ? 255.0f / largest : 0;
+  for (m = 0; m < n; m++) {
+    float sums[16], lowest = -size_of(query + 4 * m);
+    int i;
+    table_of(query + 4 * m, sums);
+    for (i = 0; i < 16; i++) {
+      float value = (sums[i] - lowest) * steps + 0.5f;
+      lookup->bytes[16 * m + i] = (uint8_t)(value > 255.0f ? 255.0f : value);
+    }
+  }
+}
+
+void ann_lookup_clear(AnnLookup *lookup) {
+  ann_free(lookup->bytes);
+  memset(lookup, 0, sizeof *lookup);
+}
+
+void ann_centre_encode(const float *centre, int64_t length, float spread,
+                       uint8_t *out_record) {
+  float largest = 0, scale, steps;
+  double squares = 0;
+  int64_t i;
+  memset(out_record, 0, ANN_CENTRE_SIZE);
+  for (i = 0; i < length; i++) {
+    float size = fabsf(centre[i]);
+    if (size > largest) largest = size;
+  }
+  if (!isfinite(largest)) largest = 0;
+  scale = largest / 127.0f;
+  steps = scale > 0 ? 127.0f / largest : 0;
+  if (!isfinite(steps)) steps = scale = 0;
+  for (i = 0; i < length; i++) {
+    float value = centre[i] * steps;
+    int q = steps == 0 ? 0 : (int)(value >= 0 ? value + 0.5f : value - 0.5f);
+    out_record[ANN_CENTRE_SIZE + i] = (uint8_t)(int8_t)q;
+    squares += (double)(q * q);
+  }
+  ann_put_f32(out_record + ANN_CENTRE_SCALE, scale);
+  ann_put_f32(out_record + ANN_CENTRE_NORM, (float)(squares * ((double)scale * (double)scale)));
+  ann_put_f32(out_record + ANN_CENTRE_SPREAD, isfinite(spread) ? spread : 0);
+}
+
+void ann_centre_decode(const uint8_t *record, int64_t length, float *out_centre) {
+  float scale = ann_get_f32(record + ANN_CENTRE_SCALE);
+  int64_t i;
+  for (i = 0; i < length; i++) {
+    out_centre[i] = scale * (float)(int8_t)record[ANN_CENTRE_SIZE + i];
+  }
+}
+
+float ann_centre_base(int metric, const uint8_t *record, const float *query,
+                      float query_norm, int64_t length) {
+  float scale = ann_get_f32(record + ANN_CENTRE_SCALE);
+  float product = scale * ann_kernels()->dot_i8(
+      query, (const int8_t *)(record + ANN_CENTRE_SIZE), (size_t)length);
+  if (metric == ANN_DOT) return -product;
+  return (query_norm + ann_get_f32(record + ANN_CENTRE_NORM)) - 2.0f * product;
+}
+
+float ann_centre_score(int metric, const uint8_t *record, float base, float query_norm,
+                       int64_t length) {
+  float spread = ann_get_f32(record + ANN_CENTRE_SPREAD);
+  /* For a product the best member lies about two deviations along the query. */
+  if (metric == ANN_DOT) return base - 2.0f * sqrtf(query_norm * spread / (float)length);
+  return base + SPREAD_WEIGHT * spread;
+}

@@ -1,0 +1,58 @@
+/* code.h -- one bit a component, and what makes an estimate of it.
+**
+** After Gao and Long, RaBitQ (SIGMOD 2024): with r = x - c (rotated), the code b is
+** the sign of r, and <r, y> is estimated without bias by k * <b, y>, where
+** k = |r|^2 / |r|_1.  Then, with q the rotated query and s = <b, q>,
+**
+**   |q - x|^2 = |q - c|^2 + |r|^2 - 2 <r, q - c>
+**             ~ |q - c|^2 + [|r|^2 + 2 k <b, c>] + [-2 k] s
+**   -<q, x>   = -<q, c> - <r, q - c> - <r, c>
+**             ~ -<q, c> + [k <b, c> - <r, c>] + [-k] s
+**
+** The brackets are the entry's `shift` and `slope`, so that a query makes one table
+** of look-ups for all pages.  We differ from the paper in using signs of r itself,
+** one rotation for all pages, and 8-bit look-ups in place of a quantised query.
+**
+** AnnLookup, once a query: for every 4 components the 16 possible sums of +-q, as
+** bytes on one scale.  s is then (sum of bytes) / scale + (sum of minima).
+*/
+#ifndef ANN_CORE_CODE_H
+#define ANN_CORE_CODE_H
+
+#include "core/base.h"
+
+/* cffi:on */
+typedef struct AnnCode {
+  uint8_t *bits;     /* owned by the caller: length / 8 bytes, bit i of byte i/8 by i%8 */
+  float shift;
+  float slope;
+} AnnCode;
+
+typedef struct AnnLookup {
+  uint8_t *bytes;    /* owned: 16 for every 4 components */
+  int64_t n_tables;  /* length / 4 */
+  float unit;        /* value of one step of a byte */
+  float minimum;     /* sum of the smallest entries of all tables */
+} AnnLookup;
+
+void ann_code_encode(int metric, const float *x, const float *centre, int64_t length,
+                     AnnCode *out_code);
+int ann_lookup_init(AnnLookup *lookup, int64_t length);
+void ann_lookup_fill(AnnLookup *lookup, const float *query);
+void ann_lookup_clear(AnnLookup *lookup);
+
+void ann_centre_encode(const float *centre, int64_t length, float spread, uint8_t *out_record);
+void ann_centre_decode(const uint8_t *record, int64_t length, float *out_centre);
+float ann_centre_base(int metric, const uint8_t *record, const float *query,
+                      float query_norm, int64_t length);
+float ann_centre_score(int metric, const uint8_t *record, float base, float query_norm,
+                       int64_t length);
+/* cffi:off */
+
+/* x, centre, query: rotated, `length` components.  query_norm: squared length.
+** A centre is what its record says: callers encode it first and use the decoded one.
+** ann_centre_base: |q - c|^2, or -<q, c> for dot.
+** ann_centre_score: the order in which leaves are read, smaller first.
+*/
+
+#endif

@@ -1,0 +1,80 @@
+/* kernel.c -- the portable inner loops, and the choice among implementations. */
+#include "core/kernel.h"
+
+/* The fixed order in which lanes are added; part of the definition of every sum. */
+static float reduce(float *lane) {
+  int width, j;
+  for (width = ANN_LANES / 2; width > 0; width /= 2) {
+    for (j = 0; j < width; j++) lane[j] += lane[j + width];
+  }
+  return lane[0];
+}
+
+static float portable_dot(const float *a, const float *b, size_t n) {
+  float lane[ANN_LANES] = {0};
+  size_t i = 0;
+  int j;
+  for (; i + ANN_LANES <= n; i += ANN_LANES) {
+    for (j = 0; j < ANN_LANES; j++) lane[j] += a[i + (size_t)j] * b[i + (size_t)j];
+  }
+  for (j = 0; i < n; i++, j++) lane[j] += a[i] * b[i];
+  return reduce(lane);
+}
+
+static float portable_l2(const float *a, const float *b, size_t n) {
+  float lane[ANN_LANES] = {0};
+  size_t i = 0;
+  int j;
+  for (; i + ANN_LANES <= n; i += ANN_LANES) {
+    for (j = 0; j < ANN_LANES; j++) {
+      float t = a[i + (size_t)j] - b[i + (size_t)j];
+      lane[j] += t * t;
+    }
+  }
+  for (j = 0; i < n; i++, j++) {
+    float t = a[i] - b[i];
+    lane[j] += t * t;
+  }
+  return reduce(lane);
+}
+
+static float portable_dot_i8(const float *q, const int8_t *c, size_t n) {
+  float lane[ANN_LANES] = {0};
+  size_t i = 0;
+  int j;
+  for (; i + ANN_LANES <= n; i += ANN_LANES) {
+    for (j = 0; j < ANN_LANES; j++) lane[j] += q[i + (size_t)j] * (float)c[i + (size_t)j];
+  }
+  for (j = 0; i < n; i++, j++) lane[j] += q[i] * (float)c[i];
+  return reduce(lane);
+}
+
+static void portable_scan(const uint8_t *codes, const uint8_t *lut, size_t n_tables,
+                          uint32_t *out) {
+  size_t m = 0;
+  int j;
+  memset(out, 0, ANN_BLOCK * sizeof *out);
+  while (m < n_tables) {
+    /* 256 tables of at most 255 stay within 16 bits. */
+    size_t end = n_tables - m > 256 ? m + 256 : n_tables;
+    uint16_t sum[ANN_BLOCK] = {0};
+    for (; m < end; m++) {
+      const uint8_t *byte = codes + 16 * m, *table = lut + 16 * m;
+      for (j = 0; j < 16; j++) {
+        sum[j] = (uint16_t)(sum[j] + table[byte[j] & 15]);
+        sum[j + 16] = (uint16_t)(sum[j + 16] + table[byte[j] >> 4]);
+      }
+    }
+    for (j = 0; j < ANN_BLOCK; j++) out[j] += sum[j];
+  }
+}
+
+static const AnnKernels portable = {
+  "portable", portable_dot, portable_l2, portable_dot_i8, portable_scan,
+};
+
+const AnnKernels *ann_kernels(void) { return &portable; }
+
+const AnnKernels *ann_kernels_named(const char *name) {
+  return strcmp(name, portable.name) == 0 ? &portable : NULL;
+}

@@ -1,0 +1,42 @@
+/* kernel.h -- the inner loops, behind one table of functions.
+**
+** Every implementation gives the same bits.  Floating point sums run in 16 fixed
+** lanes (element i goes to lane i mod 16), multiply then add, each rounded, and the
+** lanes are added in one fixed order: l[j] += l[j+8], l[j+4], l[j+2], l[j+1].  Files
+** are compiled with -ffp-contract=off, so that no compiler fuses the two steps.
+** Integer sums are exact in any order.
+**
+** Cost on one 2 GHz core, 384 components: see docs/ARCHITECTURE.md.
+*/
+#ifndef ANN_CORE_KERNEL_H
+#define ANN_CORE_KERNEL_H
+
+#include "core/base.h"
+
+#define ANN_LANES 16
+#define ANN_BLOCK 32          /* codes scored together; the unit of a page */
+
+/* cffi:on */
+typedef struct AnnKernels {
+  const char *name;           /* "portable", … */
+  /* sum of a[i] * b[i] */
+  float (*dot)(const float *a, const float *b, size_t n);
+  /* sum of (a[i] - b[i])^2 */
+  float (*l2)(const float *a, const float *b, size_t n);
+  /* sum of q[i] * (float)c[i] */
+  float (*dot_i8)(const float *q, const int8_t *c, size_t n);
+  /* out[v] = sum over tables m of lut[16 m + nibble v of table m], for the 32 codes
+  ** of a block: byte 16 m + j holds code j in its low and code j + 16 in its high
+  ** nibble.  lut: 16 bytes a table. */
+  void (*scan)(const uint8_t *codes, const uint8_t *lut, size_t n_tables, uint32_t *out);
+} AnnKernels;
+
+const AnnKernels *ann_kernels(void);
+const AnnKernels *ann_kernels_named(const char *name);
+/* cffi:off */
+
+/* ann_kernels: the best that this CPU runs; never NULL.
+** ann_kernels_named: the named one, or NULL when it is unknown or this CPU lacks it.
+*/
+
+#endif

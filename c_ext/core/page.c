@@ -1,0 +1,232 @@
+/* page.c -- see page.h; the only file that uses the offsets of format.h within a page. */
+#include "core/page.h"
+
+#include "core/bytes.h"
+#include "core/format.h"
+#include "core/kernel.h"
+
+#define MAX_CAPACITY 4096      /* entries a page; far above what any writer uses */
+
+static uint64_t block_size(const AnnPage *page) {
+  uint64_t length = (uint64_t)page->length, size = ANN_BLOCK_CODES + 4 * length;
+  if (page->kind == ANN_KIND_DIRECTORY) size += ANN_BLOCK * (ANN_CENTRE_SIZE + length);
+  return size;
+}
+
+static uint64_t size_of(const AnnPage *page, int n) {
+  uint64_t blocks = ((uint64_t)n + ANN_BLOCK - 1) / ANN_BLOCK;
+  return ANN_HEADER_SIZE + ANN_CENTRE_SIZE + (uint64_t)page->length +
+         blocks * block_size(page);
+}
+
+uint64_t ann_page_size(const AnnPage *page) { return size_of(page, page->n); }
+
+static uint8_t *block_at(const AnnPage *page, int i) {
+  return page->bytes + size_of(page, 0) + (uint64_t)(i / ANN_BLOCK) * block_size(page);
+}
+
+uint8_t *ann_page_centre(const AnnPage *page) { return page->bytes + ANN_HEADER_SIZE; }
+
+uint8_t *ann_page_child_centre(const AnnPage *page, int i) {
+  uint64_t length = (uint64_t)page->length;
+  return block_at(page, i) + ANN_BLOCK_CODES + 4 * length +
+         (uint64_t)(i % ANN_BLOCK) * (ANN_CENTRE_SIZE + length);
+}
+
+int ann_page_init(AnnPage *page, int level, int tree, int capacity, int64_t length) {
+  memset(page, 0, sizeof *page);
+  page->kind = level == 0 ? ANN_KIND_LEAF : ANN_KIND_DIRECTORY;
+  page->level = level;
+  page->tree = tree;
+  page->capacity = capacity;
+  page->length = length;
+  page->allocated = size_of(page, ANN_BLOCK);
+  page->bytes = ann_alloc_zero(page->allocated, 1);
+  return page->bytes ? ANN_OK : ANN_NOMEM;
+}
+
+/* What a header must say for the rest of the code to be safe. */
+static int header_is_valid(const AnnPage *page, const uint8_t *bytes, uint64_t size) {
+  if (ann_get32(bytes + ANN_HEADER_MAGIC) != ANN_PAGE_MAGIC) return 0;
+  if (bytes[ANN_HEADER_VERSION] != ANN_FORMAT_VERSION) return 0;
+  if (page->kind != ANN_KIND_LEAF && page->kind != ANN_KIND_DIRECTORY) return 0;
+  if ((page->kind == ANN_KIND_LEAF) != (page->level == 0)) return 0;
+  if (page->tree >= ANN_MAX_TREES) return 0;
+  if (page->capacity <= 0 || page->capacity > MAX_CAPACITY) return 0;
+  if (page->capacity % ANN_BLOCK || page->n < 0 || page->n > page->capacity) return 0;
+  if (bytes[ANN_HEADER_CODE_BITS] != 1 || bytes[ANN_HEADER_FINE_BITS] != 0) return 0;
+  return size == size_of(page, page->n);
+}
+
+int ann_page_load(AnnPage *page, const void *blob, uint64_t size, int64_t length) {
+  const uint8_t *bytes = blob;
+  memset(page, 0, sizeof *page);
+  if (size < ANN_HEADER_SIZE || size > ANN_MAX_ALLOC) return ANN_CORRUPT;
+  page->kind = bytes[ANN_HEADER_KIND];
+  page->tree = bytes[ANN_HEADER_TREE];
+  page->level = bytes[ANN_HEADER_LEVEL];
+  page->n = (int)ann_get32(bytes + ANN_HEADER_N);
+  page->capacity = (int)ann_get32(bytes + ANN_HEADER_CAPACITY);
+  page->parent = ann_get32(bytes + ANN_HEADER_PARENT);
+  page->length = length;
+  if (ann_get32(bytes + ANN_HEADER_LENGTH) != (uint32_t)length ||
+      !header_is_valid(page, bytes, size) ||
+      ann_get64(bytes + ANN_HEADER_CHECKSUM) !=
+          ann_checksum(bytes, size, ANN_HEADER_CHECKSUM)) {
+    memset(page, 0, sizeof *page);
+    return ANN_CORRUPT;
+  }
+  page->bytes = ann_alloc(size);
+  if (!page->bytes) return ANN_NOMEM;
+  page->allocated = size;
+  memcpy(page->bytes, bytes, size);
+  return ANN_OK;
+}
+
+void ann_page_seal(AnnPage *page) {
+  uint8_t *bytes = page->bytes;
+  memset(bytes, 0, ANN_HEADER_SIZE);
+  ann_put32(bytes + ANN_HEADER_MAGIC, ANN_PAGE_MAGIC);
+  bytes[ANN_HEADER_VERSION] = ANN_FORMAT_VERSION;
+  bytes[ANN_HEADER_KIND] = (uint8_t)page->kind;
+  bytes[ANN_HEADER_TREE] = (uint8_t)page->tree;
+  bytes[ANN_HEADER_LEVEL] = (uint8_t)page->level;
+  ann_put32(bytes + ANN_HEADER_N, (uint32_t)page->n);
+  ann_put32(bytes + ANN_HEADER_CAPACITY, (uint32_t)page->capacity);
+  ann_put32(bytes + ANN_HEADER_LENGTH, (uint32_t)page->length);
+  ann_put32(bytes + ANN_HEADER_PARENT, page->parent);
+  bytes[ANN_HEADER_CODE_BITS] = 1;
+  ann_put64(bytes + ANN_HEADER_CHECKSUM,
+            ann_checksum(bytes, ann_page_size(page), ANN_HEADER_CHECKSUM));
+}
+
+void ann_page_clear(AnnPage *page) {
+  ann_free(page->bytes);
+  memset(page, 0, sizeof *page);
+}
+
+int64_t ann_page_id(const AnnPage *page, int i) {
+  return (int64_t)ann_get64(block_at(page, i) + ANN_BLOCK_IDS + 8 * (i % ANN_BLOCK));
+}
+
+int ann_page_find(const AnnPage *page, int64_t id) {
+  int i;
+  for (i = 0; i < page->n; i++) {
+    if (ann_page_id(page, i) == id) return i;
+  }
+  return -1;
+}
+
+/* Entry i's codes are nibbles 16 bytes apart: `shift` 0 or 4 picks which. */
+static void put_bits(const AnnPage *page, int i, const uint8_t *bits) {
+  uint8_t *codes = block_at(page, i) + ANN_BLOCK_CODES + i % 16;
+  int shift = i % ANN_BLOCK < 16 ? 0 : 4;
+  int64_t m;
+  for (m = 0; m < page->length / 4; m++) {
+    int nibble = bits ? bits[m / 2] >> (m % 2 * 4) & 15 : 0;
+    codes[16 * m] = (uint8_t)((codes[16 * m] & ~(15 << shift)) | nibble << shift);
+  }
+}
+
+static void get_bits(const AnnPage *page, int i, uint8_t *out_bits) {
+  const uint8_t *codes = block_at(page, i) + ANN_BLOCK_CODES + i % 16;
+  int shift = i % ANN_BLOCK < 16 ? 0 : 4;
+  int64_t m;
+  memset(out_bits, 0, (size_t)(page->length / 8));
+  for (m = 0; m < page->length / 4; m++) {
+    out_bits[m / 2] |= (uint8_t)((codes[16 * m] >> shift & 15) << (m % 2 * 4));
+  }
+}
+
+void ann_page_code(const AnnPage *page, int i, AnnCode *out_code) {
+  get_bits(page, i, out_code->bits);
+  ann_page_corrections(page, i, out_code);
+}
+
+void ann_page_corrections(const AnnPage *page, int i, AnnCode *out_code) {
+  const uint8_t *block = block_at(page, i);
+  out_code->shift = ann_get_f32(block + ANN_BLOCK_SHIFT + 4 * (i % ANN_BLOCK));
+  out_code->slope = ann_get_f32(block + ANN_BLOCK_SLOPE + 4 * (i % ANN_BLOCK));
+}
+
+void ann_page_set(AnnPage *page, int i, int64_t id, const AnnCode *code,
+                  const uint8_t *record) {
+  uint8_t *block = block_at(page, i);
+  int at = i % ANN_BLOCK;
+  ann_put64(block + ANN_BLOCK_IDS + 8 * at, (uint64_t)id);
+  ann_put_f32(block + ANN_BLOCK_SHIFT + 4 * at, code->shift);
+  ann_put_f32(block + ANN_BLOCK_SLOPE + 4 * at, code->slope);
+  put_bits(page, i, code->bits);
+  if (page->kind == ANN_KIND_DIRECTORY) {
+    memcpy(ann_page_child_centre(page, i), record, ANN_CENTRE_SIZE + (size_t)page->length);
+  }
+}
+
+int ann_page_append(AnnPage *page, int64_t id, const AnnCode *code, const uint8_t *record) {
+  uint64_t needed = size_of(page, page->n + 1);
+  if (needed > page->allocated) {
+    uint8_t *larger = ann_realloc_array(page->bytes, needed, 1);
+    if (!larger) return ANN_NOMEM;
+    page->bytes = larger;
+    page->allocated = needed;
+  }
+  if (page->n % ANN_BLOCK == 0) memset(block_at(page, page->n), 0, block_size(page));
+  ann_page_set(page, page->n++, id, code, record);
+  return ANN_OK;
+}
+
+/* Zero an entry, so that unused bytes are always zero. */
+static void blank(AnnPage *page, int i) {
+  uint8_t *block = block_at(page, i);
+  int at = i % ANN_BLOCK;
+  memset(block + ANN_BLOCK_IDS + 8 * at, 0, 8);
+  memset(block + ANN_BLOCK_SHIFT + 4 * at, 0, 4);
+  memset(block + ANN_BLOCK_SLOPE + 4 * at, 0, 4);
+  put_bits(page, i, NULL);
+  if (page->kind == ANN_KIND_DIRECTORY) {
+    memset(ann_page_child_centre(page, i), 0, ANN_CENTRE_SIZE + (size_t)page->length);
+  }
+}
+
+/* Copy entry `from` over entry `to`, nibble by nibble. */
+static void copy_entry(AnnPage *page, int from, int to) {
+  const uint8_t *source = block_at(page, from) + ANN_BLOCK_CODES + from % 16;
+  uint8_t *target = block_at(page, to) + ANN_BLOCK_CODES + to % 16;
+  int read = from % ANN_BLOCK < 16 ? 0 : 4, write = to % ANN_BLOCK < 16 ? 0 : 4;
+  uint8_t *a = block_at(page, to), *b = block_at(page, from);
+  int64_t m;
+  for (m = 0; m < page->length / 4; m++) {
+    int nibble = source[16 * m] >> read & 15;
+    target[16 * m] = (uint8_t)((target[16 * m] & ~(15 << write)) | nibble << write);
+  }
+  memcpy(a + ANN_BLOCK_IDS + 8 * (to % ANN_BLOCK), b + ANN_BLOCK_IDS + 8 * (from % ANN_BLOCK), 8);
+  memcpy(a + ANN_BLOCK_SHIFT + 4 * (to % ANN_BLOCK),
+         b + ANN_BLOCK_SHIFT + 4 * (from % ANN_BLOCK), 4);
+  memcpy(a + ANN_BLOCK_SLOPE + 4 * (to % ANN_BLOCK),
+         b + ANN_BLOCK_SLOPE + 4 * (from % ANN_BLOCK), 4);
+  if (page->kind == ANN_KIND_DIRECTORY) {
+    memcpy(ann_page_child_centre(page, to), ann_page_child_centre(page, from),
+           ANN_CENTRE_SIZE + (size_t)page->length);
+  }
+}
+
+void ann_page_remove(AnnPage *page, int i) {
+  int last = page->n - 1;
+  if (i != last) copy_entry(page, last, i);
+  blank(page, last);
+  page->n = last;
+}
+
+void ann_page_estimate(const AnnPage *page, int block, const AnnLookup *lookup, float base,
+                       float *out_estimates) {
+  const uint8_t *bytes = block_at(page, block * ANN_BLOCK);
+  uint32_t sums[ANN_BLOCK];
+  int i;
+  ann_kernels()->scan(bytes + ANN_BLOCK_CODES, lookup->bytes, (size_t)lookup->n_tables, sums);
+  for (i = 0; i < ANN_BLOCK; i++) {
+    float shift = ann_get_f32(bytes + ANN_BLOCK_SHIFT + 4 * i);
+    float slope = ann_get_f32(bytes + ANN_BLOCK_SLOPE + 4 * i);
+    float s = (float)sums[i] * lookup->unit + lookup->minimum;
+    out_estimates[i] = (base + shift) + slope * s;
+  }
+}

@@ -1,0 +1,55 @@
+/* topk.h -- the k best of many, and the queue of a best-first walk.
+**
+** AnnTopk keeps the k smallest (key, id) pairs seen, ties by smaller id:
+**   ann_topk_init      O(1)          ann_topk_push   O(log k), O(1) when not among the best
+**   ann_topk_sort      O(k log k)    ann_topk_clear  O(1)
+** AnnFrontier hands back the item with the smallest (key, payload) first:
+**   ann_frontier_push, ann_frontier_pop   O(log n)
+** A key that is NaN counts as +infinity, so that the order is total.
+*/
+#ifndef ANN_CORE_TOPK_H
+#define ANN_CORE_TOPK_H
+
+#include "core/base.h"
+
+/* cffi:on */
+typedef struct AnnRanked {
+  double key;       /* smaller is better */
+  int64_t id;       /* breaks ties: smaller first */
+} AnnRanked;
+
+typedef struct AnnTopk {
+  AnnRanked *items; /* owned: max-heap by (key, id) of the best so far */
+  int64_t n;        /* items kept */
+  int64_t k;        /* items wanted */
+  int64_t capacity; /* items allocated; grows up to k */
+} AnnTopk;
+
+typedef struct AnnFrontier {
+  AnnRanked *items; /* owned: min-heap */
+  int64_t n;
+  int64_t capacity;
+} AnnFrontier;
+
+void ann_topk_init(AnnTopk *top, int64_t k);
+int ann_topk_push(AnnTopk *top, double key, int64_t id);
+double ann_topk_worst(const AnnTopk *top);
+void ann_topk_sort(AnnTopk *top);
+void ann_topk_clear(AnnTopk *top);
+
+void ann_frontier_init(AnnFrontier *queue);
+int ann_frontier_push(AnnFrontier *queue, double key, int64_t payload);
+int ann_frontier_pop(AnnFrontier *queue, AnnRanked *out_item);
+void ann_frontier_clear(AnnFrontier *queue);
+
+int ann_ranked_compare(const void *a, const void *b);
+/* cffi:off */
+
+/* ann_topk_push, ann_frontier_push: ANN_OK or ANN_NOMEM (nothing changed).
+** ann_topk_worst: the key that a newcomer must not exceed; +infinity until k are kept.
+** ann_topk_sort: items[0..n-1] ascending; no push after it.
+** ann_frontier_pop: 1 and the item, or 0 when empty.
+** ann_ranked_compare: for qsort, ascending (key, id).
+*/
+
+#endif

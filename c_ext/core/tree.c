@@ -1,0 +1,300 @@
+/* tree.c -- see tree.h. */
+#include "core/tree.h"
+
+#include "core/kernel.h"
+#include "core/rng.h"
+#include "core/split.h"
+#include "core/topk.h"
+
+#define MINIMUM_SHARE 0.15   /* of the members, on the smaller side of a split; DESIGN 2.1 */
+#define NEAR_GROUPS 8        /* directories whose leaves a refinement looks at */
+
+/* A node of the binary tree that splitting makes. */
+typedef struct Node {
+  int32_t left, right;       /* children, -1 for a leaf */
+  int32_t unit;              /* its number in the level being grouped, -1 for none */
+} Node;
+
+typedef struct Grower {
+  const float *const *points;
+  int64_t length;
+  const AnnTreePlan *plan;
+  const AnnPoll *poll;
+  const float **order;       /* owned: the points, permuted in place while splitting */
+  uint8_t *sides;            /* owned: scratch of a split */
+  const float **scratch;     /* owned: scratch of a partition */
+  Node *nodes;               /* owned */
+  int32_t n_nodes, nodes_allocated;
+  int64_t n_leaves, leaves_allocated;
+  float *centres, *spreads;  /* owned until handed to level 0 */
+} Grower;
+
+static int add_node(Grower *g, int32_t *out_node) {
+  if (g->n_nodes == g->nodes_allocated) {
+    int32_t wanted = g->nodes_allocated ? g->nodes_allocated * 2 : 64;
+    Node *larger = ann_realloc_array(g->nodes, (uint64_t)wanted, sizeof *larger);
+    if (!larger) return ANN_NOMEM;
+    g->nodes = larger;
+    g->nodes_allocated = wanted;
+  }
+  g->nodes[g->n_nodes].left = g->nodes[g->n_nodes].right = g->nodes[g->n_nodes].unit = -1;
+  *out_node = g->n_nodes++;
+  return ANN_OK;
+}
+
+static int add_leaf(Grower *g, int32_t node, const float **members, int64_t n) {
+  if (g->n_leaves == g->leaves_allocated) {
+    int64_t wanted = g->leaves_allocated ? g->leaves_allocated * 2 : 64;
+    float *centres = ann_realloc_array(g->centres, (uint64_t)(wanted * g->length), sizeof(float));
+    float *spreads;
+    if (!centres) return ANN_NOMEM;
+    g->centres = centres;
+    spreads = ann_realloc_array(g->spreads, (uint64_t)wanted, sizeof(float));
+    if (!spreads) return ANN_NOMEM;
+    g->spreads = spreads;
+    g->leaves_allocated = wanted;
+  }
+  g->nodes[node].unit = (int32_t)g->n_leaves;
+  g->n_leaves++;
+  return ann_split_mean(members, NULL, -1, n, g->length,
+                        g->centres + (g->n_leaves - 1) * g->length,
+                        g->spreads + g->n_leaves - 1);
+}
+
+/* Step 1: split members until they fit a leaf.  path: 1 for the root, then one bit a turn. */
+static int split_down(Grower *g, const float **members, int64_t n, uint64_t path,
+                      int32_t *out_node) {
+  int rc = add_node(g, out_node);
+  int32_t node = *out_node, left, right;
+  int64_t n_left = 0, n_right = 0, i;
+  AnnRng rng = ann_rng_keyed(g->plan->seed, (uint64_t)g->plan->tree + 1, path);
+  if (rc == ANN_OK) rc = ann_poll(g->poll);
+  if (rc != ANN_OK) return rc;
+  if (n <= g->plan->leaf_sample || n < 2) return add_leaf(g, node, members, n);
+  rc = ann_split(members, n, g->length, (int64_t)((double)n * MINIMUM_SHARE) + 1, &rng, g->sides);
+  if (rc != ANN_OK) return rc;
+  for (i = 0; i < n; i++) {
+    if (g->sides[i]) g->scratch[n_right++] = members[i];
+    else members[n_left++] = members[i];
+  }
+  memcpy(members + n_left, g->scratch, (size_t)n_right * sizeof *members);
+  rc = split_down(g, members, n_left, path * 2, &left);
+  if (rc == ANN_OK) rc = split_down(g, members + n_left, n_right, path * 2 + 1, &right);
+  if (rc == ANN_OK) {
+    g->nodes[node].left = left;
+    g->nodes[node].right = right;
+  }
+  return rc;
+}
+
+/* ---- step 3: grouping ---- */
+
+static int64_t count_units(const Grower *g, int32_t node) {
+  if (g->nodes[node].unit >= 0) return 1;
+  return count_units(g, g->nodes[node].left) + count_units(g, g->nodes[node].right);
+}
+
+static void assign_group(Grower *g, int32_t node, int32_t group, int32_t *parents) {
+  if (g->nodes[node].unit >= 0) {
+    parents[g->nodes[node].unit] = group;
+    return;
+  }
+  assign_group(g, g->nodes[node].left, group, parents);
+  assign_group(g, g->nodes[node].right, group, parents);
+}
+
+/* Cut at the highest nodes with at most fanout units below; they become the units above. */
+static void group_units(Grower *g, int32_t node, int32_t *parents, int32_t *n_groups) {
+  if (count_units(g, node) <= g->plan->fanout) {
+    assign_group(g, node, *n_groups, parents);
+    g->nodes[node].unit = (*n_groups)++;
+  } else {
+    group_units(g, g->nodes[node].left, parents, n_groups);
+    group_units(g, g->nodes[node].right, parents, n_groups);
+  }
+}
+
+/* Centres and spreads of a level from those of the level below. */
+static void summarise(const AnnTreeLevel *below, AnnTreeLevel *level, int64_t length) {
+  int64_t i, c, group;
+  for (group = 0; group < level->n; group++) {
+    float *centre = level->centres + group * length, spread = 0;
+    float count = 0;
+    memset(centre, 0, (size_t)length * sizeof *centre);
+    for (i = 0; i < below->n; i++) {
+      if (below->parents[i] != group) continue;
+      for (c = 0; c < length; c++) centre[c] += below->centres[i * length + c];
+      count += 1;
+    }
+    for (c = 0; c < length; c++) centre[c] = count > 0 ? centre[c] / count : 0;
+    for (i = 0; i < below->n; i++) {
+      if (below->parents[i] != group) continue;
+      spread += ann_kernels()->l2(below->centres + i * length, centre, (size_t)length);
+    }
+    level->spreads[group] = count > 0 ? spread / count : 0;
+  }
+}
+
+static int level_init(AnnTreeLevel *level, int64_t n, int64_t length) {
+  level->n = n;
+  level->centres = ann_alloc_zero((uint64_t)(n * length), sizeof(float));
+  level->spreads = ann_alloc_zero((uint64_t)n, sizeof(float));
+  level->parents = ann_alloc_zero((uint64_t)n, sizeof(int32_t));
+  return level->centres && level->spreads && level->parents ? ANN_OK : ANN_NOMEM;
+}
+
+static int group_levels(Grower *g, AnnTree *tree) {
+  do {
+    AnnTreeLevel *below = &tree->levels[tree->n_levels - 1];
+    AnnTreeLevel *level = &tree->levels[tree->n_levels];
+    int32_t n_groups = 0;
+    int rc;
+    if (tree->n_levels == ANN_MAX_LEVELS) return ANN_ERROR;
+    group_units(g, 0, below->parents, &n_groups);
+    tree->n_levels++;
+    rc = level_init(level, n_groups, tree->length);
+    if (rc != ANN_OK) return rc;
+    summarise(below, level, tree->length);
+  } while (tree->levels[tree->n_levels - 1].n > 1);
+  return ANN_OK;
+}
+
+/* ---- step 2: refinement ---- */
+
+/* The leaf nearest to x among the leaves of the NEAR_GROUPS nearest groups. */
+static int nearest_leaf(const AnnTree *tree, const int32_t *first, const float *x,
+                        AnnTopk *near, int64_t *out_leaf, float *out_distance) {
+  const AnnTreeLevel *leaves = &tree->levels[0], *groups = &tree->levels[1];
+  const AnnKernels *kernels = ann_kernels();
+  size_t length = (size_t)tree->length;
+  int64_t i, j;
+  near->n = 0;
+  *out_leaf = -1;
+  for (i = 0; i < groups->n; i++) {
+    int rc = ann_topk_push(near, kernels->l2(x, groups->centres + i * tree->length, length), i);
+    if (rc != ANN_OK) return rc;
+  }
+  for (i = 0; i < near->n; i++) {
+    int64_t group = near->items[i].id;
+    for (j = first[group]; j < first[group + 1]; j++) {
+      float distance = kernels->l2(x, leaves->centres + j * tree->length, length);
+      if (*out_leaf < 0 || distance < *out_distance ||
+          (distance == *out_distance && j < *out_leaf)) {
+        *out_leaf = j;
+        *out_distance = distance;
+      }
+    }
+  }
+  return ANN_OK;
+}
+
+/* Groups are runs of leaves, since both follow the binary tree: first[group]. */
+static void run_starts(const AnnTree *tree, int32_t *first) {
+  const AnnTreeLevel *leaves = &tree->levels[0];
+  int64_t i, group = 0;
+  for (i = 0; i < leaves->n; i++) {
+    while (group <= leaves->parents[i]) first[group++] = (int32_t)i;
+  }
+  while (group <= tree->levels[1].n) first[group++] = (int32_t)leaves->n;
+}
+
+static int refine_once(const Grower *g, int64_t n, AnnTree *tree, const int32_t *first,
+                       AnnTopk *near, double *sums, int64_t *counts, double *spreads) {
+  AnnTreeLevel *leaves = &tree->levels[0];
+  int64_t length = tree->length, i, c;
+  int level;
+  memset(sums, 0, (size_t)(leaves->n * length) * sizeof *sums);
+  memset(counts, 0, (size_t)leaves->n * sizeof *counts);
+  memset(spreads, 0, (size_t)leaves->n * sizeof *spreads);
+  for (i = 0; i < n; i++) {
+    int64_t leaf = -1;
+    float distance = 0;
+    int rc = i % 64 == 0 ? ann_poll(g->poll) : ANN_OK;
+    if (rc == ANN_OK) rc = nearest_leaf(tree, first, g->points[i], near, &leaf, &distance);
+    if (rc != ANN_OK) return rc;
+    for (c = 0; c < length; c++) sums[leaf * length + c] += g->points[i][c];
+    counts[leaf]++;
+    spreads[leaf] += distance;
+  }
+  for (i = 0; i < leaves->n; i++) {
+    if (counts[i] == 0) continue;         /* an empty leaf stays where it was */
+    for (c = 0; c < length; c++) {
+      leaves->centres[i * length + c] = (float)(sums[i * length + c] / (double)counts[i]);
+    }
+    leaves->spreads[i] = (float)(spreads[i] / (double)counts[i]);
+  }
+  for (level = 1; level < tree->n_levels; level++) {
+    summarise(&tree->levels[level - 1], &tree->levels[level], length);
+  }
+  return ANN_OK;
+}
+
+static int refine(const Grower *g, int64_t n, AnnTree *tree) {
+  int rc = ANN_OK, pass;
+  uint64_t n_leaves = (uint64_t)tree->levels[0].n;
+  uint64_t n_sums = n_leaves * (uint64_t)tree->length;
+  int32_t *first = ann_alloc_array((uint64_t)tree->levels[1].n + 1, sizeof *first);   /* owned */
+  double *sums = ann_alloc_array(n_sums, sizeof *sums);                               /* owned */
+  double *spreads = ann_alloc_array(n_leaves, sizeof *spreads);                       /* owned */
+  int64_t *counts = ann_alloc_array(n_leaves, sizeof *counts);                        /* owned */
+  AnnTopk near;
+  ann_topk_init(&near, NEAR_GROUPS);
+  if (!first || !sums || !spreads || !counts) rc = ANN_NOMEM;
+  if (rc == ANN_OK) run_starts(tree, first);
+  for (pass = 0; rc == ANN_OK && pass < g->plan->passes; pass++) {
+    rc = refine_once(g, n, tree, first, &near, sums, counts, spreads);
+  }
+  ann_topk_clear(&near);
+  ann_free(first);
+  ann_free(sums);
+  ann_free(spreads);
+  ann_free(counts);
+  return rc;
+}
+
+int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
+                  const AnnTreePlan *plan, const AnnPoll *poll, AnnTree *out_tree) {
+  int rc = ANN_NOMEM;
+  int32_t root;
+  Grower g;
+  memset(&g, 0, sizeof g);
+  memset(out_tree, 0, sizeof *out_tree);
+  g.points = points;
+  g.length = out_tree->length = length;
+  g.plan = plan;
+  g.poll = poll;
+  g.order = ann_alloc_array((uint64_t)n, sizeof *g.order);
+  g.scratch = ann_alloc_array((uint64_t)n, sizeof *g.scratch);
+  g.sides = ann_alloc_array((uint64_t)n, 1);
+  if (!g.order || !g.scratch || !g.sides) goto done;
+  memcpy(g.order, points, (size_t)n * sizeof *g.order);
+  rc = split_down(&g, g.order, n, 1, &root);
+  if (rc != ANN_OK) goto done;
+  out_tree->levels[0].n = g.n_leaves;
+  out_tree->levels[0].centres = g.centres;
+  out_tree->levels[0].spreads = g.spreads;
+  g.centres = g.spreads = NULL;
+  out_tree->n_levels = 1;
+  out_tree->levels[0].parents = ann_alloc_zero((uint64_t)g.n_leaves, sizeof(int32_t));
+  rc = out_tree->levels[0].parents ? group_levels(&g, out_tree) : ANN_NOMEM;
+  if (rc == ANN_OK) rc = refine(&g, n, out_tree);
+done:
+  ann_free(g.order);
+  ann_free(g.scratch);
+  ann_free(g.sides);
+  ann_free(g.nodes);
+  ann_free(g.centres);
+  ann_free(g.spreads);
+  if (rc != ANN_OK) ann_tree_clear(out_tree);
+  return rc;
+}
+
+void ann_tree_clear(AnnTree *tree) {
+  int level;
+  for (level = 0; level < ANN_MAX_LEVELS; level++) {
+    ann_free(tree->levels[level].centres);
+    ann_free(tree->levels[level].spreads);
+    ann_free(tree->levels[level].parents);
+  }
+  memset(tree, 0, sizeof *tree);
+}

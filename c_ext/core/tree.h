@@ -1,0 +1,49 @@
+/* tree.h -- grow one tree of the forest from a sample of the vectors: its leaves'
+** centres and the directories over them, but no entries yet.
+**
+** 1. Split the sample by hyperplanes (core/split.h) down to leaves of `leaf_sample`
+**    members.  Which pairs and which members are drawn is the random projection; the
+**    generator is keyed by (seed, tree, path from the root), so that the same seed
+**    gives the same tree.
+** 2. Refine: `passes` times, move every member to its nearest leaf centre and every
+**    centre to the mean of its members.
+** 3. Group: subtrees of at most `fanout` leaves become directories, subtrees of at
+**    most `fanout` directories become directories over them, up to one root.
+**
+** Cost: O(n length (log n + passes x candidates)), candidates <= 8 x fanout.
+*/
+#ifndef ANN_CORE_TREE_H
+#define ANN_CORE_TREE_H
+
+#include "core/base.h"
+
+#define ANN_MAX_LEVELS 8       /* fanout^7 leaves; a page's level is one byte */
+
+typedef struct AnnTreeLevel {
+  int64_t n;          /* nodes; the top level has one */
+  float *centres;     /* owned: n x length */
+  float *spreads;     /* owned: mean squared distance of members (level 0) or children */
+  int32_t *parents;   /* owned: node of the level above */
+} AnnTreeLevel;
+
+typedef struct AnnTree {
+  int n_levels;       /* at least 2: leaves, and the root over them */
+  int64_t length;
+  AnnTreeLevel levels[ANN_MAX_LEVELS];
+} AnnTree;
+
+typedef struct AnnTreePlan {
+  uint64_t seed;
+  int tree;             /* which tree of the forest */
+  int64_t leaf_sample;  /* members of the sample a leaf may have */
+  int64_t fanout;       /* children a directory is given */
+  int passes;           /* refinements */
+} AnnTreePlan;
+
+/* points: n >= 1 pointers to `length` rotated components.
+** ANN_OK, ANN_NOMEM, or what poll said; on failure nothing is owned. */
+int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
+                  const AnnTreePlan *plan, const AnnPoll *poll, AnnTree *out_tree);
+void ann_tree_clear(AnnTree *tree);
+
+#endif
