@@ -1,0 +1,286 @@
+/* check.c -- see check.h. */
+#include "index/check.h"
+
+#include <stdarg.h>
+
+#include "core/format.h"
+#include "core/idset.h"
+#include "index/forest.h"
+#include "index/pages.h"
+#include "index/places.h"
+
+typedef struct Check {
+  AnnStore *store;
+  AnnFaults *faults;
+  AnnProbe probe;               /* owned */
+  float *vector, *centre;       /* owned */
+  uint8_t *bits;                /* owned: the code a vector should have */
+  uint8_t *stored;              /* owned: the code it has */
+  int64_t n_entries[ANN_MAX_TREES];
+  int64_t n_leaves, n_directories, n_children;
+} Check;
+
+/* Note a fault; page or id < 0 is left out. */
+static int fault(Check *c, int64_t page, const int64_t *id, const char *format, ...) {
+  AnnFault *item = &c->faults->items[c->faults->n];
+  va_list arguments;
+  if (c->faults->n == ANN_MAX_FAULTS) return ANN_OK;
+  va_start(arguments, format);
+  item->text = sqlite3_vmprintf(format, arguments);
+  va_end(arguments);
+  if (!item->text) return ANN_NOMEM;
+  item->has_page = page >= 0;
+  item->page = page;
+  item->has_id = id != NULL;
+  item->id = id ? *id : 0;
+  c->faults->n++;
+  return ANN_OK;
+}
+
+static int full(const Check *c) { return c->faults->n == ANN_MAX_FAULTS; }
+
+/* A fault that the store's own reading found is a finding, not a failure to check. */
+static int absorb(Check *c, int rc, int64_t page, const int64_t *id) {
+  char *message;
+  if (rc != ANN_CORRUPT) return rc;
+  message = c->store->message;
+  c->store->message = NULL;
+  rc = fault(c, page, id, "%s", message ? message : "damaged");
+  sqlite3_free(message);
+  return rc;
+}
+
+/* ---- pages ---- */
+
+static int check_parent(Check *c, int64_t number, const AnnPage *page) {
+  AnnPage *parent = NULL;
+  const AnnState *state = &c->store->state;
+  int at, rc;
+  if (page->parent == 0) {
+    if (page->tree < c->store->options.trees && state->roots[page->tree] == number) return ANN_OK;
+    return fault(c, number, NULL, "page without a parent is not the root of tree %d", page->tree);
+  }
+  rc = ann_pages_get(c->store, page->parent, page->tree, page->level + 1, &parent);
+  if (rc != ANN_OK) return absorb(c, rc, number, NULL);
+  at = ann_page_find(parent, number);
+  if (at < 0) {
+    return fault(c, number, NULL, "page is not among the children of its parent %u", page->parent);
+  }
+  if (memcmp(ann_page_child_centre(parent, at), ann_page_centre(page),
+             ANN_CENTRE_SIZE + (size_t)page->length) != 0) {
+    return fault(c, number, NULL, "centre differs from the one in its parent %u", page->parent);
+  }
+  return ANN_OK;
+}
+
+/* The entry's code is what its vector gives. */
+static int check_code(Check *c, int64_t number, const AnnPage *page, int i) {
+  int64_t id = ann_page_id(page, i);
+  AnnCode wanted, stored;
+  wanted.bits = c->bits;
+  stored.bits = c->stored;
+  ann_probe_set(&c->probe, c->store, c->vector);
+  ann_code_encode(c->store->options.metric, c->probe.vector, c->centre, page->length, &wanted);
+  ann_page_code(page, i, &stored);
+  if (wanted.shift == stored.shift && wanted.slope == stored.slope &&
+      memcmp(wanted.bits, stored.bits, (size_t)page->length / 8) == 0) {
+    return ANN_OK;
+  }
+  return fault(c, number, &id, "code differs from the one its vector gives");
+}
+
+static int check_leaf(Check *c, int64_t number, const AnnPage *page) {
+  int rc = ANN_OK, i, found = 0;
+  ann_centre_decode(ann_page_centre(page), page->length, c->centre);
+  for (i = 0; i < page->n && rc == ANN_OK && !full(c); i++) {
+    uint32_t pages[ANN_MAX_TREES] = {0};
+    int64_t id = ann_page_id(page, i);
+    rc = absorb(c, ann_places_get(c->store, id, pages, &found), number, &id);
+    if (rc != ANN_OK) break;
+    if (!found || pages[page->tree] != number) {
+      rc = fault(c, number, &id, "entry is not where the places table says");
+      continue;
+    }
+    rc = absorb(c, ann_store_vector(c->store, id, c->vector, &found), number, &id);
+    if (rc == ANN_OK && !found) rc = fault(c, number, &id, "entry has no vector");
+    else if (rc == ANN_OK) rc = check_code(c, number, page, i);
+  }
+  if (page->tree < c->store->options.trees) c->n_entries[page->tree] += page->n;
+  return rc;
+}
+
+static int check_directory(Check *c, int64_t number, const AnnPage *page) {
+  AnnIdSet seen;
+  int rc = ANN_OK, i, is_new = 0;
+  ann_idset_init(&seen);
+  for (i = 0; i < page->n && rc == ANN_OK && !full(c); i++) {
+    AnnPage *child = NULL;
+    int64_t id = ann_page_id(page, i);
+    rc = ann_idset_add(&seen, id, &is_new);
+    if (rc != ANN_OK) break;
+    if (!is_new || id <= 0 || id > UINT32_MAX) {
+      rc = fault(c, number, NULL, "child %lld is named twice or is no page number",
+                 (long long)id);
+      continue;
+    }
+    rc = absorb(c, ann_pages_get(c->store, (uint32_t)id, page->tree, page->level - 1, &child),
+                number, NULL);
+    if (rc == ANN_OK && child && child->parent != number) {
+      rc = fault(c, number, NULL, "child %lld has another parent, %u", (long long)id,
+                 child->parent);
+    }
+    if (child && child->level == 0) ann_pages_forget(c->store, (uint32_t)id);
+  }
+  c->n_children += page->n;
+  ann_idset_clear(&seen);
+  return rc;
+}
+
+static int check_pages(Check *c) {
+  int64_t number = INT64_MIN, bytes = 0;
+  int rc = ANN_OK, found = 1, page_rc = ANN_OK;
+  while (rc == ANN_OK && !full(c)) {
+    AnnPage page;
+    rc = ann_pages_next(c->store, number, &number, &page, &page_rc, &bytes, &found);
+    if (rc != ANN_OK || !found) break;
+    if (page_rc != ANN_OK) {
+      rc = fault(c, number, NULL, "page of %lld bytes is not valid", (long long)bytes);
+    } else {
+      if (number < 1 || number > c->store->state.last_page) {
+        rc = fault(c, number, NULL, "page number is beyond the last one used");
+      }
+      if (rc == ANN_OK) rc = check_parent(c, number, &page);
+      if (rc == ANN_OK && page.level == 0) rc = check_leaf(c, number, &page);
+      else if (rc == ANN_OK) rc = check_directory(c, number, &page);
+      if (page.level == 0) c->n_leaves++;
+      else c->n_directories++;
+    }
+    ann_page_clear(&page);
+    if (rc == ANN_OK) rc = ann_store_tick(c->store);
+    if (number == INT64_MAX) break;
+    number++;
+  }
+  return rc;
+}
+
+static int check_page_counts(Check *c) {
+  const AnnState *state = &c->store->state;
+  int rc = ANN_OK, t, n_roots = state->roots[0] ? c->store->options.trees : 0;
+  if (c->n_leaves != state->leaf_pages || c->n_directories != state->directory_pages) {
+    rc = fault(c, -1, NULL, "expected %lld leaf and %lld directory pages, got %lld and %lld",
+               (long long)state->leaf_pages, (long long)state->directory_pages,
+               (long long)c->n_leaves, (long long)c->n_directories);
+  }
+  if (rc == ANN_OK && c->n_children != c->n_leaves + c->n_directories - n_roots) {
+    rc = fault(c, -1, NULL, "expected %lld children in directories, got %lld",
+               (long long)(c->n_leaves + c->n_directories - n_roots), (long long)c->n_children);
+  }
+  for (t = 0; rc == ANN_OK && t < c->store->options.trees; t++) {
+    if (c->n_entries[t] != state->placed) {
+      rc = fault(c, -1, NULL, "expected %lld entries in tree %d, got %lld",
+                 (long long)state->placed, t, (long long)c->n_entries[t]);
+    }
+  }
+  return rc;
+}
+
+/* ---- rows ---- */
+
+static int check_places(Check *c) {
+  int64_t id = INT64_MIN, n = 0;
+  int rc = ANN_OK, found = 1, waits = 0;
+  while (rc == ANN_OK && !full(c)) {
+    uint32_t pages[ANN_MAX_TREES];
+    rc = absorb(c, ann_places_next(c->store, id, &id, pages, &found), -1, &id);
+    if (rc != ANN_OK || !found) break;
+    n++;
+    rc = absorb(c, ann_store_waits(c->store, id, &waits), -1, &id);
+    if (rc == ANN_OK && waits) rc = fault(c, -1, &id, "row is in the forest and waits as well");
+    if (rc == ANN_OK && n % 256 == 0) rc = ann_store_tick(c->store);
+    if (id == INT64_MAX) break;
+    id++;
+  }
+  if (rc == ANN_OK && n != c->store->state.placed && !full(c)) {
+    rc = fault(c, -1, NULL, "expected %lld rows in the forest, got %lld places",
+               (long long)c->store->state.placed, (long long)n);
+  }
+  return rc;
+}
+
+static int check_waiting(Check *c) {
+  int64_t from = INT64_MIN, first = 0, last = 0, n = 0, count, smallest, largest;
+  int rc = ANN_OK, found = 1;
+  while (rc == ANN_OK && !full(c)) {
+    rc = ann_store_waiting_run(c->store, from, &first, &last, &found);
+    if (rc == ANN_CORRUPT) return absorb(c, rc, -1, &first);
+    if (rc != ANN_OK || !found) break;
+    if (first < from) rc = fault(c, -1, &first, "waiting runs overlap");
+    if (rc == ANN_OK) {
+      rc = ann_store_count(c->store, first < from ? from : first, last, &count, &smallest,
+                           &largest);
+    }
+    n += count;
+    if (last == INT64_MAX) break;
+    from = last + 1;
+  }
+  if (rc == ANN_OK && n != c->store->state.rows - c->store->state.placed && !full(c)) {
+    rc = fault(c, -1, NULL, "expected %lld waiting rows, got %lld",
+               (long long)(c->store->state.rows - c->store->state.placed), (long long)n);
+  }
+  return rc;
+}
+
+static int check_vectors(Check *c) {
+  int64_t id = 0, n = 0;
+  int found = 1, rc = ann_store_scan_open(c->store, INT64_MIN, INT64_MAX);
+  while (rc == ANN_OK && !full(c)) {
+    rc = ann_store_scan_next(c->store, &id, c->vector, &found);
+    if (rc == ANN_CORRUPT) rc = absorb(c, rc, -1, &id);
+    if (rc != ANN_OK || !found) break;
+    if (++n % 256 == 0) rc = ann_store_tick(c->store);
+  }
+  ann_store_scan_close(c->store);
+  if (rc == ANN_OK && n != c->store->state.rows && !full(c)) {
+    rc = fault(c, -1, NULL, "expected %lld vectors, got %lld",
+               (long long)c->store->state.rows, (long long)n);
+  }
+  return rc;
+}
+
+int ann_check(AnnStore *store, AnnFaults *faults) {
+  Check c;
+  int rc = ann_store_begin(store);
+  memset(&c, 0, sizeof c);
+  c.store = store;
+  c.faults = faults;
+  /* What keeps a table from being opened is the first and only finding. */
+  if (rc == ANN_OK) {
+    uint64_t length = (uint64_t)store->rotation.length;
+    rc = ann_probe_init(&c.probe, store);
+    c.vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
+    c.centre = ann_alloc_array(length, sizeof(float));
+    c.bits = ann_alloc_array(length / 8, 1);
+    c.stored = ann_alloc_array(length / 8, 1);
+    if (rc == ANN_OK && (!c.vector || !c.centre || !c.bits || !c.stored)) rc = ANN_NOMEM;
+    if (rc == ANN_OK) rc = check_pages(&c);
+    if (rc == ANN_OK && !full(&c)) rc = check_page_counts(&c);
+    if (rc == ANN_OK && !full(&c)) rc = check_places(&c);
+    if (rc == ANN_OK && !full(&c)) rc = check_waiting(&c);
+    if (rc == ANN_OK && !full(&c)) rc = check_vectors(&c);
+  }
+  if (rc == ANN_ERROR) rc = ANN_CORRUPT;      /* a newer format, a missing table */
+  rc = absorb(&c, rc, -1, NULL);
+  ann_store_end(store);
+  ann_probe_clear(&c.probe);
+  ann_free(c.vector);
+  ann_free(c.centre);
+  ann_free(c.bits);
+  ann_free(c.stored);
+  return rc;
+}
+
+void ann_faults_clear(AnnFaults *faults) {
+  int i;
+  for (i = 0; i < faults->n; i++) sqlite3_free(faults->items[i].text);
+  memset(faults, 0, sizeof *faults);
+}

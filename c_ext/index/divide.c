@@ -1,0 +1,232 @@
+/* divide.c -- see divide.h. */
+#include "index/divide.h"
+
+#include "core/format.h"
+#include "core/rng.h"
+#include "core/split.h"
+#include "index/pages.h"
+#include "index/places.h"
+
+/* Members the smaller half gets at least: a quarter, so that neither half is soon
+** dissolved or full again. */
+#define SMALLER_SHARE 4
+#define KEY_DIVIDE 0x646976u   /* "div": apart from the streams of core/tree.c */
+
+/* What is cut in two: entries of one page, with their points. */
+typedef struct Halves {
+  int n;
+  int64_t length;
+  int64_t *ids;           /* owned: n */
+  float *points;          /* owned: n x length */
+  const float **pointers; /* owned: n, into points */
+  uint8_t *sides;         /* owned: n */
+  uint8_t *records;       /* owned: centres of a directory's children, else NULL */
+  uint8_t *centre;        /* owned: record of the two halves' centres, one after the other */
+  float *mean;            /* owned: scratch, length */
+} Halves;
+
+static uint64_t record_size(int64_t length) { return ANN_CENTRE_SIZE + (uint64_t)length; }
+
+static int halves_init(Halves *h, const AnnPage *page) {
+  uint64_t n = (uint64_t)page->n, length = (uint64_t)page->length, i;
+  memset(h, 0, sizeof *h);
+  h->n = page->n;
+  h->length = page->length;
+  h->ids = ann_alloc_array(n, sizeof *h->ids);
+  h->points = ann_alloc_array(n, length * sizeof(float));
+  h->pointers = ann_alloc_array(n, sizeof *h->pointers);
+  h->sides = ann_alloc_array(n, 1);
+  h->centre = ann_alloc_array(2, record_size(h->length));
+  h->mean = ann_alloc_array(length, sizeof(float));
+  if (page->kind == ANN_KIND_DIRECTORY) {
+    h->records = ann_alloc_array(n, record_size(h->length));
+    if (!h->records) return ANN_NOMEM;
+  }
+  if (!h->ids || !h->points || !h->pointers || !h->sides || !h->centre || !h->mean) {
+    return ANN_NOMEM;
+  }
+  for (i = 0; i < n; i++) {
+    h->ids[i] = ann_page_id(page, (int)i);
+    h->pointers[i] = h->points + i * length;
+  }
+  return ANN_OK;
+}
+
+static void halves_clear(Halves *h) {
+  ann_free(h->ids);
+  ann_free(h->points);
+  ann_free(h->pointers);
+  ann_free(h->sides);
+  ann_free(h->records);
+  ann_free(h->centre);
+  ann_free(h->mean);
+}
+
+/* Cut, and compute both centres. */
+static int halves_cut(Halves *h, AnnStore *store, int tree, uint32_t number) {
+  AnnRng rng = ann_rng_keyed((uint64_t)store->options.seed,
+                             ((uint64_t)KEY_DIVIDE << 8) + (uint64_t)tree, number);
+  int rc = ann_split(h->pointers, h->n, h->length, h->n / SMALLER_SHARE, &rng, h->sides), side;
+  for (side = 0; side < 2 && rc == ANN_OK; side++) {
+    float spread = 0;
+    rc = ann_split_mean(h->pointers, h->sides, side, h->n, h->length, h->mean, &spread);
+    ann_centre_encode(h->mean, h->length, spread,
+                      h->centre + (uint64_t)side * record_size(h->length));
+  }
+  return rc;
+}
+
+int ann_divide_append(AnnStore *store, AnnPage *page, int64_t id, const float *x,
+                      const uint8_t *record) {
+  int64_t length = page->length;
+  float *centre = ann_alloc_array((uint64_t)length, sizeof *centre);   /* owned */
+  AnnCode code;
+  int rc = ANN_NOMEM;
+  code.bits = ann_alloc_array((uint64_t)length / 8, 1);                /* owned */
+  if (centre && code.bits) {
+    ann_centre_decode(ann_page_centre(page), length, centre);
+    ann_code_encode(store->options.metric, x, centre, length, &code);
+    rc = ann_page_append(page, id, &code, record);
+  }
+  ann_free(centre);
+  ann_free(code.bits);
+  return rc;
+}
+
+/* Fill a page anew with the members of one side. */
+static int fill(AnnStore *store, AnnPage *page, const Halves *h, int side) {
+  int rc = ANN_OK, i;
+  memcpy(ann_page_centre(page), h->centre + (uint64_t)side * record_size(h->length),
+         record_size(h->length));
+  page->n = 0;
+  for (i = 0; i < h->n && rc == ANN_OK; i++) {
+    const uint8_t *record = h->records ? h->records + (uint64_t)i * record_size(h->length) : NULL;
+    if (h->sides[i] == side) {
+      rc = ann_divide_append(store, page, h->ids[i], h->pointers[i], record);
+    }
+  }
+  return rc;
+}
+
+/* A page's entry in its parent, from the page's own centre. */
+static int enter(AnnStore *store, AnnPage *parent, uint32_t number, const AnnPage *page) {
+  float *point = ann_alloc_array((uint64_t)page->length, sizeof *point);
+  int rc = ANN_NOMEM;
+  if (point) {
+    ann_centre_decode(ann_page_centre(page), page->length, point);
+    rc = ann_divide_append(store, parent, number, point, ann_page_centre(page));
+  }
+  ann_free(point);
+  return rc;
+}
+
+static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
+                       uint32_t *out_other);
+
+/* Divide a directory; its moved children get a new parent. */
+static int divide_directory(AnnStore *store, int tree, uint32_t number) {
+  AnnPage *page = NULL, *child = NULL;
+  Halves h;
+  uint32_t other = 0;
+  int rc = ann_pages_get(store, number, tree, ANN_ANY_LEVEL, &page), i, level;
+  if (rc != ANN_OK) return rc;
+  level = page->level;
+  rc = halves_init(&h, page);
+  for (i = 0; i < h.n && rc == ANN_OK; i++) {
+    memcpy(h.records + (uint64_t)i * record_size(h.length), ann_page_child_centre(page, i),
+           record_size(h.length));
+    ann_centre_decode(ann_page_child_centre(page, i), h.length, h.points + i * h.length);
+  }
+  if (rc == ANN_OK) rc = divide_page(store, tree, number, &h, &other);
+  for (i = 0; i < h.n && rc == ANN_OK; i++) {
+    if (h.sides[i] == 0) continue;
+    rc = ann_pages_get(store, (uint32_t)h.ids[i], tree, level - 1, &child);
+    if (rc != ANN_OK) break;
+    child->parent = other;
+    ann_pages_touch(store, (uint32_t)h.ids[i]);
+  }
+  halves_clear(&h);
+  return rc;
+}
+
+/* A root over what was the root. */
+static int add_root(AnnStore *store, int tree, uint32_t number, AnnPage *page) {
+  AnnPage *root = NULL;
+  uint32_t above = 0;
+  int rc;
+  if (page->level >= 255) return ann_store_corrupt(store, "page", number);
+  rc = ann_pages_new(store, tree, page->level + 1, 0, &above, &root);
+  if (rc != ANN_OK) return rc;
+  memcpy(ann_page_centre(root), ann_page_centre(page), record_size(page->length));
+  page->parent = above;
+  ann_pages_touch(store, number);
+  store->state.roots[tree] = above;
+  store->dirty = 1;
+  return enter(store, root, number, page);
+}
+
+/* Room for one more in the parent of `number`; which parent that is may change. */
+static int make_room(AnnStore *store, int tree, uint32_t number, AnnPage *page,
+                     uint32_t *out_parent, AnnPage **out_page) {
+  int rc = page->parent ? ANN_OK : add_root(store, tree, number, page);
+  if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, tree, page->level + 1, out_page);
+  if (rc == ANN_OK && (*out_page)->n >= (*out_page)->capacity) {
+    rc = divide_directory(store, tree, page->parent);
+    if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, tree, page->level + 1, out_page);
+  }
+  *out_parent = page->parent;
+  return rc;
+}
+
+/* Cut the page's entries in two pages and enter both in the parent. */
+static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
+                       uint32_t *out_other) {
+  AnnPage *page = NULL, *other = NULL, *parent = NULL;
+  uint32_t parent_number = 0;
+  int rc = halves_cut(h, store, tree, number), at;
+  if (rc == ANN_OK) rc = ann_pages_get(store, number, tree, h->records ? ANN_ANY_LEVEL : 0, &page);
+  if (rc == ANN_OK) rc = make_room(store, tree, number, page, &parent_number, &parent);
+  if (rc == ANN_OK) {
+    rc = ann_pages_new(store, tree, page->level, parent_number, out_other, &other);
+  }
+  if (rc != ANN_OK) return rc;
+  at = ann_page_find(parent, number);
+  if (at < 0) return ann_store_corrupt(store, "page", parent_number);
+  ann_pages_touch(store, number);
+  ann_pages_touch(store, parent_number);
+  rc = fill(store, page, h, 0);
+  if (rc == ANN_OK) rc = fill(store, other, h, 1);
+  ann_page_remove(parent, at);
+  if (rc == ANN_OK) rc = enter(store, parent, number, page);
+  if (rc == ANN_OK) rc = enter(store, parent, *out_other, other);
+  return rc;
+}
+
+int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_other) {
+  AnnPage *page = NULL;
+  AnnProbe probe;
+  Halves h;
+  float *vector = NULL;                      /* owned */
+  int rc = ann_pages_get(store, number, tree, 0, &page), i, found = 0;
+  memset(&h, 0, sizeof h);
+  if (rc != ANN_OK) return rc;
+  rc = ann_probe_init(&probe, store);
+  if (rc != ANN_OK) return rc;
+  vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
+  rc = vector ? halves_init(&h, page) : ANN_NOMEM;
+  for (i = 0; i < h.n && rc == ANN_OK; i++) {
+    rc = ann_store_vector(store, h.ids[i], vector, &found);
+    if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "page", number);
+    if (rc != ANN_OK) break;
+    ann_probe_set(&probe, store, vector);
+    memcpy(h.points + i * h.length, probe.vector, (size_t)h.length * sizeof(float));
+  }
+  if (rc == ANN_OK) rc = divide_page(store, tree, number, &h, out_other);
+  for (i = 0; i < h.n && rc == ANN_OK; i++) {
+    if (h.sides[i]) rc = ann_places_move(store, h.ids[i], tree, *out_other);
+  }
+  halves_clear(&h);
+  ann_probe_clear(&probe);
+  ann_free(vector);
+  return rc;
+}

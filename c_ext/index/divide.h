@@ -1,0 +1,21 @@
+/* divide.h -- a full page becomes two, and its parent learns of it.
+**
+** A leaf's members are read from the vectors table and split by a hyperplane between
+** two centroids (core/split.h); a directory's children are split by their centres.
+** The parent gains an entry, and is divided first when it is full; a root gets a new
+** root above it.
+*/
+#ifndef ANN_INDEX_DIVIDE_H
+#define ANN_INDEX_DIVIDE_H
+
+#include "index/forest.h"
+
+/* Divide a full leaf; *out_other is the number of the new one. */
+int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_other);
+
+/* Encode x against the page's own centre and append it.  x: L rotated components.
+** record: the child's centre in a directory, else NULL.  The page is touched by the caller. */
+int ann_divide_append(AnnStore *store, AnnPage *page, int64_t id, const float *x,
+                      const uint8_t *record);
+
+#endif

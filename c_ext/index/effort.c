@@ -1,0 +1,83 @@
+/* effort.c -- see effort.h. */
+#include "index/effort.h"
+
+#include <math.h>
+
+#include "core/bytes.h"
+
+const int ann_effort_ks[ANN_EFFORT_KS] = {1, 10, 100};
+const double ann_effort_recalls[ANN_EFFORT_RECALLS] = {.5, .7, .8, .9, .95, .98, .99, .995};
+
+int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
+  uint8_t blob[ANN_EFFORT_SIZE], *p = blob;
+  int i, j;
+  for (i = 0; i < ANN_EFFORT_KS; i++) {
+    for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 8) {
+      const AnnEffort *cell = &grid->cells[i][j];
+      ann_put32(p, (uint32_t)(cell->inspect < UINT32_MAX ? cell->inspect : UINT32_MAX));
+      ann_put32(p + 4, (uint32_t)(cell->keep < UINT32_MAX ? cell->keep : UINT32_MAX));
+    }
+  }
+  return ann_store_config_put(store, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
+}
+
+static int load(AnnStore *store, AnnEffortGrid *out_grid, int *out_found) {
+  uint8_t *blob = NULL;               /* owned */
+  int64_t size = 0;
+  int rc = ann_store_config_blob(store, ANN_CONFIG_CALIBRATION, &blob, &size), i, j;
+  const uint8_t *p = blob;
+  *out_found = rc == ANN_OK && blob != NULL;
+  if (*out_found && size != ANN_EFFORT_SIZE) {
+    rc = ann_store_corrupt(store, "config row", ANN_CONFIG_CALIBRATION);
+    *out_found = 0;
+  }
+  for (i = 0; *out_found && i < ANN_EFFORT_KS; i++) {
+    for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 8) {
+      out_grid->cells[i][j].inspect = ann_get32(p);
+      out_grid->cells[i][j].keep = ann_get32(p + 4);
+    }
+  }
+  ann_free(blob);
+  return rc;
+}
+
+/* Linear between a and b, and beyond b; never below a. */
+static AnnEffort between(AnnEffort a, AnnEffort b, double share) {
+  AnnEffort effort;
+  effort.inspect = a.inspect + (int64_t)((double)(b.inspect - a.inspect) * share);
+  effort.keep = a.keep + (int64_t)((double)(b.keep - a.keep) * share);
+  return effort;
+}
+
+/* Along one row of the grid; linear in 1 / (1 - recall), in which work grows evenly. */
+static AnnEffort at_recall(const AnnEffort *row, double recall) {
+  int j = 1;
+  double low, high;
+  if (recall <= ann_effort_recalls[0]) return row[0];
+  while (j < ANN_EFFORT_RECALLS - 1 && recall > ann_effort_recalls[j]) j++;
+  low = 1 / (1 - ann_effort_recalls[j - 1]);
+  high = 1 / (1 - ann_effort_recalls[j]);
+  return between(row[j - 1], row[j], (1 / (1 - recall) - low) / (high - low));
+}
+
+int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_effort) {
+  AnnEffortGrid grid;
+  int found = 0, i = 1, rc = load(store, &grid, &found);
+  double growth;
+  if (rc != ANN_OK) return rc;
+  if (!found) {
+    out_effort->inspect = store->state.placed / 2;
+    out_effort->keep = 20 * k + 200;
+    return ANN_OK;
+  }
+  while (i < ANN_EFFORT_KS - 1 && k > ann_effort_ks[i]) i++;
+  *out_effort = between(at_recall(grid.cells[i - 1], recall), at_recall(grid.cells[i], recall),
+                        (double)(k - ann_effort_ks[i - 1]) /
+                            (double)(ann_effort_ks[i] - ann_effort_ks[i - 1]));
+  /* More rows since then: the leaves to look at grow more slowly than the rows. */
+  growth = (double)store->state.placed /
+           (double)(store->state.calibrated_rows > 0 ? store->state.calibrated_rows : 1);
+  if (growth > 1) out_effort->inspect = (int64_t)((double)out_effort->inspect * sqrt(growth));
+  if (out_effort->keep < store->options.trees * k) out_effort->keep = store->options.trees * k;
+  return ANN_OK;
+}

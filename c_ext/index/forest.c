@@ -1,0 +1,177 @@
+/* forest.c -- see forest.h. */
+#include "index/forest.h"
+
+#include <math.h>
+
+#include "core/bytes.h"
+#include "core/format.h"
+#include "core/kernel.h"
+#include "core/metric.h"
+#include "index/pages.h"
+
+/* An estimate of |q - c|^2 errs by about 0.6 |slope| |q - centre| (its standard
+** deviation: code.h, with E|r|_1 = 0.8 |r| sqrt L); a child is queued that much
+** nearer than it seems, so that few are measured too late. */
+#define DOUBT 0.6f
+
+int ann_probe_init(AnnProbe *probe, AnnStore *store) {
+  memset(probe, 0, sizeof *probe);
+  probe->vector = ann_alloc_zero((uint64_t)store->rotation.length, sizeof(float));
+  probe->scratch = ann_alloc_zero((uint64_t)store->options.dimensions, sizeof(float));
+  if (!probe->vector || !probe->scratch ||
+      ann_lookup_init(&probe->lookup, store->rotation.length) != ANN_OK) {
+    ann_probe_clear(probe);
+    return ANN_NOMEM;
+  }
+  return ANN_OK;
+}
+
+/* The length of a vector whose squares may leave the range of a float. */
+static float safe_norm(const float *x, int64_t n) {
+  float norm = ann_kernels()->dot(x, x, (size_t)n);
+  double sum = 0;
+  int64_t i;
+  if (norm > 1e-30f && norm < 1e30f) return sqrtf(norm);
+  for (i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+  return (float)sqrt(sum);
+}
+
+void ann_probe_set(AnnProbe *probe, const AnnStore *store, const float *vector) {
+  int64_t n = store->options.dimensions, length = store->rotation.length, i;
+  if (store->options.metric == ANN_COSINE) {
+    float norm = safe_norm(vector, n);
+    if (norm == 0) {
+      /* A zero vector has cosine 0 with every other.  Left at the origin it would be
+      ** nearer to all queries than most unit vectors; along one fixed random axis it
+      ** is, like most, at a right angle to them. */
+      memset(probe->vector, 0, (size_t)length * sizeof(float));
+      probe->vector[0] = 1;
+    } else {
+      for (i = 0; i < n; i++) probe->scratch[i] = vector[i] / norm;
+      ann_rotation_apply(&store->rotation, probe->scratch, probe->vector);
+    }
+  } else {
+    ann_rotation_apply(&store->rotation, vector, probe->vector);
+  }
+  probe->norm = ann_kernels()->dot(probe->vector, probe->vector, (size_t)length);
+  ann_lookup_fill(&probe->lookup, probe->vector);
+}
+
+void ann_probe_clear(AnnProbe *probe) {
+  ann_free(probe->vector);
+  ann_free(probe->scratch);
+  ann_lookup_clear(&probe->lookup);
+  memset(probe, 0, sizeof *probe);
+}
+
+static int add_step(AnnWalk *walk, const AnnStep *step) {
+  if (walk->n_steps == walk->n_allocated) {
+    int64_t wanted = walk->n_allocated ? walk->n_allocated * 2 : 256;
+    AnnStep *larger = ann_realloc_array(walk->steps, (uint64_t)wanted, sizeof *larger);
+    if (!larger) return ANN_NOMEM;
+    walk->steps = larger;
+    walk->n_allocated = wanted;
+  }
+  walk->steps[walk->n_steps] = *step;
+  return ann_frontier_push(&walk->frontier, step->score, walk->n_steps++);
+}
+
+/* Exact base and score of a step from its centre. */
+static void measure(const AnnWalk *walk, AnnStep *step) {
+  const AnnStore *store = walk->store;
+  int metric = store->options.metric;
+  int64_t length = store->rotation.length;
+  step->base = ann_centre_base(metric, step->record, walk->probe->vector, walk->probe->norm,
+                               length);
+  /* A directory is opened when its centre is as near as the best leaf: some of its
+  ** leaves are nearer than its centre is. */
+  step->score = step->level > 0 || walk->by_centre
+                    ? step->base
+                    : ann_centre_score(metric, step->record, step->base, walk->probe->norm,
+                                       length);
+  step->measured = 1;
+}
+
+int ann_walk_init(AnnWalk *walk, AnnStore *store, const AnnProbe *probe, int first, int last,
+                  int by_centre) {
+  int rc = ANN_OK, tree;
+  memset(walk, 0, sizeof *walk);
+  walk->store = store;
+  walk->probe = probe;
+  walk->by_centre = by_centre;
+  ann_frontier_init(&walk->frontier);
+  for (tree = first; tree <= last && rc == ANN_OK; tree++) {
+    AnnPage *root = NULL;
+    AnnStep step;
+    rc = ann_pages_get(store, store->state.roots[tree], tree, ANN_ANY_LEVEL, &root);
+    if (rc != ANN_OK) break;
+    memset(&step, 0, sizeof step);
+    step.number = store->state.roots[tree];
+    step.tree = (uint8_t)tree;
+    step.level = (uint8_t)root->level;
+    step.record = ann_page_centre(root);
+    measure(walk, &step);
+    step.score = -INFINITY;                  /* roots are opened first */
+    rc = add_step(walk, &step);
+  }
+  return rc;
+}
+
+/* Queue all children of a directory by their estimated distance. */
+static int open_directory(AnnWalk *walk, const AnnStep *parent) {
+  AnnStore *store = walk->store;
+  AnnPage *page = NULL;
+  float estimates[ANN_BLOCK];
+  float reach = DOUBT * sqrtf(parent->base > 0 ? parent->base : walk->probe->norm);
+  int rc = ann_pages_get(store, parent->number, parent->tree, parent->level, &page), i;
+  walk->n_opened++;
+  for (i = 0; rc == ANN_OK && i < page->n; i++) {
+    AnnStep step;
+    AnnCode code = {NULL, 0, 0};
+    int64_t child = ann_page_id(page, i);
+    if (i % ANN_BLOCK == 0) {
+      ann_page_estimate(page, i / ANN_BLOCK, &walk->probe->lookup, parent->base, estimates);
+    }
+    if (child <= 0 || child > UINT32_MAX) return ann_store_corrupt(store, "page", parent->number);
+    memset(&step, 0, sizeof step);
+    step.number = (uint32_t)child;
+    step.tree = parent->tree;
+    step.level = (uint8_t)(parent->level - 1);
+    step.record = ann_page_child_centre(page, i);
+    ann_page_corrections(page, i, &code);
+    step.base = estimates[i % ANN_BLOCK] + code.slope * reach;   /* slopes are <= 0 */
+    step.score = step.level > 0 || walk->by_centre
+                     ? step.base
+                     : ann_centre_score(store->options.metric, step.record, step.base,
+                                        walk->probe->norm, store->rotation.length);
+    rc = add_step(walk, &step);
+  }
+  return rc;
+}
+
+int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
+  AnnRanked item;
+  int rc = ANN_OK;
+  *out_found = 0;
+  while (rc == ANN_OK && ann_frontier_pop(&walk->frontier, &item)) {
+    AnnStep *step = &walk->steps[item.id];
+    if (!step->measured) {
+      measure(walk, step);
+      rc = ann_frontier_push(&walk->frontier, step->score, item.id);
+    } else if (step->level > 0) {
+      AnnStep parent = *step;                /* steps may move while children are added */
+      rc = open_directory(walk, &parent);
+    } else {
+      *out_step = *step;
+      *out_found = 1;
+      break;
+    }
+  }
+  return rc;
+}
+
+void ann_walk_clear(AnnWalk *walk) {
+  ann_frontier_clear(&walk->frontier);
+  ann_free(walk->steps);
+  memset(walk, 0, sizeof *walk);
+}

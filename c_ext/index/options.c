@@ -1,0 +1,201 @@
+/* options.c -- see options.h. */
+#include "index/options.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "core/metric.h"
+#include "core/vector.h"
+
+#define DEFAULT_TREES 2              /* contract */
+#define DEFAULT_LEAF_CAPACITY 256    /* docs/ARCHITECTURE.md, "leaf size" */
+#define DEFAULT_CACHE_MB 64
+
+static const char *skip_space(const char *p) {
+  while (isspace((unsigned char)*p)) p++;
+  return p;
+}
+
+static int name_char(char c) {
+  return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+/* Read a name at *p, quoted in one of SQLite's ways or bare; NULL when out of memory. */
+static char *read_name(const char **p) {
+  const char *start = *p;
+  char *name = sqlite3_malloc64(strlen(start) + 1), quote = *start;
+  size_t n = 0;
+  if (!name) return NULL;
+  if (quote == '"' || quote == '\'' || quote == '`' || quote == '[') {
+    char end = quote == '[' ? ']' : quote;
+    for ((*p)++; **p; (*p)++) {
+      if (**p == end) {
+        if (end == ']' || (*p)[1] != end) break;
+        (*p)++;
+      }
+      name[n++] = **p;
+    }
+    if (**p) (*p)++;
+  } else {
+    while (name_char(**p)) name[n++] = *(*p)++;
+  }
+  name[n] = 0;
+  return name;
+}
+
+static int refuse(char **out_message, char *message) {
+  *out_message = message;
+  return message ? ANN_ERROR : ANN_NOMEM;
+}
+
+static int is_reserved(const char *table, const char *column) {
+  static const char *const reserved[] = {"distance", "rank", "k", "recall", "search_k",
+                                         "max_distance", "exclude"};
+  size_t i;
+  if (sqlite3_stricmp(table, column) == 0) return 1;
+  for (i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+    if (sqlite3_stricmp(reserved[i], column) == 0) return 1;
+  }
+  return 0;
+}
+
+/* "embedding float32[64]" */
+static int parse_column(const char *table, const char *text, AnnOptions *options,
+                        char **out_message) {
+  const char *p = skip_space(text);
+  char *type = NULL, *end = NULL;
+  int rc = ANN_OK;
+  options->column = read_name(&p);
+  if (!options->column) return ANN_NOMEM;
+  p = skip_space(p);
+  type = read_name(&p);
+  if (!type) return ANN_NOMEM;
+  p = skip_space(p);
+  if (!options->column[0] || !type[0] || *p != '[') {
+    rc = refuse(out_message, sqlite3_mprintf(
+        "ann table %s: expected a column such as \"embedding float32[64]\", got \"%s\"",
+        table, text));
+    goto done;
+  }
+  options->type = ann_type_named(type);
+  options->dimensions = strtoll(p + 1, &end, 10);
+  if (!options->type) {
+    rc = refuse(out_message, sqlite3_mprintf(
+        "ann table %s, column %s: expected type float32, got \"%s\"", table, options->column,
+        type));
+  } else if (end == p + 1 || *skip_space(end) != ']' || *skip_space(skip_space(end) + 1)) {
+    rc = refuse(out_message, sqlite3_mprintf(
+        "ann table %s, column %s: expected dimensions such as [64], got \"%s\"", table,
+        options->column, p));
+  } else if (options->dimensions < 1 || options->dimensions > ANN_MAX_DIMENSIONS) {
+    rc = refuse(out_message, sqlite3_mprintf(
+        "ann table %s, column %s: expected 1 to %d dimensions, got %lld", table,
+        options->column, ANN_MAX_DIMENSIONS, (long long)options->dimensions));
+  } else if (is_reserved(table, options->column)) {
+    rc = refuse(out_message, sqlite3_mprintf(
+        "ann table %s: expected another column name than \"%s\", which names a hidden column",
+        table, options->column));
+  }
+done:
+  sqlite3_free(type);
+  return rc;
+}
+
+/* A whole number within bounds, or a message. */
+static int parse_number(const char *table, const char *name, const char *value, int64_t low,
+                        int64_t high, int64_t *out_number, char **out_message) {
+  char *end;
+  long long number = strtoll(value, &end, 10);
+  if (end == value || *skip_space(end) || number < low || number > high) {
+    return refuse(out_message, sqlite3_mprintf(
+        "ann table %s, option %s: expected a whole number from %lld to %lld, got \"%s\"", table,
+        name, (long long)low, (long long)high, value));
+  }
+  *out_number = number;
+  return ANN_OK;
+}
+
+static int set_option(const char *table, const char *name, const char *value,
+                      AnnOptions *options, char **out_message) {
+  int64_t number = 0;
+  int rc;
+  if (sqlite3_stricmp(name, "metric") == 0) {
+    options->metric = ann_metric_named(value);
+    if (options->metric) return ANN_OK;
+    return refuse(out_message, sqlite3_mprintf(
+        "ann table %s, option metric: expected cosine, l2 (euclidean) or dot, got \"%s\"", table,
+        value));
+  }
+  if (sqlite3_stricmp(name, "trees") == 0) {
+    rc = parse_number(table, name, value, 1, ANN_MAX_TREES, &number, out_message);
+    if (rc == ANN_OK) options->trees = (int)number;
+    return rc;
+  }
+  if (sqlite3_stricmp(name, "seed") == 0) {
+    return parse_number(table, name, value, 0, INT64_MAX, &options->seed, out_message);
+  }
+  if (sqlite3_stricmp(name, "cache_mb") == 0) {
+    rc = parse_number(table, name, value, 0, 1 << 20, &number, out_message);
+    if (rc == ANN_OK) options->cache_mb = (int)number;
+    return rc;
+  }
+  if (sqlite3_stricmp(name, "leaf_capacity") == 0) {
+    rc = parse_number(table, name, value, 32, 1024, &number, out_message);
+    if (rc == ANN_OK) options->leaf_capacity = (int)((number + 31) / 32 * 32);
+    return rc;
+  }
+  return refuse(out_message, sqlite3_mprintf(
+      "ann table %s: expected one of the options metric, trees, seed, cache_mb, leaf_capacity, "
+      "got \"%s\"", table, name));
+}
+
+/* "name = value" */
+static int parse_option(const char *table, const char *text, AnnOptions *options,
+                        char **out_message) {
+  const char *p = skip_space(text);
+  char *name = read_name(&p), *value = NULL;
+  int rc = ANN_NOMEM;
+  size_t n;
+  if (!name) return ANN_NOMEM;
+  p = skip_space(p);
+  if (!name[0] || *p != '=') {
+    rc = refuse(out_message, sqlite3_mprintf(
+        "ann table %s: expected an option such as \"metric = cosine\", got \"%s\"", table, text));
+    goto done;
+  }
+  p = skip_space(p + 1);
+  value = *p == '\'' || *p == '"' ? read_name(&p) : sqlite3_mprintf("%s", p);
+  if (!value) goto done;
+  for (n = strlen(value); n > 0 && isspace((unsigned char)value[n - 1]); n--) value[n - 1] = 0;
+  rc = set_option(table, name, value, options, out_message);
+done:
+  sqlite3_free(name);
+  sqlite3_free(value);
+  return rc;
+}
+
+int ann_options_parse(const char *table, int n, const char *const *argv,
+                      AnnOptions *out_options, char **out_message) {
+  int rc, i;
+  memset(out_options, 0, sizeof *out_options);
+  out_options->metric = ANN_COSINE;
+  out_options->trees = DEFAULT_TREES;
+  out_options->leaf_capacity = DEFAULT_LEAF_CAPACITY;
+  out_options->cache_mb = DEFAULT_CACHE_MB;
+  if (n < 1) {
+    return refuse(out_message, sqlite3_mprintf(
+        "ann table %s: expected a column such as \"embedding float32[64]\", got no argument",
+        table));
+  }
+  rc = parse_column(table, argv[0], out_options, out_message);
+  for (i = 1; rc == ANN_OK && i < n; i++) {
+    rc = parse_option(table, argv[i], out_options, out_message);
+  }
+  if (rc != ANN_OK) ann_options_clear(out_options);
+  return rc;
+}
+
+void ann_options_clear(AnnOptions *options) {
+  sqlite3_free(options->column);
+  memset(options, 0, sizeof *options);
+}

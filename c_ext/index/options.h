@@ -1,0 +1,27 @@
+/* options.h -- the arguments of CREATE VIRTUAL TABLE … USING ann(…).
+**
+**   <column> <type>[<dimensions>] [, name = value]…
+*/
+#ifndef ANN_INDEX_OPTIONS_H
+#define ANN_INDEX_OPTIONS_H
+
+#include "index/api.h"
+
+typedef struct AnnOptions {
+  char *column;            /* owned: the vector column's name, unquoted */
+  int type;                /* ANN_FLOAT32 */
+  int metric;              /* ANN_COSINE, … */
+  int trees;               /* 1..8 */
+  int leaf_capacity;       /* entries a leaf page holds at most, a multiple of 32 */
+  int cache_mb;            /* megabytes of decoded pages a transaction may keep */
+  int64_t dimensions;
+  int64_t seed;
+} AnnOptions;
+
+/* argv[0..n-1]: the arguments after module, schema and table name.  ANN_OK, ANN_NOMEM,
+** or ANN_ERROR with one sentence in *out_message (sqlite3_malloc, the caller's). */
+int ann_options_parse(const char *table, int n, const char *const *argv,
+                      AnnOptions *out_options, char **out_message);
+void ann_options_clear(AnnOptions *options);
+
+#endif

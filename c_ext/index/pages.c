@@ -1,0 +1,277 @@
+/* pages.c -- see pages.h.  An open-addressing hash table of pages by number. */
+#include "index/pages.h"
+
+#include <stdlib.h>
+
+#include "core/format.h"
+
+struct AnnCachedPage {
+  uint32_t number;
+  int dirty;          /* differs from the table */
+  int deleted;        /* to be removed from the table; holds no page */
+  int64_t counted;    /* bytes of it in store->page_bytes */
+  AnnPage page;
+};
+typedef struct AnnCachedPage Cached;
+
+static int64_t slot_of(const AnnStore *store, uint32_t number) {
+  int64_t mask = store->n_page_slots - 1;
+  int64_t i = (int64_t)((number * 0x9E3779B97F4A7C15u) >> 32) & mask;
+  while (store->pages[i] && store->pages[i]->number != number) i = (i + 1) & mask;
+  return i;
+}
+
+static Cached *find(const AnnStore *store, uint32_t number) {
+  return store->n_page_slots ? store->pages[slot_of(store, number)] : NULL;
+}
+
+static int grow(AnnStore *store) {
+  int64_t old = store->n_page_slots, i;
+  struct AnnCachedPage **slots, **before = store->pages;
+  if (store->n_pages * 2 < old) return ANN_OK;
+  slots = ann_alloc_zero((uint64_t)(old ? old * 2 : 64), sizeof *slots);
+  if (!slots) return ANN_NOMEM;
+  store->pages = slots;
+  store->n_page_slots = old ? old * 2 : 64;
+  for (i = 0; i < old; i++) {
+    if (before[i]) slots[slot_of(store, before[i]->number)] = before[i];
+  }
+  ann_free(before);
+  return ANN_OK;
+}
+
+static int add(AnnStore *store, uint32_t number, Cached **out_cached) {
+  int rc = grow(store);
+  Cached *cached = rc == ANN_OK ? ann_alloc_zero(1, sizeof *cached) : NULL;
+  if (!cached) return ANN_NOMEM;
+  cached->number = number;
+  store->pages[slot_of(store, number)] = cached;
+  store->n_pages++;
+  *out_cached = cached;
+  return ANN_OK;
+}
+
+/* Keep the sum of bytes held in step with a page that came, grew or went. */
+static void recount(AnnStore *store, Cached *cached) {
+  int64_t bytes = (int64_t)(cached->page.allocated + sizeof *cached);
+  store->page_bytes += bytes - cached->counted;
+  cached->counted = bytes;
+}
+
+static void release(AnnStore *store, Cached *cached) {
+  store->page_bytes -= cached->counted;
+  store->n_dirty_pages -= cached->dirty;
+  ann_page_clear(&cached->page);
+  ann_free(cached);
+}
+
+/* Take slot i out and move up what hashed past it. */
+static void remove_slot(AnnStore *store, int64_t i) {
+  int64_t mask = store->n_page_slots - 1;
+  release(store, store->pages[i]);
+  store->pages[i] = NULL;
+  store->n_pages--;
+  for (i = (i + 1) & mask; store->pages[i]; i = (i + 1) & mask) {
+    Cached *moved = store->pages[i];
+    store->pages[i] = NULL;
+    store->pages[slot_of(store, moved->number)] = moved;
+  }
+}
+
+void ann_pages_forget(AnnStore *store, uint32_t number) {
+  Cached *cached = find(store, number);
+  if (cached && !cached->dirty) remove_slot(store, slot_of(store, number));
+}
+
+void ann_pages_drop(AnnStore *store) {
+  int64_t i;
+  for (i = 0; i < store->n_page_slots && store->n_pages; i++) {
+    if (!store->pages[i]) continue;
+    release(store, store->pages[i]);
+    store->pages[i] = NULL;
+    store->n_pages--;
+  }
+}
+
+void ann_pages_clear(AnnStore *store) {
+  ann_pages_drop(store);
+  ann_free(store->pages);
+  store->pages = NULL;
+  store->n_page_slots = 0;
+}
+
+int ann_pages_over_budget(const AnnStore *store) {
+  return store->page_bytes > (int64_t)store->options.cache_mb << 20;
+}
+
+static int load(AnnStore *store, uint32_t number, AnnPage *out_page) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PAGE_GET, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, number);
+  rc = sqlite3_step(stmt);
+  if (rc == SQLITE_ROW) {
+    int size = sqlite3_column_bytes(stmt, 0);
+    const void *blob = sqlite3_column_blob(stmt, 0);
+    rc = ann_page_load(out_page, blob, blob ? (uint64_t)size : 0, store->rotation.length);
+    sqlite3_reset(stmt);
+    return rc == ANN_CORRUPT ? ann_store_corrupt(store, "page", number) : rc;
+  }
+  rc = sqlite3_reset(stmt);
+  if (rc == ANN_OK) {
+    return ann_store_fail(store, ANN_CORRUPT, "ann table %s: page %u is missing; rebuild it",
+                          store->name, number);
+  }
+  return ann_store_fail(store, rc, "ann table %s: %s", store->name, sqlite3_errmsg(store->db));
+}
+
+int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage **out_page) {
+  Cached *cached = find(store, number);
+  int rc = ANN_OK;
+  if (!cached) {
+    AnnPage page;
+    rc = load(store, number, &page);
+    if (rc != ANN_OK) return rc;
+    rc = add(store, number, &cached);
+    if (rc != ANN_OK) {
+      ann_page_clear(&page);
+      return rc;
+    }
+    cached->page = page;
+    recount(store, cached);
+  }
+  /* A child's level is one less than its parent's, so that no damage makes a circle. */
+  if (cached->deleted || cached->page.tree != tree ||
+      (level == ANN_ANY_LEVEL ? cached->page.level == 0 : cached->page.level != level)) {
+    return ann_store_corrupt(store, "page", number);
+  }
+  *out_page = &cached->page;
+  return ANN_OK;
+}
+
+static void count_pages(AnnStore *store, int level, int change) {
+  if (level == 0) store->state.leaf_pages += change;
+  else store->state.directory_pages += change;
+  store->dirty = 1;
+}
+
+int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_t *out_number,
+                  AnnPage **out_page) {
+  /* A directory holds half as many entries as a leaf: they are four times as long. */
+  int capacity = level == 0 ? store->options.leaf_capacity : ANN_DIRECTORY_CAPACITY;
+  Cached *cached;
+  AnnPage page;
+  int rc;
+  if (store->state.last_page >= UINT32_MAX) {
+    return ann_store_fail(store, ANN_ERROR, "ann table %s: no page number is left; rebuild it",
+                          store->name);
+  }
+  rc = ann_page_init(&page, level, tree, capacity, store->rotation.length);
+  if (rc != ANN_OK) return rc;
+  rc = add(store, (uint32_t)store->state.last_page + 1, &cached);
+  if (rc != ANN_OK) {
+    ann_page_clear(&page);
+    return rc;
+  }
+  page.parent = parent;
+  cached->page = page;
+  cached->dirty = 1;
+  store->n_dirty_pages++;
+  recount(store, cached);
+  store->state.last_page++;
+  count_pages(store, level, 1);
+  *out_number = cached->number;
+  *out_page = &cached->page;
+  return ANN_OK;
+}
+
+void ann_pages_touch(AnnStore *store, uint32_t number) {
+  Cached *cached = find(store, number);
+  if (!cached) return;
+  store->n_dirty_pages += !cached->dirty;
+  cached->dirty = 1;
+  recount(store, cached);
+}
+
+int ann_pages_delete(AnnStore *store, uint32_t number) {
+  Cached *cached = find(store, number);
+  if (!cached) return ANN_ERROR;             /* only pages in hand are deleted */
+  count_pages(store, cached->page.level, -1);
+  ann_page_clear(&cached->page);
+  cached->deleted = 1;
+  ann_pages_touch(store, number);
+  return ANN_OK;
+}
+
+int ann_pages_delete_all(AnnStore *store) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PAGE_CLEAR, &rc);
+  ann_pages_drop(store);
+  store->state.leaf_pages = store->state.directory_pages = 0;
+  store->dirty = 1;
+  return stmt ? ann_store_run(store, stmt) : rc;
+}
+
+static int write_page(AnnStore *store, Cached *cached) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(
+      store, cached->deleted ? ANN_STMT_PAGE_DELETE : ANN_STMT_PAGE_PUT, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, cached->number);
+  if (!cached->deleted) {
+    ann_page_seal(&cached->page);
+    rc = sqlite3_bind_blob64(stmt, 2, cached->page.bytes, ann_page_size(&cached->page),
+                             SQLITE_STATIC);
+  }
+  return rc == ANN_OK ? ann_store_run(store, stmt) : rc;
+}
+
+static int by_number(const void *a, const void *b) {
+  const Cached *const *x = a, *const *y = b;
+  return (*x)->number < (*y)->number ? -1 : (*x)->number > (*y)->number;
+}
+
+int ann_pages_flush(AnnStore *store) {
+  int rc = ANN_OK;
+  int64_t i, n = 0;
+  Cached **dirty;
+  if (store->n_dirty_pages == 0) return ANN_OK;
+  dirty = ann_alloc_array((uint64_t)store->n_dirty_pages, sizeof *dirty);
+  if (!dirty) return ANN_NOMEM;
+  for (i = 0; i < store->n_page_slots; i++) {
+    if (store->pages[i] && store->pages[i]->dirty) dirty[n++] = store->pages[i];
+  }
+  qsort(dirty, (size_t)n, sizeof *dirty, by_number);
+  for (i = 0; i < n && rc == ANN_OK; i++) {
+    rc = write_page(store, dirty[i]);
+    if (rc != ANN_OK) break;
+    dirty[i]->dirty = 0;
+    store->n_dirty_pages--;
+    if (dirty[i]->deleted) remove_slot(store, slot_of(store, dirty[i]->number));
+  }
+  ann_free(dirty);
+  return rc;
+}
+
+int ann_pages_next(AnnStore *store, int64_t from, int64_t *out_number, AnnPage *out_page,
+                   int *out_rc_page, int64_t *out_bytes, int *out_found) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PAGE_NEXT, &rc);
+  *out_found = 0;
+  memset(out_page, 0, sizeof *out_page);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, from);
+  rc = sqlite3_step(stmt);
+  if (rc == SQLITE_ROW) {
+    const void *blob = sqlite3_column_blob(stmt, 1);
+    *out_found = 1;
+    *out_number = sqlite3_column_int64(stmt, 0);
+    *out_bytes = sqlite3_column_bytes(stmt, 1);
+    *out_rc_page = ann_page_load(out_page, blob, blob ? (uint64_t)*out_bytes : 0,
+                                 store->rotation.length);
+    rc = *out_rc_page == ANN_NOMEM ? ANN_NOMEM : ANN_OK;
+  }
+  if (rc == SQLITE_DONE) rc = ANN_OK;
+  sqlite3_reset(stmt);
+  return rc;
+}

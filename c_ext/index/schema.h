@@ -1,0 +1,27 @@
+/* schema.h -- the shadow tables: all DDL, and the check that they are what we made.
+**
+** name_config   id INTEGER PRIMARY KEY, name TEXT, value     settings and counters
+** name_vectors  id INTEGER PRIMARY KEY, vector BLOB          one row a vector
+** name_pages    id INTEGER PRIMARY KEY, data BLOB            the forest
+** name_places   id INTEGER PRIMARY KEY, pages BLOB           in which leaves an id is
+** name_waiting  id INTEGER PRIMARY KEY, last INTEGER         runs of ids not yet in the forest
+*/
+#ifndef ANN_INDEX_SCHEMA_H
+#define ANN_INDEX_SCHEMA_H
+
+#include "index/api.h"
+
+/* All: an SQLite code; on failure *out_message may hold one sentence (sqlite3_malloc). */
+
+/* Fails when one of the names is taken, and then leaves nothing. */
+int ann_schema_create(sqlite3 *db, const char *schema, const char *name, char **out_message);
+/* Removes the tables that exist; a missing one is no error. */
+int ann_schema_drop(sqlite3 *db, const char *schema, const char *name, char **out_message);
+int ann_schema_rename(sqlite3 *db, const char *schema, const char *name, const char *new_name,
+                      char **out_message);
+/* Each must be an ordinary table with the declared columns and no triggers. */
+int ann_schema_check(sqlite3 *db, const char *schema, const char *name, char **out_message);
+/* Whether name_<suffix> of an ann table would be `suffix`. */
+int ann_schema_is_shadow(const char *suffix);
+
+#endif

@@ -1,0 +1,31 @@
+/* search.h -- the k nearest rows of a vector.
+**
+** 1. Rotate the query, make its look-up table (AnnProbe).
+** 2. Walk the leaves of all trees, nearest first (forest.h); estimate every entry;
+**    keep the best `keep` estimates; stop after `inspect` entries (effort.h).
+** 3. Read the survivors' vectors and the waiting rows', and rank exactly.
+** Small tables, recall 1, a k near the number of rows, and short lists of ids are
+** scored exactly from the vectors table.
+*/
+#ifndef ANN_INDEX_SEARCH_H
+#define ANN_INDEX_SEARCH_H
+
+#include "core/idset.h"
+#include "core/topk.h"
+#include "index/store.h"
+
+typedef struct AnnQuery {
+  const float *vector;        /* options.dimensions floats */
+  int64_t k;
+  double recall;              /* in (0, 1]; 1 is exact */
+  int64_t search_k;           /* entries to look at, at most; 0: as recall says */
+  int recall_given;           /* search_k and recall both hold */
+  const AnnIdSet *only;       /* rows that may be returned, NULL for all */
+  const AnnIdSet *exclude;    /* rows that may not, NULL for none */
+} AnnQuery;
+
+/* out_top: at most k (distance, id), ascending; the caller clears it.  The store is
+** inside ann_store_begin. */
+int ann_search(AnnStore *store, const AnnQuery *query, AnnTopk *out_top);
+
+#endif

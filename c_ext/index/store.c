@@ -1,0 +1,612 @@
+/* store.c -- see store.h.  All SQL text that reads and writes shadow tables is here. */
+#include "index/store.h"
+
+#include <stdarg.h>
+
+#include "core/bytes.h"
+#include "core/format.h"
+#include "core/metric.h"
+#include "core/vector.h"
+#include "index/pages.h"
+#include "index/places.h"
+#include "index/schema.h"
+
+/* %s stands for "schema"."name_  and the table's suffix follows. */
+static const char *const sql_of[ANN_N_STMTS] = {
+  [ANN_STMT_CONFIG_GET] = "SELECT value FROM %sconfig\" WHERE id = ?1",
+  [ANN_STMT_CONFIG_PUT] = "REPLACE INTO %sconfig\"(id, name, value) VALUES(?1, ?2, ?3)",
+  [ANN_STMT_SNAPSHOT] = "SELECT value FROM %sconfig\" WHERE id = ?1",
+  [ANN_STMT_VECTOR_GET] = "SELECT vector FROM %svectors\" WHERE id = ?1",
+  [ANN_STMT_VECTOR_PUT] = "INSERT INTO %svectors\"(id, vector) VALUES(?1, ?2)",
+  [ANN_STMT_VECTOR_UPDATE] = "UPDATE %svectors\" SET vector = ?2 WHERE id = ?1",
+  [ANN_STMT_VECTOR_DELETE] = "DELETE FROM %svectors\" WHERE id = ?1",
+  [ANN_STMT_VECTOR_SCAN] =
+      "SELECT id, vector FROM %svectors\" WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+  [ANN_STMT_VECTOR_MAX] = "SELECT max(id) FROM %svectors\"",
+  [ANN_STMT_VECTOR_COUNT] =
+      "SELECT count(*), min(id), max(id) FROM %svectors\" WHERE id BETWEEN ?1 AND ?2",
+  [ANN_STMT_PAGE_GET] = "SELECT data FROM %spages\" WHERE id = ?1",
+  [ANN_STMT_PAGE_PUT] = "REPLACE INTO %spages\"(id, data) VALUES(?1, ?2)",
+  [ANN_STMT_PAGE_DELETE] = "DELETE FROM %spages\" WHERE id = ?1",
+  [ANN_STMT_PAGE_CLEAR] = "DELETE FROM %spages\"",
+  [ANN_STMT_PAGE_NEXT] = "SELECT id, data FROM %spages\" WHERE id >= ?1 ORDER BY id LIMIT 1",
+  [ANN_STMT_PLACE_GET] = "SELECT pages FROM %splaces\" WHERE id = ?1",
+  [ANN_STMT_PLACE_PUT] = "REPLACE INTO %splaces\"(id, pages) VALUES(?1, ?2)",
+  [ANN_STMT_PLACE_DELETE] = "DELETE FROM %splaces\" WHERE id = ?1",
+  [ANN_STMT_PLACE_CLEAR] = "DELETE FROM %splaces\"",
+  [ANN_STMT_PLACE_NEXT] = "SELECT id, pages FROM %splaces\" WHERE id >= ?1 ORDER BY id LIMIT 1",
+  [ANN_STMT_WAITING_AT] =
+      "SELECT id, last FROM %swaiting\" WHERE id <= ?1 ORDER BY id DESC LIMIT 1",
+  [ANN_STMT_WAITING_NEXT] = "SELECT id, last FROM %swaiting\" WHERE id >= ?1 ORDER BY id LIMIT 1",
+  [ANN_STMT_WAITING_PUT] = "REPLACE INTO %swaiting\"(id, last) VALUES(?1, ?2)",
+  [ANN_STMT_WAITING_DELETE] = "DELETE FROM %swaiting\" WHERE id = ?1",
+  [ANN_STMT_WAITING_CLEAR] = "DELETE FROM %swaiting\"",
+  [ANN_STMT_TICK] = "SELECT 1",
+};
+
+int ann_store_fail(AnnStore *store, int rc, const char *format, ...) {
+  if (!store->message) {
+    va_list arguments;
+    va_start(arguments, format);
+    store->message = sqlite3_vmprintf(format, arguments);
+    va_end(arguments);
+  }
+  return rc;
+}
+
+int ann_store_corrupt(AnnStore *store, const char *what, int64_t number) {
+  return ann_store_fail(store, ANN_CORRUPT, "ann table %s: %s %lld is damaged; rebuild it",
+                        store->name, what, (long long)number);
+}
+
+/* An error of SQLite's own: keep its code, and its words if we have none. */
+static int sql_failure(AnnStore *store, int rc) {
+  return ann_store_fail(store, rc, "ann table %s: %s", store->name, sqlite3_errmsg(store->db));
+}
+
+sqlite3_stmt *ann_store_stmt(AnnStore *store, int which, int *out_rc) {
+  if (!store->stmts[which]) {
+    char *prefix = sqlite3_mprintf("\"%w\".\"%w_", store->schema, store->name);
+    char *sql = prefix ? sqlite3_mprintf(sql_of[which], prefix) : NULL;
+    *out_rc = sql ? sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                       &store->stmts[which], NULL)
+                  : ANN_NOMEM;
+    if (*out_rc != ANN_OK && *out_rc != ANN_NOMEM) sql_failure(store, *out_rc);
+    sqlite3_free(prefix);
+    sqlite3_free(sql);
+  }
+  return store->stmts[which];
+}
+
+int ann_store_run(AnnStore *store, sqlite3_stmt *stmt) {
+  int rc;
+  sqlite3_step(stmt);
+  rc = sqlite3_reset(stmt);
+  return rc == ANN_OK ? ANN_OK : sql_failure(store, rc);
+}
+
+/* Step for a row: 1 in *out_row, or 0 and the statement is reset. */
+static int step(AnnStore *store, sqlite3_stmt *stmt, int *out_row) {
+  int rc = sqlite3_step(stmt);
+  *out_row = rc == SQLITE_ROW;
+  if (rc == SQLITE_ROW) return ANN_OK;
+  rc = sqlite3_reset(stmt);
+  return rc == ANN_OK ? ANN_OK : sql_failure(store, rc);
+}
+
+int ann_store_tick(void *arg) {
+  AnnStore *store = arg;
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_TICK, &rc);
+  if (!stmt) return rc;
+  sqlite3_step(stmt);
+  rc = sqlite3_reset(stmt);
+  return rc == ANN_OK ? ANN_OK : ann_store_fail(store, rc, "interrupted");
+}
+
+/* ---- life ---- */
+
+int ann_store_new(sqlite3 *db, const char *schema, const char *name, AnnOptions *options,
+                  AnnStore **out_store) {
+  AnnStore *store = ann_alloc_zero(1, sizeof *store);
+  if (!store) return ANN_NOMEM;
+  store->db = db;
+  store->schema = sqlite3_mprintf("%s", schema);
+  store->name = sqlite3_mprintf("%s", name);
+  if (!store->schema || !store->name) {
+    ann_store_free(store);
+    return ANN_NOMEM;
+  }
+  store->options = *options;
+  memset(options, 0, sizeof *options);
+  *out_store = store;
+  return ANN_OK;
+}
+
+void ann_store_detach(AnnStore *store) {
+  int i;
+  ann_store_drop(store);
+  for (i = 0; i < ANN_N_STMTS; i++) {
+    sqlite3_finalize(store->stmts[i]);
+    store->stmts[i] = NULL;
+  }
+  store->checked = 0;
+}
+
+void ann_store_free(AnnStore *store) {
+  if (!store) return;
+  ann_store_detach(store);
+  ann_pages_clear(store);
+  ann_places_clear(store);
+  ann_rotation_clear(&store->rotation);
+  ann_options_clear(&store->options);
+  sqlite3_free(store->message);
+  sqlite3_free(store->schema);
+  sqlite3_free(store->name);
+  ann_free(store);
+}
+
+void ann_store_drop(AnnStore *store) {
+  ann_pages_drop(store);
+  ann_places_drop(store);
+  store->loaded = store->dirty = 0;
+  store->tail_open = store->tail_dirty = 0;
+  store->max_known = 0;
+}
+
+/* ---- counters ---- */
+
+static void encode_state(const AnnState *state, uint8_t *out) {
+  int i;
+  ann_put64(out, (uint64_t)state->rows);
+  ann_put64(out + 8, (uint64_t)state->placed);
+  ann_put64(out + 16, (uint64_t)state->last_page);
+  ann_put64(out + 24, (uint64_t)state->leaf_pages);
+  ann_put64(out + 32, (uint64_t)state->directory_pages);
+  ann_put64(out + 40, (uint64_t)state->changes);
+  ann_put64(out + 48, (uint64_t)state->calibrated_rows);
+  ann_put64(out + 56, (uint64_t)state->planted_rows);
+  for (i = 0; i < ANN_MAX_TREES; i++) ann_put32(out + 64 + 4 * i, state->roots[i]);
+}
+
+static int decode_state(AnnStore *store, const uint8_t *p, int64_t size) {
+  AnnState *state = &store->state;
+  int i, planted;
+  if (!p || size != ANN_STATE_SIZE) return ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
+  state->rows = (int64_t)ann_get64(p);
+  state->placed = (int64_t)ann_get64(p + 8);
+  state->last_page = (int64_t)ann_get64(p + 16);
+  state->leaf_pages = (int64_t)ann_get64(p + 24);
+  state->directory_pages = (int64_t)ann_get64(p + 32);
+  state->changes = (int64_t)ann_get64(p + 40);
+  state->calibrated_rows = (int64_t)ann_get64(p + 48);
+  state->planted_rows = (int64_t)ann_get64(p + 56);
+  for (i = 0; i < ANN_MAX_TREES; i++) state->roots[i] = ann_get32(p + 64 + 4 * i);
+  planted = state->roots[0] != 0;
+  if (state->rows < 0 || state->placed < 0 || state->placed > state->rows ||
+      state->last_page < 0 || state->last_page > UINT32_MAX || (state->placed && !planted)) {
+    return ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
+  }
+  for (i = 0; i < ANN_MAX_TREES; i++) {
+    if ((state->roots[i] != 0) != (planted && i < store->options.trees)) {
+      return ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
+    }
+  }
+  return ANN_OK;
+}
+
+int ann_store_config_put(AnnStore *store, int row, const char *name, const void *blob,
+                         int64_t size) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_PUT, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int(stmt, 1, row);
+  sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+  if (row == ANN_CONFIG_FORMAT) sqlite3_bind_int(stmt, 3, ANN_FORMAT_VERSION);
+  else if (row == ANN_CONFIG_OPTIONS) sqlite3_bind_text(stmt, 3, blob, (int)size, SQLITE_STATIC);
+  else sqlite3_bind_blob64(stmt, 3, blob, (uint64_t)size, SQLITE_STATIC);
+  return ann_store_run(store, stmt);
+}
+
+int ann_store_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t *out_size) {
+  int rc = ANN_OK, has_row = 0;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_GET, &rc);
+  *out_blob = NULL;
+  *out_size = 0;
+  if (!stmt) return rc;
+  sqlite3_bind_int(stmt, 1, row);
+  rc = step(store, stmt, &has_row);
+  if (rc == ANN_OK && has_row) {
+    int size = sqlite3_column_bytes(stmt, 0);
+    const void *blob = sqlite3_column_blob(stmt, 0);
+    *out_blob = ann_alloc((uint64_t)size);
+    if (!*out_blob) rc = ANN_NOMEM;
+    else if (size) memcpy(*out_blob, blob, (size_t)size);
+    *out_size = size;
+  }
+  sqlite3_reset(stmt);
+  return rc;
+}
+
+static int put_state(AnnStore *store) {
+  uint8_t blob[ANN_STATE_SIZE];
+  encode_state(&store->state, blob);
+  return ann_store_config_put(store, ANN_CONFIG_STATE, "state", blob, sizeof blob);
+}
+
+int ann_store_create(AnnStore *store) {
+  const AnnOptions *o = &store->options;
+  char *text = sqlite3_mprintf(
+      "column=%s type=%s dimensions=%lld metric=%s trees=%d seed=%lld leaf_capacity=%d length=%lld",
+      o->column, ann_type_name(o->type), (long long)o->dimensions, ann_metric_name(o->metric),
+      o->trees, (long long)o->seed, o->leaf_capacity,
+      (long long)ann_rotation_length(o->dimensions));
+  int rc = text ? ann_store_config_put(store, ANN_CONFIG_FORMAT, "format", NULL, 0) : ANN_NOMEM;
+  if (rc == ANN_OK) {
+    rc = ann_store_config_put(store, ANN_CONFIG_OPTIONS, "options", text, (int64_t)strlen(text));
+  }
+  memset(&store->state, 0, sizeof store->state);
+  if (rc == ANN_OK) rc = put_state(store);
+  sqlite3_free(text);
+  return rc;
+}
+
+/* The stored format is ours?  Read once for each database state that we enter. */
+static int check_format(AnnStore *store) {
+  int rc = ANN_OK, has_row = 0;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_GET, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int(stmt, 1, ANN_CONFIG_FORMAT);
+  rc = step(store, stmt, &has_row);
+  if (rc == ANN_OK && !has_row) {
+    rc = ann_store_fail(store, ANN_CORRUPT,
+                        "ann table %s: expected a row \"format\" in %s_config, which is missing",
+                        store->name, store->name);
+  } else if (rc == ANN_OK && sqlite3_column_int(stmt, 0) != ANN_FORMAT_VERSION) {
+    rc = ann_store_fail(store, ANN_ERROR,
+                        "ann table %s: expected format %d, got %d; a newer sqlite_ann wrote it",
+                        store->name, ANN_FORMAT_VERSION, sqlite3_column_int(stmt, 0));
+  }
+  sqlite3_reset(stmt);
+  return rc;
+}
+
+static int check_once(AnnStore *store) {
+  int rc = ANN_OK;
+  char *message = NULL;
+  if (!store->checked) {
+    rc = ann_schema_check(store->db, store->schema, store->name, &message);
+    if (rc == ANN_OK) rc = check_format(store);
+    else if (message) ann_store_fail(store, rc, "%s", message);
+    sqlite3_free(message);
+    store->checked = rc == ANN_OK;
+  }
+  if (rc == ANN_OK && !store->rotation.signs) {
+    rc = ann_rotation_init(&store->rotation, store->options.dimensions,
+                           (uint64_t)store->options.seed);
+  }
+  return rc;
+}
+
+int ann_store_begin(AnnStore *store) {
+  int rc, has_row = 0;
+  sqlite3_stmt *stmt;
+  store->depth++;
+  if (store->poisoned) {
+    return ann_store_fail(store, ANN_ERROR,
+                          "ann table %s: a write failed half-way; roll the transaction back",
+                          store->name);
+  }
+  if (store->depth == 1) {
+    sqlite3_free(store->message);
+    store->message = NULL;
+  }
+  rc = check_once(store);
+  if (rc != ANN_OK || store->loaded) return rc;
+  stmt = ann_store_stmt(store, ANN_STMT_SNAPSHOT, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int(stmt, 1, ANN_CONFIG_STATE);
+  rc = step(store, stmt, &has_row);      /* not reset: holds the snapshot */
+  if (rc == ANN_OK && !has_row) {
+    return ann_store_fail(store, ANN_CORRUPT,
+                          "ann table %s: expected a row \"state\" in %s_config, which is missing",
+                          store->name, store->name);
+  }
+  if (rc == ANN_OK) {
+    const uint8_t *blob = sqlite3_column_blob(stmt, 0);
+    rc = decode_state(store, blob, sqlite3_column_bytes(stmt, 0));
+  }
+  store->loaded = rc == ANN_OK;
+  return rc;
+}
+
+int ann_store_begin_afresh(AnnStore *store) {
+  char *message = NULL;
+  int64_t smallest, largest;
+  int rc;
+  store->depth++;
+  sqlite3_free(store->message);
+  store->message = NULL;
+  ann_store_drop(store);
+  rc = ann_schema_check(store->db, store->schema, store->name, &message);
+  if (rc != ANN_OK && message) ann_store_fail(store, rc, "%s", message);
+  sqlite3_free(message);
+  if (rc == ANN_OK && !store->rotation.signs) {
+    rc = ann_rotation_init(&store->rotation, store->options.dimensions,
+                           (uint64_t)store->options.seed);
+  }
+  if (rc == ANN_OK) rc = ann_store_create(store);
+  if (rc == ANN_OK) {
+    rc = ann_store_count(store, INT64_MIN, INT64_MAX, &store->state.rows, &smallest, &largest);
+  }
+  store->loaded = store->dirty = rc == ANN_OK;
+  return rc;
+}
+
+void ann_store_end(AnnStore *store) {
+  if (--store->depth > 0) return;
+  if (store->stmts[ANN_STMT_SNAPSHOT]) sqlite3_reset(store->stmts[ANN_STMT_SNAPSHOT]);
+  ann_store_scan_close(store);
+  if (!store->in_write) ann_store_drop(store);
+}
+
+static int flush_tail(AnnStore *store) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt;
+  if (!store->tail_dirty) return ANN_OK;
+  stmt = ann_store_stmt(store, ANN_STMT_WAITING_PUT, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, store->tail_first);
+  sqlite3_bind_int64(stmt, 2, store->tail_last);
+  rc = ann_store_run(store, stmt);
+  if (rc == ANN_OK) store->tail_dirty = 0;
+  return rc;
+}
+
+int ann_store_tail_close(AnnStore *store) {
+  store->tail_open = store->max_known = 0;
+  return flush_tail(store);
+}
+
+int ann_store_flush(AnnStore *store) {
+  int rc = flush_tail(store);
+  if (rc == ANN_OK) rc = ann_pages_flush(store);
+  if (rc == ANN_OK) rc = ann_places_flush(store);
+  if (rc == ANN_OK && store->dirty) {
+    rc = put_state(store);
+    if (rc == ANN_OK) store->dirty = 0;
+  }
+  if (rc != ANN_OK) store->poisoned = 1;
+  return rc;
+}
+
+/* ---- vectors ---- */
+
+/* A stored vector; its blob is untrusted like every byte. */
+static int read_vector(AnnStore *store, sqlite3_stmt *stmt, int column, int64_t id,
+                       float *out_vector) {
+  char message[ANN_VECTOR_MESSAGE];
+  int size = sqlite3_column_bytes(stmt, column);
+  const void *blob = sqlite3_column_blob(stmt, column);
+  if (sqlite3_column_type(stmt, column) != SQLITE_BLOB ||
+      ann_vector_from_blob(blob, size, store->options.dimensions, out_vector, message) != ANN_OK) {
+    return ann_store_corrupt(store, "vector", id);
+  }
+  return ANN_OK;
+}
+
+int ann_store_vector(AnnStore *store, int64_t id, float *out_vector, int *out_found) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_VECTOR_GET, &rc);
+  *out_found = 0;
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, id);
+  rc = step(store, stmt, out_found);
+  if (rc == ANN_OK && *out_found) rc = read_vector(store, stmt, 0, id, out_vector);
+  sqlite3_reset(stmt);
+  return rc;
+}
+
+/* Bind a vector as its blob; on a little-endian host its own bytes. */
+static int bind_vector(AnnStore *store, sqlite3_stmt *stmt, int i, const float *vector) {
+  int64_t n = store->options.dimensions;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  void *blob = sqlite3_malloc64((uint64_t)n * 4);
+  if (!blob) return ANN_NOMEM;
+  ann_vector_to_blob(vector, n, blob);
+  return sqlite3_bind_blob64(stmt, i, blob, (uint64_t)n * 4, sqlite3_free);
+#else
+  return sqlite3_bind_blob64(stmt, i, vector, (uint64_t)n * 4, SQLITE_STATIC);
+#endif
+}
+
+int ann_store_vector_put(AnnStore *store, const int64_t *id, const float *vector,
+                         int64_t *out_id) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_VECTOR_PUT, &rc);
+  if (!stmt) return rc;
+  if (id) sqlite3_bind_int64(stmt, 1, *id);
+  else sqlite3_bind_null(stmt, 1);
+  rc = bind_vector(store, stmt, 2, vector);
+  if (rc != ANN_OK) return rc;
+  sqlite3_step(stmt);
+  rc = sqlite3_reset(stmt);
+  if ((rc & 0xff) == SQLITE_CONSTRAINT && id) {
+    return ann_store_fail(store, SQLITE_CONSTRAINT_ROWID,
+                          "ann table %s: expected a new rowid, but %lld is there already",
+                          store->name, (long long)*id);
+  }
+  if (rc != ANN_OK) return sql_failure(store, rc);
+  *out_id = id ? *id : sqlite3_last_insert_rowid(store->db);
+  return ANN_OK;
+}
+
+int ann_store_vector_update(AnnStore *store, int64_t id, const float *vector) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_VECTOR_UPDATE, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, id);
+  rc = bind_vector(store, stmt, 2, vector);
+  return rc == ANN_OK ? ann_store_run(store, stmt) : rc;
+}
+
+int ann_store_vector_delete(AnnStore *store, int64_t id, int *out_found) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_VECTOR_DELETE, &rc);
+  *out_found = 0;
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, id);
+  rc = ann_store_run(store, stmt);
+  *out_found = rc == ANN_OK && sqlite3_changes(store->db) > 0;
+  return rc;
+}
+
+int ann_store_scan_open(AnnStore *store, int64_t first, int64_t last) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_VECTOR_SCAN, &rc);
+  if (!stmt) return rc;
+  sqlite3_reset(stmt);
+  sqlite3_bind_int64(stmt, 1, first);
+  sqlite3_bind_int64(stmt, 2, last);
+  return ANN_OK;
+}
+
+int ann_store_scan_next(AnnStore *store, int64_t *out_id, float *out_vector, int *out_found) {
+  sqlite3_stmt *stmt = store->stmts[ANN_STMT_VECTOR_SCAN];
+  int rc = step(store, stmt, out_found);
+  if (rc != ANN_OK || !*out_found) return rc;
+  *out_id = sqlite3_column_int64(stmt, 0);
+  return read_vector(store, stmt, 1, *out_id, out_vector);
+}
+
+void ann_store_scan_close(AnnStore *store) {
+  if (store->stmts[ANN_STMT_VECTOR_SCAN]) sqlite3_reset(store->stmts[ANN_STMT_VECTOR_SCAN]);
+}
+
+/* ---- waiting ids ---- */
+
+/* Run a query for one waiting run. */
+static int find_run(AnnStore *store, int which, int64_t id, int64_t *out_first,
+                    int64_t *out_last, int *out_found) {
+  int rc = flush_tail(store);
+  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, which, &rc) : NULL;
+  *out_found = 0;
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, id);
+  rc = step(store, stmt, out_found);
+  if (*out_found) {
+    *out_first = sqlite3_column_int64(stmt, 0);
+    *out_last = sqlite3_column_int64(stmt, 1);
+    if (*out_last < *out_first) rc = ann_store_corrupt(store, "waiting run", *out_first);
+  }
+  sqlite3_reset(stmt);
+  return rc;
+}
+
+int ann_store_waits(AnnStore *store, int64_t id, int *out_waits) {
+  int64_t first, last;
+  int found = 0, rc;
+  if (store->tail_open && id >= store->tail_first && id <= store->tail_last) {
+    *out_waits = 1;
+    return ANN_OK;
+  }
+  rc = find_run(store, ANN_STMT_WAITING_AT, id, &first, &last, &found);
+  *out_waits = rc == ANN_OK && found && id <= last;
+  return rc;
+}
+
+int ann_store_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
+                          int *out_found) {
+  int rc = find_run(store, ANN_STMT_WAITING_AT, from, out_first, out_last, out_found);
+  if (rc == ANN_OK && *out_found && *out_last >= from) return ANN_OK;
+  if (rc == ANN_OK) {
+    rc = find_run(store, ANN_STMT_WAITING_NEXT, from, out_first, out_last, out_found);
+  }
+  return rc;
+}
+
+static int know_max(AnnStore *store) {
+  int rc = ANN_OK, has_row = 0;
+  sqlite3_stmt *stmt;
+  if (store->max_known) return ANN_OK;
+  stmt = ann_store_stmt(store, ANN_STMT_VECTOR_MAX, &rc);
+  if (!stmt) return rc;
+  rc = step(store, stmt, &has_row);
+  if (has_row) store->max_id = sqlite3_column_type(stmt, 0) == SQLITE_NULL
+                                   ? INT64_MIN : sqlite3_column_int64(stmt, 0);
+  store->max_known = rc == ANN_OK;
+  sqlite3_reset(stmt);
+  return rc;
+}
+
+/* Ids that only rise make one run, whatever gaps they leave: no row lies in a gap
+** beyond the largest id.  The first of them looks the largest id up. */
+int ann_store_wait(AnnStore *store, int64_t id) {
+  int64_t first = id, last = id;
+  int found = 0, rc, waits = 0;
+  if (store->tail_open && store->max_known && id > store->max_id) {
+    store->tail_last = store->max_id = id;
+    store->tail_dirty = 1;
+    return ANN_OK;
+  }
+  rc = ann_store_waits(store, id, &waits);
+  if (rc != ANN_OK || waits) return rc;
+  rc = know_max(store);
+  if (rc == ANN_OK && id > INT64_MIN) {
+    rc = find_run(store, ANN_STMT_WAITING_AT, id - 1, &first, &last, &found);
+  }
+  if (rc != ANN_OK) return rc;
+  store->tail_first = found && last == id - 1 ? first : id;
+  store->tail_last = id;
+  store->tail_dirty = 1;
+  /* The tail grows only at the end of the table. */
+  store->tail_open = id >= store->max_id;
+  if (id > store->max_id) store->max_id = id;
+  return store->tail_open ? ANN_OK : flush_tail(store);
+}
+
+int ann_store_waiting_shrink(AnnStore *store, int64_t first, int64_t last, int64_t done) {
+  int rc = flush_tail(store);
+  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, ANN_STMT_WAITING_DELETE, &rc) : NULL;
+  store->tail_open = 0;
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, first);
+  rc = ann_store_run(store, stmt);
+  if (rc != ANN_OK || done >= last) return rc;
+  stmt = ann_store_stmt(store, ANN_STMT_WAITING_PUT, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, done + 1);
+  sqlite3_bind_int64(stmt, 2, last);
+  return ann_store_run(store, stmt);
+}
+
+int ann_store_wait_all(AnnStore *store) {
+  int64_t n = 0, smallest = 0, largest = 0;
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_WAITING_CLEAR, &rc);
+  store->tail_open = store->tail_dirty = 0;
+  if (stmt) rc = ann_store_run(store, stmt);
+  if (rc == ANN_OK) rc = ann_store_count(store, INT64_MIN, INT64_MAX, &n, &smallest, &largest);
+  if (rc != ANN_OK || n == 0) return rc;
+  store->tail_first = smallest;
+  store->tail_last = largest;
+  store->tail_dirty = 1;
+  return flush_tail(store);
+}
+
+int ann_store_count(AnnStore *store, int64_t first, int64_t last, int64_t *out_n,
+                    int64_t *out_smallest, int64_t *out_largest) {
+  int rc = ANN_OK, has_row = 0;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_VECTOR_COUNT, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, first);
+  sqlite3_bind_int64(stmt, 2, last);
+  rc = step(store, stmt, &has_row);
+  if (has_row) {
+    *out_n = sqlite3_column_int64(stmt, 0);
+    *out_smallest = sqlite3_column_int64(stmt, 1);
+    *out_largest = sqlite3_column_int64(stmt, 2);
+  }
+  sqlite3_reset(stmt);
+  return rc;
+}

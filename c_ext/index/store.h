@@ -1,0 +1,155 @@
+/* store.h -- one ann table's shadow tables as memory: counters, vectors, waiting ids.
+** Pages are in pages.h, places in places.h; all three share one AnnStore.
+**
+** Changes to counters, pages and places are made in memory and written together by
+** ann_store_flush, so that whatever can fail for a reason of ours has failed before
+** the first of them is written.  ann_store_drop forgets them.
+**
+** In memory between calls only while the connection is inside a write transaction on
+** this table (xBegin … xCommit): nobody else can write then.  Otherwise every
+** ann_store_begin reads anew, and holds one statement open until ann_store_end, so
+** that all reads in between see one state of the database.
+**
+**   ann_store_vector    one row by id: 2-3 us      ann_store_scan   in order of id: about 1 us a row
+*/
+#ifndef ANN_INDEX_STORE_H
+#define ANN_INDEX_STORE_H
+
+#include "core/rotation.h"
+#include "index/api.h"
+#include "index/options.h"
+
+/* Rows of the config table; FORMAT.md. */
+#define ANN_CONFIG_FORMAT 1
+#define ANN_CONFIG_STATE 2
+#define ANN_CONFIG_CALIBRATION 3
+#define ANN_CONFIG_OPTIONS 4
+#define ANN_STATE_SIZE 96
+
+/* The counters; one blob, config row 2. */
+typedef struct AnnState {
+  int64_t rows;             /* vectors in the table */
+  int64_t placed;           /* of them in the forest; the others wait */
+  int64_t last_page;        /* highest page number ever used */
+  int64_t leaf_pages;
+  int64_t directory_pages;
+  int64_t changes;          /* inserts and deletes since the last calibration */
+  int64_t calibrated_rows;  /* rows placed at the last calibration, 0 for none */
+  int64_t planted_rows;     /* rows of the table for which the trees were grown */
+  uint32_t roots[ANN_MAX_TREES];   /* page of each tree's root; roots[0] = 0: no forest */
+} AnnState;
+
+struct AnnCachedPage;
+struct AnnPlaceEntry;
+
+enum {
+  ANN_STMT_CONFIG_GET, ANN_STMT_CONFIG_PUT, ANN_STMT_SNAPSHOT,
+  ANN_STMT_VECTOR_GET, ANN_STMT_VECTOR_PUT, ANN_STMT_VECTOR_UPDATE, ANN_STMT_VECTOR_DELETE,
+  ANN_STMT_VECTOR_SCAN, ANN_STMT_VECTOR_MAX, ANN_STMT_VECTOR_COUNT,
+  ANN_STMT_PAGE_GET, ANN_STMT_PAGE_PUT, ANN_STMT_PAGE_DELETE, ANN_STMT_PAGE_CLEAR,
+  ANN_STMT_PAGE_NEXT,
+  ANN_STMT_PLACE_GET, ANN_STMT_PLACE_PUT, ANN_STMT_PLACE_DELETE, ANN_STMT_PLACE_CLEAR,
+  ANN_STMT_PLACE_NEXT,
+  ANN_STMT_WAITING_AT, ANN_STMT_WAITING_NEXT, ANN_STMT_WAITING_PUT, ANN_STMT_WAITING_DELETE,
+  ANN_STMT_WAITING_CLEAR,
+  ANN_STMT_TICK,
+  ANN_N_STMTS
+};
+
+typedef struct AnnStore {
+  sqlite3 *db;              /* borrowed */
+  char *schema, *name;      /* owned */
+  AnnOptions options;       /* owned */
+  AnnRotation rotation;     /* owned; made at first use */
+  sqlite3_stmt *stmts[ANN_N_STMTS];   /* owned; made at first use */
+  char *message;            /* owned: the first error's sentence, NULL for none */
+  int checked;              /* the shadow tables were found in order */
+  int in_write;             /* between xBegin and xCommit or xRollback */
+  int depth;                /* ann_store_begin calls not yet ended */
+  int poisoned;             /* written in part, then failed: only a rollback heals it */
+
+  int loaded;               /* state is what the database says, or newer */
+  int dirty;                /* state is newer */
+  AnnState state;
+
+  int tail_open, tail_dirty;          /* a run of waiting ids still growing, in memory */
+  int64_t tail_first, tail_last;
+  int max_known;                      /* max_id is the largest id in the table */
+  int64_t max_id;
+
+  struct AnnCachedPage **pages;       /* owned: hash table of pages, see pages.c */
+  int64_t n_pages, n_page_slots;
+  int64_t page_bytes;                 /* bytes held by cached pages */
+  int64_t n_dirty_pages;
+  struct AnnPlaceEntry *places;       /* owned: changed places, see places.c */
+  int64_t n_places, n_place_slots;
+
+  int64_t n_searches;       /* searches computed, for ann_info */
+  int64_t n_inspected;      /* vectors whose code the last search looked at */
+} AnnStore;
+
+/* Takes over `options` on success. */
+int ann_store_new(sqlite3 *db, const char *schema, const char *name, AnnOptions *options,
+                  AnnStore **out_store);
+void ann_store_free(AnnStore *store);
+/* Forget prepared statements and all memory; before the tables are dropped or renamed. */
+void ann_store_detach(AnnStore *store);
+
+/* Write the config rows of an empty table. */
+int ann_store_create(AnnStore *store);
+
+/* Nested calls are counted.  After a failure ann_store_end must still be called. */
+int ann_store_begin(AnnStore *store);
+/* For rebuilding whatever is stored: counters start from the rows counted, the config
+** rows are written anew. */
+int ann_store_begin_afresh(AnnStore *store);
+void ann_store_end(AnnStore *store);
+int ann_store_flush(AnnStore *store);
+void ann_store_drop(AnnStore *store);
+
+/* Record the first error's sentence; returns rc. */
+int ann_store_fail(AnnStore *store, int rc, const char *format, ...);
+/* A stored thing is not what FORMAT.md says: one place for a breakpoint. */
+int ann_store_corrupt(AnnStore *store, const char *what, int64_t number);
+/* The connection was interrupted?  ANN_OK or ANN_INTERRUPT; about half a microsecond. */
+int ann_store_tick(void *store);
+/* A reset statement, prepared on first use; NULL and *out_rc on failure. */
+sqlite3_stmt *ann_store_stmt(AnnStore *store, int which, int *out_rc);
+/* Step once and reset; ANN_OK unless it failed. */
+int ann_store_run(AnnStore *store, sqlite3_stmt *stmt);
+
+/* Vectors.  out: options.dimensions floats. */
+int ann_store_vector(AnnStore *store, int64_t id, float *out_vector, int *out_found);
+/* id NULL lets SQLite choose; the id used comes back.  SQLITE_CONSTRAINT_ROWID when taken. */
+int ann_store_vector_put(AnnStore *store, const int64_t *id, const float *vector,
+                         int64_t *out_id);
+int ann_store_vector_update(AnnStore *store, int64_t id, const float *vector);
+int ann_store_vector_delete(AnnStore *store, int64_t id, int *out_found);
+/* A scan of ids first..last in order; one at a time.  *out_vector is valid until the next call. */
+int ann_store_scan_open(AnnStore *store, int64_t first, int64_t last);
+int ann_store_scan_next(AnnStore *store, int64_t *out_id, float *out_vector, int *out_found);
+void ann_store_scan_close(AnnStore *store);
+
+/* Waiting ids are kept as runs first..last; an id in a run waits if the table has it. */
+int ann_store_wait(AnnStore *store, int64_t id);
+int ann_store_waits(AnnStore *store, int64_t id, int *out_waits);
+/* The growing run ends here: before an id beyond it goes straight into the forest. */
+int ann_store_tail_close(AnnStore *store);
+/* The first run that ends at or after `from`. */
+int ann_store_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
+                          int *out_found);
+/* The ids of the run first..last up to `done` wait no longer. */
+int ann_store_waiting_shrink(AnnStore *store, int64_t first, int64_t last, int64_t done);
+/* Every row waits: one run over all ids. */
+int ann_store_wait_all(AnnStore *store);
+
+/* Rows with first <= id <= last, and the smallest and largest id among them. */
+int ann_store_count(AnnStore *store, int64_t first, int64_t last, int64_t *out_n,
+                    int64_t *out_smallest, int64_t *out_largest);
+
+/* The blob of a config row, copied to the caller (ann_free); NULL when there is none. */
+int ann_store_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t *out_size);
+int ann_store_config_put(AnnStore *store, int row, const char *name, const void *blob,
+                         int64_t size);
+
+#endif

@@ -1,0 +1,265 @@
+/* update.c -- see update.h. */
+#include "index/update.h"
+
+#include "core/kernel.h"
+#include "index/divide.h"
+#include "index/pages.h"
+#include "index/places.h"
+
+#define NEAR_LEAVES 8          /* leaves among which the complementary one is chosen; DESIGN 2.2 */
+#define DISSOLVE_SHARE 8       /* a leaf with less than capacity / 8 entries is dissolved */
+
+/* Residuals of one vector in the trees before: what the next tree complements. */
+typedef struct Residuals {
+  float *r;                    /* owned: trees x L */
+  float norms[ANN_MAX_TREES];
+  int n;
+  float *centre;               /* owned: scratch, L */
+  int64_t length;
+} Residuals;
+
+static int residuals_init(Residuals *residuals, const AnnStore *store) {
+  memset(residuals, 0, sizeof *residuals);
+  residuals->length = store->rotation.length;
+  residuals->r = ann_alloc_array((uint64_t)(store->options.trees * residuals->length),
+                                 sizeof(float));
+  residuals->centre = ann_alloc_array((uint64_t)residuals->length, sizeof(float));
+  return residuals->r && residuals->centre ? ANN_OK : ANN_NOMEM;
+}
+
+static void residuals_clear(Residuals *residuals) {
+  ann_free(residuals->r);
+  ann_free(residuals->centre);
+}
+
+/* Add x - centre. */
+static void residuals_add(Residuals *residuals, const float *x, const uint8_t *record) {
+  int64_t length = residuals->length, i;
+  float *r = residuals->r + residuals->n * length;
+  ann_centre_decode(record, length, residuals->centre);
+  for (i = 0; i < length; i++) r[i] = x[i] - residuals->centre[i];
+  residuals->norms[residuals->n++] = ann_kernels()->dot(r, r, (size_t)length);
+}
+
+/* Cost of a leaf for x: |r|^2 + sum over trees before of (r . r_t)^2 / |r_t|^2, small
+** where r is short and at right angles to the residuals before: a query along one of
+** them, for which that tree ranks the vector too far down, finds it in this one.
+** (Sun and others, SOAR, NeurIPS 2023, there with two copies in one partition.) */
+static double complement_cost(Residuals *residuals, const float *x, const uint8_t *record) {
+  int64_t length = residuals->length, i;
+  float *r = residuals->centre;
+  double cost;
+  int t;
+  ann_centre_decode(record, length, r);
+  for (i = 0; i < length; i++) r[i] = x[i] - r[i];
+  cost = ann_kernels()->dot(r, r, (size_t)length);
+  for (t = 0; t < residuals->n; t++) {
+    double along = ann_kernels()->dot(r, residuals->r + t * length, (size_t)length);
+    if (residuals->norms[t] > 0) cost += along * along / residuals->norms[t];
+  }
+  return cost;
+}
+
+/* The leaf of one tree where x belongs. */
+static int choose_leaf(AnnStore *store, const AnnProbe *probe, int tree, Residuals *residuals,
+                       uint32_t *out_number) {
+  AnnWalk walk;
+  AnnStep step;
+  double best = 0;
+  int found = 1, i, n = residuals->n ? NEAR_LEAVES : 1;
+  int rc = ann_walk_init(&walk, store, probe, tree, tree, 1);
+  *out_number = 0;
+  for (i = 0; i < n && rc == ANN_OK; i++) {
+    rc = ann_walk_next(&walk, &step, &found);
+    if (rc != ANN_OK || !found) break;
+    if (n == 1) {
+      *out_number = step.number;
+    } else {
+      double cost = complement_cost(residuals, probe->vector, step.record);
+      if (i == 0 || cost < best) {
+        best = cost;
+        *out_number = step.number;
+      }
+    }
+  }
+  ann_walk_clear(&walk);
+  if (rc == ANN_OK && *out_number == 0) rc = ann_store_corrupt(store, "tree", tree);
+  return rc;
+}
+
+/* Put x into one tree; its residual joins the others. */
+static int place_in_tree(AnnStore *store, const AnnProbe *probe, int64_t id, int tree,
+                         Residuals *residuals, uint32_t *out_number) {
+  AnnPage *page = NULL;
+  int rc = choose_leaf(store, probe, tree, residuals, out_number);
+  if (rc == ANN_OK) rc = ann_pages_get(store, *out_number, tree, 0, &page);
+  if (rc == ANN_OK && page->n >= page->capacity) {
+    AnnPage *other_page = NULL;
+    uint32_t other = 0;
+    rc = ann_divide_leaf(store, tree, *out_number, &other);
+    if (rc == ANN_OK) rc = ann_pages_get(store, other, tree, 0, &other_page);
+    if (rc == ANN_OK && complement_cost(residuals, probe->vector, ann_page_centre(other_page)) <
+                            complement_cost(residuals, probe->vector, ann_page_centre(page))) {
+      *out_number = other;
+      page = other_page;
+    }
+  }
+  if (rc != ANN_OK) return rc;
+  residuals_add(residuals, probe->vector, ann_page_centre(page));
+  ann_pages_touch(store, *out_number);
+  return ann_divide_append(store, page, id, probe->vector, NULL);
+}
+
+int ann_update_place(AnnStore *store, const AnnProbe *probe, int64_t id) {
+  uint32_t pages[ANN_MAX_TREES] = {0};
+  Residuals residuals;
+  int rc = residuals_init(&residuals, store), tree;
+  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
+    rc = place_in_tree(store, probe, id, tree, &residuals, &pages[tree]);
+  }
+  if (rc == ANN_OK) rc = ann_places_put(store, id, pages);
+  residuals_clear(&residuals);
+  store->state.placed++;
+  store->state.changes++;
+  store->dirty = 1;
+  return rc;
+}
+
+/* Put one member of a dissolved leaf into another leaf of the same tree. */
+static int move_member(AnnStore *store, AnnProbe *probe, float *vector, int64_t id, int tree) {
+  uint32_t pages[ANN_MAX_TREES] = {0};
+  Residuals residuals;
+  int found = 0, rc = ann_store_vector(store, id, vector, &found), t;
+  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "vector", id);
+  if (rc == ANN_OK) rc = ann_places_get(store, id, pages, &found);
+  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "place", id);
+  if (rc != ANN_OK) return rc;
+  ann_probe_set(probe, store, vector);
+  rc = residuals_init(&residuals, store);
+  for (t = 0; t < tree && rc == ANN_OK; t++) {
+    AnnPage *page = NULL;
+    rc = ann_pages_get(store, pages[t], t, 0, &page);
+    if (rc == ANN_OK) residuals_add(&residuals, probe->vector, ann_page_centre(page));
+  }
+  if (rc == ANN_OK) rc = place_in_tree(store, probe, id, tree, &residuals, &pages[tree]);
+  if (rc == ANN_OK) rc = ann_places_put(store, id, pages);
+  residuals_clear(&residuals);
+  return rc;
+}
+
+/* Remove a nearly empty leaf, unless it is its parent's only child. */
+static int dissolve(AnnStore *store, int tree, uint32_t number) {
+  AnnPage *page = NULL, *parent = NULL;
+  AnnProbe probe;
+  float *vector = NULL;                      /* owned */
+  int64_t *ids = NULL;                       /* owned */
+  uint32_t above;
+  int rc = ann_pages_get(store, number, tree, 0, &page), n, i, at;
+  if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, tree, 1, &parent);
+  if (rc != ANN_OK || parent->n < 2) return rc;
+  above = page->parent;
+  n = page->n;
+  rc = ann_probe_init(&probe, store);
+  if (rc != ANN_OK) return rc;
+  vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
+  ids = ann_alloc_array((uint64_t)n, sizeof *ids);
+  at = ann_page_find(parent, number);
+  if (!vector || !ids) rc = ANN_NOMEM;
+  else if (at < 0) rc = ann_store_corrupt(store, "page", above);
+  if (rc == ANN_OK) {
+    for (i = 0; i < n; i++) ids[i] = ann_page_id(page, i);
+    ann_page_remove(parent, at);
+    ann_pages_touch(store, above);
+    rc = ann_pages_delete(store, number);
+  }
+  for (i = 0; i < n && rc == ANN_OK; i++) rc = move_member(store, &probe, vector, ids[i], tree);
+  ann_probe_clear(&probe);
+  ann_free(vector);
+  ann_free(ids);
+  return rc;
+}
+
+static int clear_forest(AnnStore *store) {
+  int rc = ann_pages_delete_all(store);
+  if (rc == ANN_OK) rc = ann_places_delete_all(store);
+  memset(store->state.roots, 0, sizeof store->state.roots);
+  store->state.calibrated_rows = store->state.changes = 0;
+  return rc;
+}
+
+int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
+  uint32_t pages[ANN_MAX_TREES] = {0};
+  int rc = ann_places_get(store, id, pages, out_found), tree;
+  if (rc != ANN_OK || !*out_found) return rc;
+  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
+    AnnPage *page = NULL;
+    int at;
+    rc = ann_pages_get(store, pages[tree], tree, 0, &page);
+    if (rc != ANN_OK) break;
+    at = ann_page_find(page, id);
+    if (at < 0) return ann_store_corrupt(store, "place", id);
+    ann_page_remove(page, at);
+    ann_pages_touch(store, pages[tree]);
+  }
+  if (rc == ANN_OK) rc = ann_places_delete(store, id);
+  if (rc != ANN_OK) return rc;
+  store->state.placed--;
+  store->state.changes++;
+  store->dirty = 1;
+  if (store->state.placed == 0) return clear_forest(store);
+  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
+    AnnPage *page = NULL;
+    rc = ann_pages_get(store, pages[tree], tree, 0, &page);
+    if (rc == ANN_OK && page->n < page->capacity / DISSOLVE_SHARE) {
+      rc = dissolve(store, tree, pages[tree]);
+    }
+  }
+  return rc;
+}
+
+/* Into the forest, or onto the waiting list. */
+static int settle(AnnStore *store, int64_t id, const float *vector, int straight) {
+  AnnProbe probe;
+  int waits = 0, rc = ANN_OK;
+  if (straight && store->state.roots[0]) rc = ann_store_waits(store, id, &waits);
+  if (rc != ANN_OK || waits) return rc;
+  if (!straight || !store->state.roots[0]) return ann_store_wait(store, id);
+  rc = ann_store_tail_close(store);
+  if (rc == ANN_OK) rc = ann_probe_init(&probe, store);
+  if (rc != ANN_OK) return rc;
+  ann_probe_set(&probe, store, vector);
+  rc = ann_update_place(store, &probe, id);
+  ann_probe_clear(&probe);
+  return rc;
+}
+
+int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, int straight,
+                      int64_t *out_id) {
+  int found, rc = ann_store_vector_put(store, id, vector, out_id);
+  if (rc != ANN_OK) return rc;
+  store->state.rows++;
+  store->dirty = 1;
+  rc = settle(store, *out_id, vector, straight);
+  /* Only the row itself is written so far: take it back, and nothing has happened. */
+  if (rc != ANN_OK) ann_store_vector_delete(store, *out_id, &found);
+  return rc;
+}
+
+int ann_update_delete(AnnStore *store, int64_t id, int *out_found) {
+  int placed = 0, rc = ann_update_unplace(store, id, &placed);
+  if (rc == ANN_OK) rc = ann_store_vector_delete(store, id, out_found);
+  if (rc == ANN_OK && placed && !*out_found) rc = ann_store_corrupt(store, "place", id);
+  if (rc == ANN_OK && *out_found) {
+    store->state.rows--;
+    store->dirty = 1;
+  }
+  return rc;
+}
+
+int ann_update_replace(AnnStore *store, int64_t id, const float *vector, int straight) {
+  int placed = 0, rc = ann_update_unplace(store, id, &placed);
+  /* A division on the way reads members' vectors, so the new one is stored first. */
+  if (rc == ANN_OK) rc = ann_store_vector_update(store, id, vector);
+  if (rc == ANN_OK && placed) rc = settle(store, id, vector, straight);
+  return rc;
+}
