@@ -1,0 +1,42 @@
+/* init.c -- the entry point: everything is registered here, and nothing else is exported. */
+#define ANN_OWNS_API
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT1
+
+#include "sql/context.h"
+#include "sql/inspect_vtab.h"
+#include "sql/rows_vtab.h"
+#include "sql/scalar.h"
+#include "sql/search_vtab.h"
+#include "sql/vtab.h"
+
+#define OLDEST_SQLITE 3039000  /* sqlite3_vtab_in needs 3.38; RIGHT JOIN and db_name 3.39 */
+
+#ifdef _WIN32
+#define ANN_EXPORT __declspec(dllexport)
+#else
+#define ANN_EXPORT __attribute__((visibility("default")))
+#endif
+
+ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
+                                      const sqlite3_api_routines *api) {
+  AnnContext *context;
+  int rc;
+  SQLITE_EXTENSION_INIT2(api);
+  if (sqlite3_libversion_number() < OLDEST_SQLITE) {
+    *out_message = sqlite3_mprintf("sqlite_ann: expected SQLite 3.39 or later, got %s",
+                                   sqlite3_libversion());
+    return SQLITE_ERROR;
+  }
+  context = ann_alloc_zero(1, sizeof *context);
+  if (!context) return SQLITE_NOMEM;
+  context->db = db;
+  context->references = 1;             /* ours, until all is registered */
+  rc = ann_vtab_register(db, context);
+  if (rc == SQLITE_OK) rc = ann_search_vtab_register(db, context);
+  if (rc == SQLITE_OK) rc = ann_inspect_vtab_register(db, context);
+  if (rc == SQLITE_OK) rc = ann_rows_vtab_register(db);
+  if (rc == SQLITE_OK) rc = ann_scalar_register(db);
+  ann_context_release(context);
+  return rc;
+}

@@ -1,0 +1,342 @@
+/* inspect_vtab.c -- see inspect_vtab.h.  One virtual table, four ways to fill it. */
+#include "sql/inspect_vtab.h"
+
+#include "core/format.h"
+#include "core/kernel.h"
+#include "core/metric.h"
+#include "core/vector.h"
+#include "index/check.h"
+#include "index/pages.h"
+#include "sql/listing.h"
+
+/* One table function: `table` is its hidden last column. */
+typedef struct Inspector {
+  const char *name;
+  const char *declaration;
+  int n_columns;                  /* visible */
+  /* Called inside ann_store_begin, unless `raw`. */
+  int (*fill)(AnnTable *table, AnnListing *listing);
+  int raw;
+} Inspector;
+
+typedef struct Function {
+  sqlite3_vtab base;
+  AnnContext *context;            /* borrowed */
+  const Inspector *inspector;
+} Function;
+
+typedef struct Cursor {
+  sqlite3_vtab_cursor base;
+  AnnListing listing;             /* owned */
+  int64_t row;
+  char *table;                    /* owned: argument, read back */
+} Cursor;
+
+/* What a module is registered with. */
+typedef struct Registration {
+  AnnContext *context;
+  const Inspector *inspector;
+} Registration;
+
+/* ---- the four ---- */
+
+static void info_number(AnnListing *listing, const char *key, int64_t value) {
+  ann_listing_text(listing, key);
+  ann_listing_number(listing, value);
+}
+
+static void info_text(AnnListing *listing, const char *key, const char *value) {
+  ann_listing_text(listing, key);
+  ann_listing_text(listing, value);
+}
+
+/* Bytes of a shadow table's pages where SQLite was built with dbstat, else of its blobs. */
+static int table_bytes(const AnnStore *store, const char *suffix, const char *column,
+                       int64_t *out_bytes) {
+  sqlite3_stmt *stmt = NULL;
+  char *sql = sqlite3_mprintf("SELECT sum(pgsize) FROM dbstat('%q', 1) WHERE name = '%q_%q' "
+                              "COLLATE NOCASE", store->schema, store->name, suffix);
+  int rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) : ANN_NOMEM;
+  sqlite3_free(sql);
+  if (rc != ANN_OK && rc != ANN_NOMEM) {
+    sql = sqlite3_mprintf("SELECT sum(coalesce(length(\"%w\"), 0) + 12) FROM \"%w\".\"%w_%w\"",
+                          column, store->schema, store->name, suffix);
+    rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) : ANN_NOMEM;
+    sqlite3_free(sql);
+  }
+  if (rc == ANN_OK && sqlite3_step(stmt) == SQLITE_ROW) *out_bytes = sqlite3_column_int64(stmt, 0);
+  return rc == ANN_OK ? sqlite3_finalize(stmt) : rc;
+}
+
+static int fill_info(AnnTable *table, AnnListing *listing) {
+  AnnStore *store = table->store;
+  const AnnState *state = &store->state;
+  const AnnOptions *options = &store->options;
+  int64_t pages = 0, places = 0, waiting = 0, vectors = 0;
+  int rc = table_bytes(store, "pages", "data", &pages);
+  if (rc == ANN_OK) rc = table_bytes(store, "places", "pages", &places);
+  if (rc == ANN_OK) rc = table_bytes(store, "waiting", "last", &waiting);
+  if (rc == ANN_OK) rc = table_bytes(store, "vectors", "vector", &vectors);
+  if (rc != ANN_OK) return rc;
+  info_number(listing, "format", ANN_FORMAT_VERSION);
+  info_number(listing, "rows", state->rows);
+  info_number(listing, "waiting", state->rows - state->placed);
+  info_text(listing, "column", options->column);
+  info_number(listing, "dimensions", options->dimensions);
+  info_text(listing, "type", ann_type_name(options->type));
+  info_text(listing, "metric", ann_metric_name(options->metric));
+  info_number(listing, "seed", options->seed);
+  info_number(listing, "trees", options->trees);
+  info_number(listing, "leaf_capacity", options->leaf_capacity);
+  info_number(listing, "leaf_pages", state->leaf_pages);
+  info_number(listing, "directory_pages", state->directory_pages);
+  info_number(listing, "index_bytes", pages + places + waiting);
+  info_number(listing, "vector_bytes", vectors);
+  info_number(listing, "planted_rows", state->planted_rows);
+  info_number(listing, "calibrated_rows", state->calibrated_rows);
+  info_number(listing, "changes", state->changes);
+  info_text(listing, "backend", ann_kernels()->name);
+  info_number(listing, "cache_bytes", store->page_bytes);
+  info_number(listing, "searches", store->n_searches);
+  info_number(listing, "inspected", store->n_inspected);
+  info_number(listing, "absorb", table->absorb);
+  return ANN_OK;
+}
+
+/* Per tree: walk the stored pages and count. */
+static int fill_trees(AnnTable *table, AnnListing *listing) {
+  AnnStore *store = table->store;
+  int64_t number = 0, bytes = 0, leaves[ANN_MAX_TREES] = {0}, directories[ANN_MAX_TREES] = {0};
+  int64_t entries[ANN_MAX_TREES] = {0}, fullest[ANN_MAX_TREES] = {0}, depth[ANN_MAX_TREES] = {0};
+  int rc = ANN_OK, found = 1, page_rc = ANN_OK, t;
+  while (rc == ANN_OK) {
+    AnnPage page;
+    rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
+    if (rc != ANN_OK || !found) break;
+    if (page_rc != ANN_OK) rc = ann_store_corrupt(store, "page", number);
+    t = page.tree;
+    if (rc == ANN_OK && page.level == 0) {
+      leaves[t]++;
+      entries[t] += page.n;
+      if (page.n > fullest[t]) fullest[t] = page.n;
+    } else if (rc == ANN_OK) {
+      directories[t]++;
+      if (page.level > depth[t]) depth[t] = page.level;
+    }
+    ann_page_clear(&page);
+    number++;
+  }
+  for (t = 0; rc == ANN_OK && store->state.roots[0] && t < store->options.trees; t++) {
+    ann_listing_number(listing, t);
+    ann_listing_number(listing, store->state.roots[t]);
+    ann_listing_number(listing, depth[t]);
+    ann_listing_number(listing, directories[t]);
+    ann_listing_number(listing, leaves[t]);
+    ann_listing_number(listing, entries[t]);
+    ann_listing_number(listing, fullest[t]);
+  }
+  return rc;
+}
+
+static int fill_pages(AnnTable *table, AnnListing *listing) {
+  AnnStore *store = table->store;
+  int64_t number = 0, bytes = 0;
+  int rc = ANN_OK, found = 1, page_rc = ANN_OK;
+  while (rc == ANN_OK) {
+    AnnPage page;
+    rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
+    if (rc != ANN_OK || !found) break;
+    ann_listing_number(listing, number);
+    if (page_rc == ANN_OK) {
+      ann_listing_number(listing, page.tree);
+      ann_listing_number(listing, page.level);
+      ann_listing_text(listing, page.kind == ANN_KIND_LEAF ? "leaf" : "directory");
+      ann_listing_number(listing, page.n);
+      ann_listing_number(listing, page.capacity);
+    } else {
+      ann_listing_null(listing);
+      ann_listing_null(listing);
+      ann_listing_text(listing, "damaged");
+      ann_listing_null(listing);
+      ann_listing_null(listing);
+    }
+    ann_listing_number(listing, bytes);
+    if (page_rc == ANN_OK && page.parent) ann_listing_number(listing, page.parent);
+    else ann_listing_null(listing);
+    ann_page_clear(&page);
+    rc = ann_store_tick(store);
+    number++;
+  }
+  return rc;
+}
+
+static int fill_check(AnnTable *table, AnnListing *listing) {
+  AnnFaults *faults = ann_alloc_zero(1, sizeof *faults);
+  int rc = faults ? ann_check(table->store, faults) : ANN_NOMEM, i;
+  for (i = 0; rc == ANN_OK && i < faults->n; i++) {
+    const AnnFault *fault = &faults->items[i];
+    ann_listing_text(listing, fault->text);
+    if (fault->has_page) ann_listing_number(listing, fault->page);
+    else ann_listing_null(listing);
+    if (fault->has_id) ann_listing_number(listing, fault->id);
+    else ann_listing_null(listing);
+  }
+  if (faults) ann_faults_clear(faults);
+  ann_free(faults);
+  return rc;
+}
+
+static const Inspector inspectors[] = {
+  {"ann_info", "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN)", 2, fill_info, 0},
+  {"ann_trees", "CREATE TABLE x(tree INTEGER, root INTEGER, depth INTEGER, directories INTEGER, "
+   "leaves INTEGER, entries INTEGER, fullest INTEGER, \"table\" HIDDEN)", 7, fill_trees, 0},
+  {"ann_pages", "CREATE TABLE x(page INTEGER, tree INTEGER, level INTEGER, kind TEXT, "
+   "entries INTEGER, capacity INTEGER, bytes INTEGER, parent INTEGER, \"table\" HIDDEN)", 8,
+   fill_pages, 0},
+  {"ann_check", "CREATE TABLE x(fault TEXT, page INTEGER, id INTEGER, \"table\" HIDDEN)", 3,
+   fill_check, 1},
+};
+#define N_INSPECTORS ((int)(sizeof inspectors / sizeof *inspectors))
+
+/* ---- the virtual table ---- */
+
+static int connect_function(sqlite3 *db, void *aux, int argc, const char *const *argv,
+                            sqlite3_vtab **out_vtab, char **out_message) {
+  const Registration *registration = aux;
+  Function *function;
+  int rc = sqlite3_declare_vtab(db, registration->inspector->declaration);
+  (void)argc, (void)argv, (void)out_message;
+  if (rc != ANN_OK) return rc;
+  sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+  function = ann_alloc_zero(1, sizeof *function);
+  if (!function) return ANN_NOMEM;
+  function->context = registration->context;
+  function->inspector = registration->inspector;
+  *out_vtab = &function->base;
+  return ANN_OK;
+}
+
+static int disconnect(sqlite3_vtab *vtab) {
+  ann_free(vtab);
+  return ANN_OK;
+}
+
+static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  const Inspector *inspector = ((Function *)vtab)->inspector;
+  int i;
+  info->estimatedCost = 1e5;
+  info->estimatedRows = 100;
+  for (i = 0; i < info->nConstraint; i++) {
+    const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
+    if (constraint->iColumn != inspector->n_columns ||
+        constraint->op != SQLITE_INDEX_CONSTRAINT_EQ) {
+      continue;
+    }
+    if (!constraint->usable) return SQLITE_CONSTRAINT;
+    info->aConstraintUsage[i].argvIndex = 1;
+    info->aConstraintUsage[i].omit = 1;
+    return ANN_OK;
+  }
+  vtab->zErrMsg = sqlite3_mprintf("%s: expected one argument, the name of an ann table",
+                                  inspector->name);
+  return ANN_ERROR;
+}
+
+static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
+  Cursor *cursor = ann_alloc_zero(1, sizeof *cursor);
+  if (!cursor) return ANN_NOMEM;
+  ann_listing_init(&cursor->listing, ((Function *)vtab)->inspector->n_columns);
+  *out_cursor = &cursor->base;
+  return ANN_OK;
+}
+
+static int close_cursor(sqlite3_vtab_cursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  ann_listing_clear(&cursor->listing);
+  sqlite3_free(cursor->table);
+  ann_free(cursor);
+  return ANN_OK;
+}
+
+static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int argc,
+                  sqlite3_value **argv) {
+  Cursor *cursor = (Cursor *)base;
+  Function *function = (Function *)base->pVtab;
+  const Inspector *inspector = function->inspector;
+  AnnTable *table = NULL;
+  const char *name = (const char *)sqlite3_value_text(argv[0]);
+  int rc;
+  (void)plan, (void)words, (void)argc;
+  ann_listing_clear(&cursor->listing);
+  ann_listing_init(&cursor->listing, inspector->n_columns);
+  cursor->row = 0;
+  sqlite3_free(cursor->table);
+  cursor->table = sqlite3_mprintf("%s", name ? name : "");
+  rc = cursor->table ? ann_context_find(function->context, name, &table, &base->pVtab->zErrMsg)
+                     : ANN_NOMEM;
+  if (rc != ANN_OK) {
+    char *reason = base->pVtab->zErrMsg;
+    base->pVtab->zErrMsg = sqlite3_mprintf("%s: %s", inspector->name,
+                                           reason ? reason : "out of memory");
+    sqlite3_free(reason);
+    return rc;
+  }
+  /* Pages changed in this transaction are looked at as they will be stored. */
+  if (table->store->in_write && !table->store->poisoned) rc = ann_store_flush(table->store);
+  if (rc == ANN_OK && !inspector->raw) rc = ann_store_begin(table->store);
+  if (rc == ANN_OK) rc = inspector->fill(table, &cursor->listing);
+  if (rc == ANN_OK) rc = cursor->listing.rc;
+  rc = ann_context_report(table->store, rc, &base->pVtab->zErrMsg);
+  if (!inspector->raw) ann_store_end(table->store);
+  return rc;
+}
+
+static int next(sqlite3_vtab_cursor *base) {
+  ((Cursor *)base)->row++;
+  return ANN_OK;
+}
+
+static int eof(sqlite3_vtab_cursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  return cursor->row >= ann_listing_rows(&cursor->listing);
+}
+
+static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
+  Cursor *cursor = (Cursor *)base;
+  if (which >= cursor->listing.n_columns) {
+    sqlite3_result_text(out, cursor->table, -1, SQLITE_TRANSIENT);
+  } else {
+    ann_listing_result(&cursor->listing, cursor->row, which, out);
+  }
+  return ANN_OK;
+}
+
+static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
+  *out_rowid = ((Cursor *)base)->row + 1;
+  return ANN_OK;
+}
+
+static const sqlite3_module module = {
+  .xConnect = connect_function, .xBestIndex = best_index, .xDisconnect = disconnect,
+  .xOpen = open_cursor, .xClose = close_cursor, .xFilter = filter, .xNext = next, .xEof = eof,
+  .xColumn = column, .xRowid = rowid,
+};
+
+static void release(void *arg) {
+  Registration *registration = arg;
+  ann_context_release(registration->context);
+  ann_free(registration);
+}
+
+int ann_inspect_vtab_register(sqlite3 *db, AnnContext *context) {
+  int rc = ANN_OK, i;
+  for (i = 0; i < N_INSPECTORS && rc == ANN_OK; i++) {
+    Registration *registration = ann_alloc_zero(1, sizeof *registration);
+    if (!registration) return ANN_NOMEM;
+    registration->context = context;
+    registration->inspector = &inspectors[i];
+    context->references++;
+    rc = sqlite3_create_module_v2(db, inspectors[i].name, &module, registration, release);
+  }
+  return rc;
+}

@@ -1,0 +1,59 @@
+/* listing.c -- see listing.h. */
+#include "sql/listing.h"
+
+void ann_listing_init(AnnListing *listing, int n_columns) {
+  memset(listing, 0, sizeof *listing);
+  listing->n_columns = n_columns;
+}
+
+static AnnCell *add(AnnListing *listing) {
+  AnnCell *larger, *cell;
+  if (listing->rc != ANN_OK) return NULL;
+  if (listing->n_cells == listing->n_allocated) {
+    int64_t wanted = listing->n_allocated ? listing->n_allocated * 2 : 64;
+    larger = ann_realloc_array(listing->cells, (uint64_t)wanted, sizeof *larger);
+    if (!larger) {
+      listing->rc = ANN_NOMEM;
+      return NULL;
+    }
+    listing->cells = larger;
+    listing->n_allocated = wanted;
+  }
+  cell = &listing->cells[listing->n_cells++];
+  memset(cell, 0, sizeof *cell);
+  return cell;
+}
+
+void ann_listing_text(AnnListing *listing, const char *text) {
+  AnnCell *cell = add(listing);
+  if (!cell || !text) return;
+  cell->text = sqlite3_mprintf("%s", text);
+  if (!cell->text) listing->rc = ANN_NOMEM;
+}
+
+void ann_listing_number(AnnListing *listing, int64_t number) {
+  AnnCell *cell = add(listing);
+  if (!cell) return;
+  cell->is_number = 1;
+  cell->number = number;
+}
+
+void ann_listing_null(AnnListing *listing) { add(listing); }
+
+int64_t ann_listing_rows(const AnnListing *listing) {
+  return listing->n_cells / listing->n_columns;
+}
+
+void ann_listing_result(const AnnListing *listing, int64_t row, int column,
+                        sqlite3_context *out) {
+  const AnnCell *cell = &listing->cells[row * listing->n_columns + column];
+  if (cell->text) sqlite3_result_text(out, cell->text, -1, SQLITE_TRANSIENT);
+  else if (cell->is_number) sqlite3_result_int64(out, cell->number);
+}
+
+void ann_listing_clear(AnnListing *listing) {
+  int64_t i;
+  for (i = 0; i < listing->n_cells; i++) sqlite3_free(listing->cells[i].text);
+  ann_free(listing->cells);
+  memset(listing, 0, sizeof *listing);
+}

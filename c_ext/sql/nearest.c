@@ -1,0 +1,290 @@
+/* nearest.c -- see nearest.h. */
+#include "sql/nearest.h"
+
+#include <math.h>
+
+#include "core/vector.h"
+#include "index/search.h"
+#include "sql/value.h"
+
+#define DEFAULT_K 10            /* contract */
+#define DEFAULT_RECALL 0.95     /* contract */
+#define FIRST_BATCH 64          /* a larger k is begun with this many */
+#define BATCH_GROWTH 4
+
+static int refuse(char **out_message, char *message) {
+  sqlite3_free(*out_message);
+  *out_message = message;
+  return message ? ANN_ERROR : ANN_NOMEM;
+}
+
+/* The value of an argument, or NULL when it was not given or is NULL. */
+static sqlite3_value *given(int index_number, sqlite3_value **argv, int argument) {
+  int at = ann_plan_argument(index_number, argument);
+  return at < 0 || sqlite3_value_type(argv[at]) == SQLITE_NULL ? NULL : argv[at];
+}
+
+/* ---- arguments ---- */
+
+static int read_k(AnnNearest *nearest, const char *function, sqlite3_value *value,
+                  char **out_message) {
+  if (!value) return ANN_OK;
+  nearest->k_given = 1;
+  if (ann_value_integer(value, &nearest->k) && nearest->k >= 1) return ANN_OK;
+  return refuse(out_message, sqlite3_mprintf("%s: expected k to be a whole number from 1, got %s",
+                                             function, sqlite3_value_text(value)));
+}
+
+static int read_recall(AnnNearest *nearest, const char *function, sqlite3_value *value,
+                       char **out_message) {
+  if (!value) return ANN_OK;
+  nearest->recall_given = 1;
+  if (ann_value_number(value, &nearest->recall) && nearest->recall > 0 && nearest->recall <= 1) {
+    return ANN_OK;
+  }
+  return refuse(out_message, sqlite3_mprintf(
+      "%s: expected recall to be above 0 and at most 1, got %s", function,
+      sqlite3_value_text(value)));
+}
+
+static int read_limits(AnnNearest *nearest, const char *function, int index_number,
+                       sqlite3_value **argv, char **out_message) {
+  sqlite3_value *value = given(index_number, argv, ANN_ARG_SEARCH_K);
+  if (value && (!ann_value_integer(value, &nearest->search_k) || nearest->search_k < 1)) {
+    return refuse(out_message, sqlite3_mprintf(
+        "%s: expected search_k to be a whole number from 1, got %s", function,
+        sqlite3_value_text(value)));
+  }
+  value = given(index_number, argv, ANN_ARG_MAX_DISTANCE);
+  if (value && !ann_value_number(value, &nearest->max_distance)) {
+    return refuse(out_message, sqlite3_mprintf(
+        "%s: expected max_distance to be a number, got %s", function, ann_value_kind(value)));
+  }
+  return ANN_OK;
+}
+
+static int read_ids(AnnNearest *nearest, int index_number, sqlite3_value **argv) {
+  int at = ann_plan_argument(index_number, ANN_ARG_IDS), rc = ANN_OK;
+  nearest->has_only = at >= 0;
+  if (at >= 0) rc = ann_value_ids(argv[at], &nearest->only);
+  at = ann_plan_argument(index_number, ANN_ARG_EXCLUDE);
+  if (rc == ANN_OK && at >= 0) rc = ann_value_ids(argv[at], &nearest->exclude);
+  return rc;
+}
+
+/* The query vector; eof when it is NULL or names no row. */
+static int read_query(AnnNearest *nearest, AnnTable *table, const AnnPlanColumns *columns,
+                      int index_number, sqlite3_value **argv, char **out_message) {
+  sqlite3_value *value = given(index_number, argv, ANN_ARG_QUERY);
+  char message[ANN_VECTOR_MESSAGE];
+  int64_t item;
+  int rc, found = 0, at;
+  nearest->dimensions = table->store->options.dimensions;
+  nearest->vector = ann_alloc_array((uint64_t)nearest->dimensions, sizeof(float));
+  if (!nearest->vector) return ANN_NOMEM;
+  if (!value) {
+    nearest->eof = 1;
+    return ANN_OK;
+  }
+  if (columns->column_of[ANN_ARG_SELF] < 0) {
+    rc = ann_value_vector(value, nearest->dimensions, nearest->vector, message);
+    if (rc != ANN_ERROR) return rc;
+    return refuse(out_message, sqlite3_mprintf("%s, table %s, column %s: %s", columns->function,
+                                               nearest->name, table->store->options.column,
+                                               message));
+  }
+  if (!ann_value_integer(value, &item)) {
+    return refuse(out_message, sqlite3_mprintf("%s: expected the id of a row, got %s",
+                                               columns->function, ann_value_kind(value)));
+  }
+  rc = ann_store_vector(table->store, item, nearest->vector, &found);
+  if (rc == ANN_OK && !found) nearest->eof = 1;
+  at = ann_plan_argument(index_number, ANN_ARG_SELF);
+  if (rc == ANN_OK && at >= 0 && sqlite3_value_int(argv[at])) {
+    rc = ann_idset_add(&nearest->exclude, item, NULL);
+  }
+  return ann_context_report(table->store, rc, out_message);
+}
+
+static int read_arguments(AnnNearest *nearest, AnnTable *table, const AnnPlanColumns *columns,
+                          int index_number, sqlite3_value **argv, char **out_message) {
+  const char *function = columns->function;
+  int rc = read_k(nearest, function, given(index_number, argv, ANN_ARG_K), out_message);
+  if (rc == ANN_OK) {
+    rc = read_recall(nearest, function, given(index_number, argv, ANN_ARG_RECALL), out_message);
+  }
+  if (rc == ANN_OK) rc = read_limits(nearest, function, index_number, argv, out_message);
+  if (rc == ANN_OK) rc = read_query(nearest, table, columns, index_number, argv, out_message);
+  if (rc == ANN_OK) rc = read_ids(nearest, index_number, argv);
+  if (rc != ANN_OK || nearest->k_given) return rc;
+  /* Without k: all within max_distance; MATCH goes on as long as someone reads. */
+  nearest->k = nearest->max_distance < INFINITY || columns->column_of[ANN_ARG_TABLE] < 0
+                   ? INT64_MAX : DEFAULT_K;
+  return ANN_OK;
+}
+
+/* ---- batches ---- */
+
+static int run_batch(AnnNearest *nearest, AnnTable *table, char **out_message) {
+  AnnStore *store = table->store;
+  AnnQuery query;
+  int rc = ann_store_begin(store);
+  memset(&query, 0, sizeof query);
+  query.vector = nearest->vector;
+  query.k = nearest->batch_k;
+  query.recall = nearest->recall;
+  query.recall_given = nearest->recall_given;
+  query.search_k = nearest->search_k;
+  query.only = nearest->has_only ? &nearest->only : NULL;
+  query.exclude = nearest->exclude.n ? &nearest->exclude : NULL;
+  ann_topk_clear(&nearest->batch);
+  if (rc == ANN_OK) rc = ann_search(store, &query, &nearest->batch);
+  nearest->n_batches++;
+  rc = ann_context_report(store, rc, out_message);
+  ann_store_end(store);
+  return rc;
+}
+
+static int within(const AnnNearest *nearest, const AnnRanked *row) {
+  return row->key <= nearest->max_distance;
+}
+
+/* The first row of a fresh batch that comes after `last`. */
+static void seek_after(AnnNearest *nearest, const AnnRanked *last) {
+  nearest->at = 0;
+  while (nearest->at < nearest->batch.n &&
+         ann_ranked_compare(&nearest->batch.items[nearest->at], last) <= 0) {
+    nearest->at++;
+  }
+}
+
+int ann_nearest_next(AnnNearest *nearest, char **out_message) {
+  AnnRanked last = nearest->batch.items[nearest->at];
+  nearest->at++;
+  nearest->rank++;
+  while (nearest->at >= nearest->batch.n) {
+    AnnTable *table = NULL;
+    int rc;
+    /* Fewer rows than asked for: there are no more. */
+    if (nearest->batch.n < nearest->batch_k || nearest->batch_k >= nearest->k) {
+      nearest->eof = 1;
+      return ANN_OK;
+    }
+    nearest->batch_k = nearest->batch_k > nearest->k / BATCH_GROWTH
+                           ? nearest->k : nearest->batch_k * BATCH_GROWTH;
+    rc = ann_context_open(nearest->context, nearest->schema, nearest->name, &table,
+                          out_message);
+    if (rc == ANN_OK) rc = run_batch(nearest, table, out_message);
+    if (rc != ANN_OK) return rc;
+    seek_after(nearest, &last);
+  }
+  if (nearest->rank > nearest->k || !within(nearest, &nearest->batch.items[nearest->at])) {
+    nearest->eof = 1;
+  }
+  return ANN_OK;
+}
+
+const AnnRanked *ann_nearest_row(const AnnNearest *nearest) {
+  return &nearest->batch.items[nearest->at];
+}
+
+/* ---- life, and the memory of the last result ---- */
+
+void ann_nearest_free(AnnNearest *nearest) {
+  if (!nearest) return;
+  sqlite3_free(nearest->schema);
+  sqlite3_free(nearest->name);
+  ann_free(nearest->vector);
+  ann_idset_clear(&nearest->only);
+  ann_idset_clear(&nearest->exclude);
+  ann_topk_clear(&nearest->batch);
+  ann_free(nearest);
+}
+
+static AnnNearest *allocate(AnnContext *context, const AnnTable *table) {
+  AnnNearest *nearest = ann_alloc_zero(1, sizeof *nearest);
+  if (!nearest) return NULL;
+  nearest->context = context;
+  nearest->recall = DEFAULT_RECALL;
+  nearest->max_distance = INFINITY;
+  nearest->rank = 1;
+  nearest->schema = sqlite3_mprintf("%s", table->store->schema);
+  nearest->name = sqlite3_mprintf("%s", table->store->name);
+  if (nearest->schema && nearest->name) return nearest;
+  ann_nearest_free(nearest);
+  return NULL;
+}
+
+static AnnStamp stamp_now(AnnContext *context, const char *schema) {
+  AnnStamp stamp;
+  memset(&stamp, 0, sizeof stamp);
+  sqlite3_file_control(context->db, schema, SQLITE_FCNTL_DATA_VERSION, &stamp.data_version);
+  stamp.total_changes = sqlite3_total_changes(context->db);
+  stamp.generation = context->generation;
+  return stamp;
+}
+
+static int same_ids(const AnnIdSet *a, const AnnIdSet *b) {
+  uint64_t i;
+  if (a->n != b->n) return 0;
+  for (i = 0; i < a->n_slots; i++) {
+    if (a->marks[i] && !ann_idset_has(b, a->slots[i])) return 0;
+  }
+  return 1;
+}
+
+static int same_stamp(const AnnStamp *a, const AnnStamp *b) {
+  return a->data_version == b->data_version && a->total_changes == b->total_changes &&
+         a->generation == b->generation;
+}
+
+/* Does the earlier result, still at its first batch, answer the same question? */
+static int answers(const AnnNearest *old, const AnnNearest *now) {
+  return old && old->n_batches == 1 && same_stamp(&old->stamp, &now->stamp) &&
+         strcmp(old->name, now->name) == 0 && strcmp(old->schema, now->schema) == 0 &&
+         old->dimensions == now->dimensions &&
+         old->k == now->k && old->recall == now->recall && old->search_k == now->search_k &&
+         old->recall_given == now->recall_given && old->max_distance == now->max_distance &&
+         old->has_only == now->has_only && same_ids(&old->only, &now->only) &&
+         same_ids(&old->exclude, &now->exclude) &&
+         memcmp(old->vector, now->vector, (size_t)now->dimensions * sizeof(float)) == 0;
+}
+
+static void rewind_to_first(AnnNearest *nearest) {
+  nearest->at = 0;
+  nearest->rank = 1;
+  nearest->eof = nearest->batch.n == 0 || !within(nearest, &nearest->batch.items[0]);
+}
+
+int ann_nearest_open(AnnContext *context, AnnTable *table, const AnnPlanColumns *columns,
+                     int index_number, sqlite3_value **argv, AnnNearest **spare,
+                     AnnNearest **out_nearest, char **out_message) {
+  AnnNearest *nearest = allocate(context, table);
+  int rc = nearest ? ann_store_begin(table->store) : ANN_NOMEM;
+  *out_nearest = NULL;
+  if (!nearest) return rc;
+  rc = ann_context_report(table->store, rc, out_message);
+  if (rc == ANN_OK) {
+    rc = read_arguments(nearest, table, columns, index_number, argv, out_message);
+  }
+  nearest->stamp = stamp_now(context, nearest->schema);
+  if (rc == ANN_OK && !nearest->eof && answers(*spare, nearest)) {
+    ann_nearest_free(nearest);
+    nearest = *spare;
+    *spare = NULL;
+    rewind_to_first(nearest);
+  } else if (rc == ANN_OK && !nearest->eof) {
+    nearest->batch_k = nearest->k < FIRST_BATCH ? nearest->k : FIRST_BATCH;
+    rc = run_batch(nearest, table, out_message);
+    if (rc == ANN_OK) rewind_to_first(nearest);
+  }
+  ann_store_end(table->store);
+  ann_nearest_free(*spare);
+  *spare = NULL;
+  if (rc != ANN_OK) {
+    ann_nearest_free(nearest);
+    return rc;
+  }
+  *out_nearest = nearest;
+  return ANN_OK;
+}

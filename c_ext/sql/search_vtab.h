@@ -1,0 +1,9 @@
+/* search_vtab.h -- the table functions ann_search and ann_search_item. */
+#ifndef ANN_SQL_SEARCH_VTAB_H
+#define ANN_SQL_SEARCH_VTAB_H
+
+#include "sql/context.h"
+
+int ann_search_vtab_register(sqlite3 *db, AnnContext *context);
+
+#endif

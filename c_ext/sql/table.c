@@ -1,0 +1,233 @@
+/* table.c -- see table.h. */
+#include "sql/table.h"
+
+#include <stdlib.h>
+
+#include "core/vector.h"
+#include "index/build.h"
+#include "index/check.h"
+#include "index/pages.h"
+#include "index/update.h"
+#include "sql/value.h"
+
+#define STRAIGHT 64            /* rows of a statement that go straight into the forest */
+
+/* Called at each row: has another statement begun since the last one? */
+static int row_begins(AnnTable *table) {
+  int changes = sqlite3_total_changes(table->store->db), rc = ANN_OK;
+  if (changes != table->changes_seen) {
+    table->streak = 0;
+    rc = ann_table_settle(table);
+  }
+  return rc;
+}
+
+static void row_ends(AnnTable *table) {
+  table->changes_seen = sqlite3_total_changes(table->store->db);
+  table->streak++;
+  table->context->generation++;
+}
+
+/* After a row: a failure with changes in memory leaves them half-made. */
+static int row_result(AnnTable *table, int rc) {
+  AnnStore *store = table->store;
+  if (rc == ANN_OK && ann_pages_over_budget(store)) {
+    rc = ann_store_flush(store);
+    if (rc == ANN_OK) ann_pages_drop(store);
+  }
+  if (rc == ANN_CORRUPT && (store->n_dirty_pages || store->n_places)) store->poisoned = 1;
+  return rc;
+}
+
+static int straight(const AnnTable *table) { return table->streak < STRAIGHT; }
+
+static int read_vector(AnnTable *table, sqlite3_value *value, float **out_vector) {
+  AnnStore *store = table->store;
+  char message[ANN_VECTOR_MESSAGE];
+  int rc;
+  *out_vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
+  if (!*out_vector) return ANN_NOMEM;
+  rc = ann_value_vector(value, store->options.dimensions, *out_vector, message);
+  if (rc == ANN_ERROR) {
+    ann_store_fail(store, rc, "ann table %s, column %s: %s", store->name, store->options.column,
+                   message);
+  }
+  return rc;
+}
+
+int ann_table_insert(AnnTable *table, const int64_t *id, sqlite3_value *value,
+                     int64_t *out_id) {
+  AnnStore *store = table->store;
+  float *vector = NULL;                      /* owned */
+  int found = 0, rc = ann_store_begin(store);
+  if (rc == ANN_OK) rc = row_begins(table);
+  if (rc == ANN_OK) rc = read_vector(table, value, &vector);
+  if (rc == ANN_OK && id && sqlite3_vtab_on_conflict(store->db) == SQLITE_REPLACE) {
+    float *old = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *old);
+    rc = old ? ann_store_vector(store, *id, old, &found) : ANN_NOMEM;
+    ann_free(old);
+  }
+  if (rc == ANN_OK && found) {
+    rc = ann_update_replace(store, *id, vector, straight(table));
+    *out_id = *id;
+  } else if (rc == ANN_OK) {
+    rc = ann_update_insert(store, id, vector, straight(table), out_id);
+  }
+  rc = row_result(table, rc);
+  row_ends(table);
+  ann_store_end(store);
+  ann_free(vector);
+  return rc;
+}
+
+int ann_table_delete(AnnTable *table, int64_t id) {
+  int found = 0, rc = ann_store_begin(table->store);
+  if (rc == ANN_OK) rc = row_begins(table);
+  if (rc == ANN_OK) rc = ann_update_delete(table->store, id, &found);
+  rc = row_result(table, rc);
+  row_ends(table);
+  ann_store_end(table->store);
+  return rc;
+}
+
+/* A row under another id: both ids' rows are settled before anything is changed. */
+static int move_row(AnnTable *table, int64_t id, int64_t new_id, const float *vector) {
+  AnnStore *store = table->store;
+  float *old = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *old);
+  int64_t used = 0;
+  int found = 0, rc = old ? ann_store_vector(store, new_id, old, &found) : ANN_NOMEM;
+  int replace = sqlite3_vtab_on_conflict(store->db) == SQLITE_REPLACE;
+  ann_free(old);
+  if (rc == ANN_OK && found && !replace) {
+    return ann_store_fail(store, SQLITE_CONSTRAINT_ROWID,
+                          "ann table %s: expected a new rowid, but %lld is there already",
+                          store->name, (long long)new_id);
+  }
+  if (rc == ANN_OK && found) rc = ann_update_delete(store, new_id, &found);
+  if (rc == ANN_OK) rc = ann_update_delete(store, id, &found);
+  if (rc == ANN_OK) rc = ann_update_insert(store, &new_id, vector, straight(table), &used);
+  return rc;
+}
+
+int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value *value) {
+  AnnStore *store = table->store;
+  float *vector = NULL;                      /* owned */
+  int found = 1, rc = ann_store_begin(store);
+  if (rc == ANN_OK) rc = row_begins(table);
+  if (rc == ANN_OK && value) {
+    rc = read_vector(table, value, &vector);
+  } else if (rc == ANN_OK) {
+    vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
+    rc = vector ? ann_store_vector(store, id, vector, &found) : ANN_NOMEM;
+  }
+  if (rc == ANN_OK && found && new_id != id) {
+    rc = move_row(table, id, new_id, vector);
+  } else if (rc == ANN_OK && found && value) {
+    rc = ann_update_replace(store, id, vector, straight(table));
+  }
+  rc = row_result(table, rc);
+  row_ends(table);
+  ann_store_end(store);
+  ann_free(vector);
+  return rc;
+}
+
+int ann_table_settle(AnnTable *table) {
+  AnnStore *store = table->store;
+  const AnnState *state = &store->state;
+  int more = 0, rc = ANN_OK;
+  if (store->poisoned) return ann_store_begin(store);      /* says why */
+  if (!store->loaded) return ANN_OK;
+  if (store->dirty && table->absorb > 0 && state->rows >= ANN_SMALLEST_FOREST &&
+      (double)(state->rows - state->placed) * 100 > (double)state->rows * table->absorb) {
+    rc = ann_build_absorb(store, 0, &more);
+  }
+  if (rc == ANN_OK) rc = ann_store_flush(store);
+  if (rc != ANN_OK) store->poisoned = 1;
+  return rc;
+}
+
+/* ---- commands ---- */
+
+static int command_check(AnnTable *table) {
+  AnnFaults *faults = ann_alloc_zero(1, sizeof *faults);
+  int rc = faults ? ann_store_flush(table->store) : ANN_NOMEM;
+  if (rc == ANN_OK) rc = ann_check(table->store, faults);
+  if (rc == ANN_OK && faults->n > 0) {
+    const AnnFault *first = &faults->items[0];
+    rc = ann_store_fail(table->store, ANN_CORRUPT, "ann table %s: %s%s", table->store->name,
+                        first->text, faults->n > 1 ? " (the first of several faults)" : "");
+  }
+  if (faults) ann_faults_clear(faults);
+  ann_free(faults);
+  return rc;
+}
+
+static int command_optimize(AnnTable *table, sqlite3_value *k) {
+  int64_t max_pages = 0;
+  int more = 0, rc;
+  if (k && (!ann_value_integer(k, &max_pages) || max_pages < 1)) {
+    return ann_store_fail(table->store, ANN_ERROR,
+                          "ann table %s: expected k to be a number of pages from 1, got %s",
+                          table->store->name, sqlite3_value_text(k));
+  }
+  rc = ann_build_absorb(table->store, max_pages, &more);
+  if (rc != ANN_OK) table->store->poisoned = 1;
+  return rc;
+}
+
+/* "absorb=25", "cache_mb=64" */
+static int command_setting(AnnTable *table, const char *text, int *out_known) {
+  AnnStore *store = table->store;
+  const char *value = strchr(text, '=');
+  char *end = NULL;
+  long number = value ? strtol(value + 1, &end, 10) : -1;
+  int is_absorb = value && strncmp(text, "absorb=", 7) == 0;
+  int is_cache = value && strncmp(text, "cache_mb=", 9) == 0;
+  *out_known = is_absorb || is_cache;
+  if (!*out_known) return ANN_OK;
+  if (end == value + 1 || *end || number < 0 || number > (is_absorb ? 100 : 1 << 20)) {
+    return ann_store_fail(store, ANN_ERROR,
+                          "ann table %s: expected a whole number from 0 to %d, got \"%s\"",
+                          store->name, is_absorb ? 100 : 1 << 20, text);
+  }
+  if (is_absorb) table->absorb = (int)number;
+  else store->options.cache_mb = (int)number;
+  return ANN_OK;
+}
+
+static int command_rebuild(AnnTable *table) {
+  int rc;
+  table->store->poisoned = 0;
+  rc = ann_store_begin_afresh(table->store);
+  if (rc == ANN_OK) rc = ann_build_rebuild(table->store);
+  ann_store_end(table->store);
+  if (rc != ANN_OK) table->store->poisoned = 1;
+  return rc;
+}
+
+static int run_command(AnnTable *table, const char *text, sqlite3_value *k) {
+  AnnStore *store = table->store;
+  int known = 0, rc = ann_store_begin(store);
+  if (rc == ANN_OK) rc = ann_table_settle(table);
+  if (rc == ANN_OK) rc = command_setting(table, text, &known);
+  if (rc == ANN_OK && !known) {
+    if (strcmp(text, "optimize") == 0) rc = command_optimize(table, k);
+    else if (strcmp(text, "integrity-check") == 0) rc = command_check(table);
+    else rc = ann_store_fail(store, ANN_ERROR,
+                             "ann table %s: expected a command optimize, rebuild, "
+                             "integrity-check, cache_mb=N or absorb=N, got \"%s\"",
+                             store->name, text);
+  }
+  ann_store_end(store);
+  return rc;
+}
+
+int ann_table_command(AnnTable *table, sqlite3_value *command, sqlite3_value *k) {
+  const char *text = (const char *)sqlite3_value_text(command);
+  int rc;
+  if (!text) return ANN_NOMEM;
+  rc = strcmp(text, "rebuild") == 0 ? command_rebuild(table) : run_command(table, text, k);
+  row_ends(table);
+  return rc;
+}

@@ -1,0 +1,26 @@
+/* value.h -- SQL values as vectors, numbers and sets of ids, each with its error sentence. */
+#ifndef ANN_SQL_VALUE_H
+#define ANN_SQL_VALUE_H
+
+#include "core/idset.h"
+#include "index/api.h"
+
+/* A blob or JSON text as `dimensions` floats.  ANN_ERROR and a clause such as "expected …,
+** got …" in out_message (ANN_VECTOR_MESSAGE bytes) when it is neither. */
+int ann_value_vector(sqlite3_value *value, int64_t dimensions, float *out_vector,
+                     char *out_message);
+/* The same with the dimensions taken from the value; *out_vector is the caller's (ann_free). */
+int ann_value_any_vector(sqlite3_value *value, float **out_vector, int64_t *out_dimensions,
+                         char *out_message);
+
+/* Whole numbers: INTEGER, REAL without a fraction, or text that is one of them. */
+int ann_value_integer(sqlite3_value *value, int64_t *out_number);
+int ann_value_number(sqlite3_value *value, double *out_number);
+
+/* The ids of `column IN (…)` as sqlite3_vtab_in hands them down, or of one value. */
+int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids);
+
+/* What a value is, in a word, for error sentences. */
+const char *ann_value_kind(sqlite3_value *value);
+
+#endif

@@ -1,0 +1,518 @@
+/* vtab.c -- the module `ann`; see vtab.h.
+**
+** Strategies (idxNum), chosen in best_index:
+**   PLAN_SCAN        every row in order of rowid
+**   PLAN_RANGE + …   rows with lowest <= rowid <= highest, as far as given; = is both
+**   PLAN_MATCH + …   embedding MATCH query: the bits of sql/plan.h, shifted up
+*/
+#include "sql/vtab.h"
+
+#include "index/check.h"
+#include "index/schema.h"
+#include "sql/nearest.h"
+#include "sql/table.h"
+#include "sql/value.h"
+
+#define DEFAULT_ABSORB 25      /* percent of the rows that may wait when a statement ends */
+
+enum {
+  COLUMN_VECTOR, COLUMN_COMMAND, COLUMN_DISTANCE, COLUMN_RANK, COLUMN_K, COLUMN_RECALL,
+  COLUMN_SEARCH_K, COLUMN_MAX_DISTANCE, COLUMN_EXCLUDE, N_COLUMNS
+};
+
+enum { PLAN_LOW = 1, PLAN_HIGH = 2, PLAN_EQUAL = 4, PLAN_MATCH = 8, PLAN_SHIFT = 4 };
+
+static const AnnPlanColumns match_columns = {
+  "MATCH",
+  {-1, COLUMN_VECTOR, COLUMN_K, COLUMN_RECALL, COLUMN_SEARCH_K, COLUMN_MAX_DISTANCE,
+   COLUMN_EXCLUDE, -1, -1},
+  -1, COLUMN_DISTANCE, COLUMN_RANK, SQLITE_INDEX_CONSTRAINT_MATCH,
+};
+
+typedef struct Cursor {
+  sqlite3_vtab_cursor base;
+  AnnNearest *nearest;        /* owned: MATCH */
+  sqlite3_stmt *rows;         /* owned: a scan of (id, vector) */
+  sqlite3_value *excluded;    /* owned: read back, as in search_vtab.c */
+  int eof;
+  float *vector;              /* owned: scratch of MATCH */
+} Cursor;
+
+/* ---- create, connect, drop ---- */
+
+static char *declaration(const char *name, const AnnOptions *options) {
+  return sqlite3_mprintf(
+      "CREATE TABLE x(\"%w\" BLOB, \"%w\" HIDDEN, distance REAL HIDDEN, rank INTEGER HIDDEN, "
+      "k HIDDEN, recall HIDDEN, search_k HIDDEN, max_distance HIDDEN, exclude HIDDEN)",
+      options->column, name);
+}
+
+static int make_table(sqlite3 *db, AnnContext *context, int argc, const char *const *argv,
+                      AnnTable **out_table, char **out_message) {
+  AnnOptions options;
+  AnnTable *table = NULL;
+  char *sql = NULL;
+  int rc = ann_options_parse(argv[2], argc - 3, argv + 3, &options, out_message);
+  if (rc != ANN_OK) return rc;
+  sql = declaration(argv[2], &options);
+  rc = sql ? sqlite3_declare_vtab(db, sql) : ANN_NOMEM;
+  sqlite3_free(sql);
+  table = rc == ANN_OK ? ann_alloc_zero(1, sizeof *table) : NULL;
+  if (rc == ANN_OK && !table) rc = ANN_NOMEM;
+  if (rc == ANN_OK) rc = ann_store_new(db, argv[1], argv[2], &options, &table->store);
+  ann_options_clear(&options);
+  if (rc != ANN_OK) {
+    ann_free(table);
+    return rc;
+  }
+  sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
+  table->context = context;
+  table->absorb = DEFAULT_ABSORB;
+  table->changes_seen = -1;
+  ann_context_add(context, table);
+  *out_table = table;
+  return ANN_OK;
+}
+
+static int disconnect(sqlite3_vtab *vtab) {
+  AnnTable *table = (AnnTable *)vtab;
+  ann_context_remove(table->context, table);
+  ann_store_free(table->store);
+  ann_free(table);
+  return ANN_OK;
+}
+
+static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
+                         sqlite3_vtab **out_vtab, char **out_message) {
+  AnnTable *table = NULL;
+  int rc = make_table(db, aux, argc, argv, &table, out_message);
+  if (rc == ANN_OK) *out_vtab = &table->base;
+  return rc;
+}
+
+static int create_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
+                        sqlite3_vtab **out_vtab, char **out_message) {
+  AnnTable *table = NULL;
+  int rc = make_table(db, aux, argc, argv, &table, out_message);
+  if (rc != ANN_OK) return rc;
+  rc = ann_schema_create(db, argv[1], argv[2], out_message);
+  if (rc == ANN_OK) {
+    rc = ann_store_create(table->store);
+    ann_context_report(table->store, rc, out_message);
+    if (rc != ANN_OK) {
+      ann_store_detach(table->store);
+      ann_schema_drop(db, argv[1], argv[2], NULL);
+    }
+  }
+  if (rc != ANN_OK) disconnect(&table->base);
+  else *out_vtab = &table->base;
+  return rc;
+}
+
+static int destroy(sqlite3_vtab *vtab) {
+  AnnTable *table = (AnnTable *)vtab;
+  int rc;
+  ann_store_detach(table->store);
+  rc = ann_schema_drop(table->store->db, table->store->schema, table->store->name,
+                       &vtab->zErrMsg);
+  return rc == ANN_OK ? disconnect(vtab) : rc;
+}
+
+static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
+  AnnStore *store = ((AnnTable *)vtab)->store;
+  char *name = sqlite3_mprintf("%s", new_name);
+  int rc = name ? ann_table_settle((AnnTable *)vtab) : ANN_NOMEM;
+  if (rc == ANN_OK) {
+    ann_store_detach(store);
+    rc = ann_schema_rename(store->db, store->schema, store->name, new_name, &vtab->zErrMsg);
+  }
+  if (rc == ANN_OK) {
+    sqlite3_free(store->name);
+    store->name = name;
+  } else {
+    sqlite3_free(name);
+  }
+  return rc;
+}
+
+/* ---- transactions ---- */
+
+static int begin(sqlite3_vtab *vtab) {
+  AnnTable *table = (AnnTable *)vtab;
+  ann_store_drop(table->store);
+  table->store->in_write = 1;
+  table->streak = 0;
+  table->changes_seen = -1;
+  return ANN_OK;
+}
+
+/* Settle what is in memory; last_insert_rowid() stays the user's. */
+static int settle(sqlite3_vtab *vtab) {
+  AnnTable *table = (AnnTable *)vtab;
+  sqlite3 *db = table->store->db;
+  sqlite3_int64 last = sqlite3_last_insert_rowid(db);
+  int rc = ann_table_settle(table);
+  sqlite3_set_last_insert_rowid(db, last);
+  return ann_context_report(table->store, rc, &vtab->zErrMsg);
+}
+
+static int sync(sqlite3_vtab *vtab) { return settle(vtab); }
+
+static int end_transaction(sqlite3_vtab *vtab) {
+  AnnTable *table = (AnnTable *)vtab;
+  table->store->in_write = 0;
+  table->store->poisoned = 0;
+  table->context->generation++;
+  ann_store_drop(table->store);
+  return ANN_OK;
+}
+
+static int savepoint(sqlite3_vtab *vtab, int n) {
+  (void)n;
+  return settle(vtab);
+}
+
+static int rollback_to(sqlite3_vtab *vtab, int n) {
+  AnnTable *table = (AnnTable *)vtab;
+  (void)n;
+  ann_store_drop(table->store);
+  table->store->poisoned = 0;
+  table->changes_seen = -1;
+  table->context->generation++;
+  return ANN_OK;
+}
+
+/* ---- planning ---- */
+
+/* A constraint on the rowid, of those that a scan can use. */
+static int rowid_bit(int op) {
+  switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ: return PLAN_EQUAL;
+    case SQLITE_INDEX_CONSTRAINT_GE:
+    case SQLITE_INDEX_CONSTRAINT_GT: return PLAN_LOW;
+    case SQLITE_INDEX_CONSTRAINT_LE:
+    case SQLITE_INDEX_CONSTRAINT_LT: return PLAN_HIGH;
+    default: return 0;
+  }
+}
+
+static int plan_scan(sqlite3_index_info *info) {
+  int chosen[5] = {-1, -1, -1, -1, -1}, i, n = 0, bit;
+  for (i = 0; i < info->nConstraint; i++) {
+    const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
+    if (constraint->usable && constraint->iColumn < 0) {
+      bit = rowid_bit(constraint->op);
+      if (bit) chosen[bit] = i;
+    }
+  }
+  if (chosen[PLAN_EQUAL] >= 0) chosen[PLAN_LOW] = chosen[PLAN_HIGH] = -1;
+  for (bit = PLAN_LOW; bit <= PLAN_EQUAL; bit *= 2) {
+    if (chosen[bit] < 0) continue;
+    info->idxNum |= bit;
+    info->aConstraintUsage[chosen[bit]].argvIndex = ++n;   /* and checked again by SQLite */
+  }
+  if (info->idxNum & PLAN_EQUAL) {
+    info->estimatedCost = 3;
+    info->estimatedRows = 1;
+    info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
+  } else {
+    info->estimatedCost = info->idxNum ? 3e5 : 1e6;
+    info->estimatedRows = info->idxNum ? 100000 : 1000000;
+  }
+  info->orderByConsumed = info->nOrderBy == 1 && info->aOrderBy[0].iColumn < 0 &&
+                          !info->aOrderBy[0].desc;
+  info->idxStr = (char *)(info->idxNum & PLAN_EQUAL ? "one row by rowid"
+                          : info->idxNum ? "rows in a range of rowids" : "all rows");
+  return ANN_OK;
+}
+
+static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  int i, rc;
+  for (i = 0; i < info->nConstraint; i++) {
+    if (info->aConstraint[i].iColumn == COLUMN_VECTOR &&
+        info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_MATCH) {
+      rc = ann_plan_search(&match_columns, info, &vtab->zErrMsg);
+      info->idxNum = PLAN_MATCH | info->idxNum << PLAN_SHIFT;
+      return rc;
+    }
+  }
+  return plan_scan(info);
+}
+
+/* ---- cursors ---- */
+
+static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
+  Cursor *cursor = ann_alloc_zero(1, sizeof *cursor);
+  (void)vtab;
+  if (!cursor) return ANN_NOMEM;
+  *out_cursor = &cursor->base;
+  return ANN_OK;
+}
+
+static void rewind_cursor(Cursor *cursor) {
+  sqlite3_finalize(cursor->rows);
+  sqlite3_value_free(cursor->excluded);
+  cursor->rows = NULL;
+  cursor->excluded = NULL;
+  cursor->eof = 1;
+}
+
+static int close_cursor(sqlite3_vtab_cursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  rewind_cursor(cursor);
+  ann_nearest_free(cursor->nearest);
+  ann_free(cursor->vector);
+  ann_free(cursor);
+  return ANN_OK;
+}
+
+static int filter_match(Cursor *cursor, int bits, sqlite3_value **argv) {
+  AnnTable *table = (AnnTable *)cursor->base.pVtab;
+  AnnNearest *found = NULL;
+  int at = ann_plan_argument(bits, ANN_ARG_EXCLUDE);
+  int rc = ann_nearest_open(table->context, table, &match_columns, bits, argv,
+                            &cursor->nearest, &found, &table->base.zErrMsg);
+  cursor->nearest = found;
+  cursor->eof = rc != ANN_OK || found->eof;
+  if (rc == ANN_OK && at >= 0) {
+    sqlite3_value *first = NULL;
+    if (sqlite3_vtab_in_first(argv[at], &first) != SQLITE_OK) first = argv[at];
+    if (first) cursor->excluded = sqlite3_value_dup(first);
+  }
+  return rc;
+}
+
+static int step_rows(Cursor *cursor) {
+  AnnTable *table = (AnnTable *)cursor->base.pVtab;
+  int rc = sqlite3_step(cursor->rows);
+  cursor->eof = rc != SQLITE_ROW;
+  if (rc == SQLITE_ROW || rc == SQLITE_DONE) return ANN_OK;
+  table->base.zErrMsg = sqlite3_mprintf("%s", sqlite3_errmsg(table->store->db));
+  return rc;
+}
+
+/* A bound as SQLite would compare it: what is not a number is left to SQLite's own check. */
+static int64_t bound(sqlite3_value *value, int64_t otherwise) {
+  int64_t number;
+  return ann_value_integer(value, &number) ? number : otherwise;
+}
+
+static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
+  AnnTable *table = (AnnTable *)cursor->base.pVtab;
+  AnnStore *store = table->store;
+  int64_t low = INT64_MIN, high = INT64_MAX;
+  int n = 0, rc = ann_store_begin(store);
+  char *sql;
+  if (plan & PLAN_LOW) low = bound(argv[n++], low);
+  if (plan & PLAN_HIGH) high = bound(argv[n++], high);
+  if (plan & PLAN_EQUAL) {
+    low = bound(argv[n], 1);
+    high = bound(argv[n], 0);
+  }
+  if (rc == ANN_OK) {
+    sql = sqlite3_mprintf("SELECT id, vector FROM \"%w\".\"%w_vectors\" WHERE id BETWEEN %lld AND "
+                          "%lld ORDER BY id", store->schema, store->name, low, high);
+    rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &cursor->rows, NULL) : ANN_NOMEM;
+    sqlite3_free(sql);
+  }
+  ann_context_report(store, rc, &table->base.zErrMsg);
+  ann_store_end(store);
+  return rc == ANN_OK ? step_rows(cursor) : rc;
+}
+
+static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int argc,
+                  sqlite3_value **argv) {
+  Cursor *cursor = (Cursor *)base;
+  (void)words, (void)argc;
+  rewind_cursor(cursor);
+  if (plan & PLAN_MATCH) return filter_match(cursor, plan >> PLAN_SHIFT, argv);
+  return filter_scan(cursor, plan, argv);
+}
+
+static int next(sqlite3_vtab_cursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  int rc;
+  if (cursor->rows) return step_rows(cursor);
+  rc = ann_nearest_next(cursor->nearest, &base->pVtab->zErrMsg);
+  cursor->eof = rc != ANN_OK || cursor->nearest->eof;
+  return rc;
+}
+
+static int eof(sqlite3_vtab_cursor *base) { return ((Cursor *)base)->eof; }
+
+static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
+  Cursor *cursor = (Cursor *)base;
+  *out_rowid = cursor->rows ? sqlite3_column_int64(cursor->rows, 0)
+                            : ann_nearest_row(cursor->nearest)->id;
+  return ANN_OK;
+}
+
+/* The vector of a row found by MATCH. */
+static int column_vector(Cursor *cursor, sqlite3_context *out) {
+  AnnStore *store = ((AnnTable *)cursor->base.pVtab)->store;
+  int64_t n = store->options.dimensions;
+  int found = 0, rc = ann_store_begin(store);
+  if (!cursor->vector) cursor->vector = ann_alloc_array((uint64_t)n, sizeof(float));
+  if (rc == ANN_OK && !cursor->vector) rc = ANN_NOMEM;
+  if (rc == ANN_OK) {
+    rc = ann_store_vector(store, ann_nearest_row(cursor->nearest)->id, cursor->vector, &found);
+  }
+  if (rc == ANN_OK && found) {
+    sqlite3_result_blob64(out, cursor->vector, (uint64_t)n * sizeof(float), SQLITE_TRANSIENT);
+  }
+  rc = ann_context_report(store, rc, &cursor->base.pVtab->zErrMsg);
+  ann_store_end(store);
+  return rc;
+}
+
+static int column_match(Cursor *cursor, sqlite3_context *out, int which) {
+  const AnnNearest *nearest = cursor->nearest;
+  switch (which) {
+    case COLUMN_VECTOR: return column_vector(cursor, out);
+    case COLUMN_DISTANCE: sqlite3_result_double(out, ann_nearest_row(nearest)->key); break;
+    case COLUMN_RANK: sqlite3_result_int64(out, nearest->rank); break;
+    case COLUMN_K:
+      if (nearest->k < INT64_MAX) sqlite3_result_int64(out, nearest->k);
+      break;
+    case COLUMN_RECALL: sqlite3_result_double(out, nearest->recall); break;
+    case COLUMN_SEARCH_K:
+      if (nearest->search_k) sqlite3_result_int64(out, nearest->search_k);
+      break;
+    case COLUMN_MAX_DISTANCE:
+      if (nearest->max_distance <= 1.7976931348623157e308) {
+        sqlite3_result_double(out, nearest->max_distance);
+      }
+      break;
+    case COLUMN_EXCLUDE:
+      if (cursor->excluded) sqlite3_result_value(out, cursor->excluded);
+      break;
+    default: break;
+  }
+  return ANN_OK;
+}
+
+static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
+  Cursor *cursor = (Cursor *)base;
+  if (sqlite3_vtab_nochange(out)) return ANN_OK;
+  if (!cursor->rows) return column_match(cursor, out, which);
+  if (which == COLUMN_VECTOR) sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
+  return ANN_OK;
+}
+
+/* ---- writing ---- */
+
+/* Hidden columns are for questions and commands. */
+static int refuse_hidden(AnnTable *table, sqlite3_value **columns, int is_command) {
+  static const char *const names[N_COLUMNS] = {"", "", "distance", "rank", "k", "recall",
+                                               "search_k", "max_distance", "exclude"};
+  int i;
+  for (i = COLUMN_DISTANCE; i < N_COLUMNS; i++) {
+    if (is_command && i == COLUMN_K) continue;
+    if (sqlite3_value_nochange(columns[i]) || sqlite3_value_type(columns[i]) == SQLITE_NULL) {
+      continue;
+    }
+    table->base.zErrMsg = sqlite3_mprintf(
+        "ann table %s: expected no value for the hidden column %s, got %s", table->store->name,
+        names[i], ann_value_kind(columns[i]));
+    return ANN_ERROR;
+  }
+  return ANN_OK;
+}
+
+static int insert_row(AnnTable *table, sqlite3_value *rowid, sqlite3_value **columns,
+                      sqlite3_int64 *out_rowid) {
+  int64_t id = 0;
+  int is_command = sqlite3_value_type(columns[COLUMN_COMMAND]) != SQLITE_NULL;
+  int rc = refuse_hidden(table, columns, is_command);
+  if (rc != ANN_OK) return rc;
+  if (is_command) {
+    sqlite3_value *k = columns[COLUMN_K];
+    *out_rowid = sqlite3_last_insert_rowid(table->store->db);
+    return ann_table_command(table, columns[COLUMN_COMMAND],
+                             sqlite3_value_type(k) == SQLITE_NULL ? NULL : k);
+  }
+  if (sqlite3_value_type(rowid) == SQLITE_NULL) {
+    rc = ann_table_insert(table, NULL, columns[COLUMN_VECTOR], &id);
+  } else if (ann_value_integer(rowid, &id)) {
+    rc = ann_table_insert(table, &id, columns[COLUMN_VECTOR], &id);
+  } else {
+    table->base.zErrMsg = sqlite3_mprintf("ann table %s: expected rowid to be an integer, got %s",
+                                          table->store->name, ann_value_kind(rowid));
+    return SQLITE_MISMATCH;
+  }
+  *out_rowid = id;
+  return rc;
+}
+
+static int update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv,
+                  sqlite3_int64 *out_rowid) {
+  AnnTable *table = (AnnTable *)vtab;
+  sqlite3 *db = table->store->db;
+  sqlite3_int64 last = sqlite3_last_insert_rowid(db);
+  int64_t id, new_id;
+  int rc;
+  if (argc == 1) {
+    rc = ann_table_delete(table, sqlite3_value_int64(argv[0]));
+  } else if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
+    rc = insert_row(table, argv[1], argv + 2, out_rowid);
+  } else {
+    sqlite3_value *vector = argv[2 + COLUMN_VECTOR];
+    id = sqlite3_value_int64(argv[0]);
+    rc = refuse_hidden(table, argv + 2, 0);
+    if (rc == ANN_OK && !ann_value_integer(argv[1], &new_id)) {
+      vtab->zErrMsg = sqlite3_mprintf("ann table %s: expected rowid to be an integer, got %s",
+                                      table->store->name, ann_value_kind(argv[1]));
+      rc = SQLITE_MISMATCH;
+    }
+    if (rc == ANN_OK) {
+      rc = ann_table_update(table, id, new_id, sqlite3_value_nochange(vector) ? NULL : vector);
+    }
+  }
+  sqlite3_set_last_insert_rowid(db, last);
+  return ann_context_report(table->store, rc, &vtab->zErrMsg);
+}
+
+static int shadow_name(const char *name) { return ann_schema_is_shadow(name); }
+
+/* PRAGMA integrity_check, SQLite 3.44 and later. */
+static int integrity(sqlite3_vtab *vtab, const char *schema, const char *name, int flags,
+                     char **out_message) {
+  AnnTable *table = (AnnTable *)vtab;
+  AnnFaults *faults = ann_alloc_zero(1, sizeof *faults);
+  int rc = faults ? ann_check(table->store, faults) : ANN_NOMEM;
+  (void)schema, (void)flags;
+  if (rc == ANN_OK && faults->n > 0) {
+    *out_message = sqlite3_mprintf("ann table %s: %s", name, faults->items[0].text);
+  }
+  if (faults) ann_faults_clear(faults);
+  ann_free(faults);
+  return rc;
+}
+
+/* sqlite3_module of SQLite 3.44: our headers may be older, and end before xIntegrity.
+** An older SQLite never looks beyond what iVersion 3 promises. */
+typedef struct Module {
+  sqlite3_module base;
+  int (*integrity)(sqlite3_vtab *, const char *, const char *, int, char **);
+} Module;
+
+static const Module module = {
+  {
+    .iVersion = 4,
+    .xCreate = create_table, .xConnect = connect_table, .xBestIndex = best_index,
+    .xDisconnect = disconnect, .xDestroy = destroy, .xOpen = open_cursor, .xClose = close_cursor,
+    .xFilter = filter, .xNext = next, .xEof = eof, .xColumn = column, .xRowid = rowid,
+    .xUpdate = update, .xBegin = begin, .xSync = sync, .xCommit = end_transaction,
+    .xRollback = end_transaction, .xRename = rename_table, .xSavepoint = savepoint,
+    .xRelease = savepoint, .xRollbackTo = rollback_to, .xShadowName = shadow_name,
+#if SQLITE_VERSION_NUMBER >= 3044000
+    .xIntegrity = integrity,
+#endif
+  },
+  integrity,
+};
+
+int ann_vtab_register(sqlite3 *db, AnnContext *context) {
+  context->references++;
+  return sqlite3_create_module_v2(db, "ann", &module.base, context, ann_context_release);
+}
