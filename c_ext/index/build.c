@@ -9,6 +9,7 @@
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/update.h"
+#include "index/waiting.h"
 
 /* docs/ARCHITECTURE.md, "building": figures for each. */
 #define LEAF_FILL 0.625         /* of a leaf's capacity, on the average, after a build */
@@ -153,7 +154,7 @@ static int pull_up(AnnStore *store) {
   store->state.placed = store->state.last_page = 0;
   store->state.calibrated_rows = store->state.changes = 0;
   store->dirty = 1;
-  return rc == ANN_OK ? ann_store_wait_all(store) : rc;
+  return rc == ANN_OK ? ann_waiting_add_all(store) : rc;
 }
 
 /* ---- absorbing ---- */
@@ -178,7 +179,7 @@ static int absorb_run(AnnStore *store, AnnProbe *probe, float *vector, int64_t f
   }
   ann_store_scan_close(store);
   if (rc != ANN_OK) return rc;
-  return ann_store_waiting_shrink(store, first, last, *out_full ? next : last);
+  return ann_waiting_shrink(store, first, last, *out_full ? next : last);
 }
 
 static int absorb_runs(AnnStore *store, int64_t max_pages, int *out_full) {
@@ -190,7 +191,7 @@ static int absorb_runs(AnnStore *store, int64_t max_pages, int *out_full) {
   vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
   if (!vector) rc = ANN_NOMEM;
   while (rc == ANN_OK && !*out_full) {
-    rc = ann_store_waiting_run(store, INT64_MIN, &first, &last, &found);
+    rc = ann_waiting_run(store, INT64_MIN, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
     rc = absorb_run(store, &probe, vector, first, last, max_pages, out_full);
   }

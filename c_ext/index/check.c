@@ -8,6 +8,7 @@
 #include "index/forest.h"
 #include "index/pages.h"
 #include "index/places.h"
+#include "index/waiting.h"
 
 typedef struct Check {
   AnnStore *store;
@@ -194,7 +195,7 @@ static int check_places(Check *c) {
     rc = absorb(c, ann_places_next(c->store, id, &id, pages, &found), -1, &id);
     if (rc != ANN_OK || !found) break;
     n++;
-    rc = absorb(c, ann_store_waits(c->store, id, &waits), -1, &id);
+    rc = absorb(c, ann_waiting_has(c->store, id, &waits), -1, &id);
     if (rc == ANN_OK && waits) rc = fault(c, -1, &id, "row is in the forest and waits as well");
     if (rc == ANN_OK && n % 256 == 0) rc = ann_store_tick(c->store);
     if (id == INT64_MAX) break;
@@ -211,7 +212,7 @@ static int check_waiting(Check *c) {
   int64_t from = INT64_MIN, first = 0, last = 0, n = 0, count, smallest, largest;
   int rc = ANN_OK, found = 1;
   while (rc == ANN_OK && !full(c)) {
-    rc = ann_store_waiting_run(c->store, from, &first, &last, &found);
+    rc = ann_waiting_run(c->store, from, &first, &last, &found);
     if (rc == ANN_CORRUPT) return absorb(c, rc, -1, &first);
     if (rc != ANN_OK || !found) break;
     if (first < from) rc = fault(c, -1, &first, "waiting runs overlap");

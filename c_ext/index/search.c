@@ -8,6 +8,7 @@
 #include "index/effort.h"
 #include "index/forest.h"
 #include "index/pages.h"
+#include "index/waiting.h"
 
 /* Microseconds, to choose between two ways of answering: docs/ARCHITECTURE.md, costs. */
 #define COST_ROW 2.5           /* reading one vector by id and measuring it */
@@ -54,7 +55,7 @@ static int score_waiting(Search *search) {
   int64_t from = INT64_MIN, first, last;
   int found = 1, rc = ANN_OK;
   while (rc == ANN_OK && search->store->state.placed < search->store->state.rows) {
-    rc = ann_store_waiting_run(search->store, from, &first, &last, &found);
+    rc = ann_waiting_run(search->store, from, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
     rc = score_run(search, first, last);
     if (last == INT64_MAX) break;

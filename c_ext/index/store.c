@@ -10,6 +10,7 @@
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/schema.h"
+#include "index/waiting.h"
 
 /* %s stands for "schema"."name_  and the table's suffix follows. */
 static const char *const sql_of[ANN_N_STMTS] = {
@@ -85,8 +86,7 @@ int ann_store_run(AnnStore *store, sqlite3_stmt *stmt) {
   return rc == ANN_OK ? ANN_OK : sql_failure(store, rc);
 }
 
-/* Step for a row: 1 in *out_row, or 0 and the statement is reset. */
-static int step(AnnStore *store, sqlite3_stmt *stmt, int *out_row) {
+int ann_store_step(AnnStore *store, sqlite3_stmt *stmt, int *out_row) {
   int rc = sqlite3_step(stmt);
   *out_row = rc == SQLITE_ROW;
   if (rc == SQLITE_ROW) return ANN_OK;
@@ -150,8 +150,7 @@ void ann_store_drop(AnnStore *store) {
   ann_pages_drop(store);
   ann_places_drop(store);
   store->loaded = store->dirty = 0;
-  store->tail_open = store->tail_dirty = 0;
-  store->max_known = 0;
+  ann_waiting_drop(store);
 }
 
 /* ---- counters ---- */
@@ -215,7 +214,7 @@ int ann_store_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t 
   *out_size = 0;
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, row);
-  rc = step(store, stmt, &has_row);
+  rc = ann_store_step(store, stmt, &has_row);
   if (rc == ANN_OK && has_row) {
     int size = sqlite3_column_bytes(stmt, 0);
     const void *blob = sqlite3_column_blob(stmt, 0);
@@ -257,7 +256,7 @@ static int check_format(AnnStore *store) {
   sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_GET, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_FORMAT);
-  rc = step(store, stmt, &has_row);
+  rc = ann_store_step(store, stmt, &has_row);
   if (rc == ANN_OK && !has_row) {
     rc = ann_store_fail(store, ANN_CORRUPT,
                         "ann table %s: expected a row \"format\" in %s_config, which is missing",
@@ -306,7 +305,7 @@ int ann_store_begin(AnnStore *store) {
   stmt = ann_store_stmt(store, ANN_STMT_SNAPSHOT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_STATE);
-  rc = step(store, stmt, &has_row);      /* not reset: holds the snapshot */
+  rc = ann_store_step(store, stmt, &has_row);      /* not reset: holds the snapshot */
   if (rc == ANN_OK && !has_row) {
     return ann_store_fail(store, ANN_CORRUPT,
                           "ann table %s: expected a row \"state\" in %s_config, which is missing",
@@ -350,26 +349,8 @@ void ann_store_end(AnnStore *store) {
   if (!store->in_write) ann_store_drop(store);
 }
 
-static int flush_tail(AnnStore *store) {
-  int rc = ANN_OK;
-  sqlite3_stmt *stmt;
-  if (!store->tail_dirty) return ANN_OK;
-  stmt = ann_store_stmt(store, ANN_STMT_WAITING_PUT, &rc);
-  if (!stmt) return rc;
-  sqlite3_bind_int64(stmt, 1, store->tail_first);
-  sqlite3_bind_int64(stmt, 2, store->tail_last);
-  rc = ann_store_run(store, stmt);
-  if (rc == ANN_OK) store->tail_dirty = 0;
-  return rc;
-}
-
-int ann_store_tail_close(AnnStore *store) {
-  store->tail_open = store->max_known = 0;
-  return flush_tail(store);
-}
-
 int ann_store_flush(AnnStore *store) {
-  int rc = flush_tail(store);
+  int rc = ann_waiting_flush(store);
   if (rc == ANN_OK) rc = ann_pages_flush(store);
   if (rc == ANN_OK) rc = ann_places_flush(store);
   if (rc == ANN_OK && store->dirty) {
@@ -401,7 +382,7 @@ int ann_store_vector(AnnStore *store, int64_t id, float *out_vector, int *out_fo
   *out_found = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, id);
-  rc = step(store, stmt, out_found);
+  rc = ann_store_step(store, stmt, out_found);
   if (rc == ANN_OK && *out_found) rc = read_vector(store, stmt, 0, id, out_vector);
   sqlite3_reset(stmt);
   return rc;
@@ -473,7 +454,7 @@ int ann_store_scan_open(AnnStore *store, int64_t first, int64_t last) {
 
 int ann_store_scan_next(AnnStore *store, int64_t *out_id, float *out_vector, int *out_found) {
   sqlite3_stmt *stmt = store->stmts[ANN_STMT_VECTOR_SCAN];
-  int rc = step(store, stmt, out_found);
+  int rc = ann_store_step(store, stmt, out_found);
   if (rc != ANN_OK || !*out_found) return rc;
   *out_id = sqlite3_column_int64(stmt, 0);
   return read_vector(store, stmt, 1, *out_id, out_vector);
@@ -483,117 +464,6 @@ void ann_store_scan_close(AnnStore *store) {
   if (store->stmts[ANN_STMT_VECTOR_SCAN]) sqlite3_reset(store->stmts[ANN_STMT_VECTOR_SCAN]);
 }
 
-/* ---- waiting ids ---- */
-
-/* Run a query for one waiting run. */
-static int find_run(AnnStore *store, int which, int64_t id, int64_t *out_first,
-                    int64_t *out_last, int *out_found) {
-  int rc = flush_tail(store);
-  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, which, &rc) : NULL;
-  *out_found = 0;
-  if (!stmt) return rc;
-  sqlite3_bind_int64(stmt, 1, id);
-  rc = step(store, stmt, out_found);
-  if (*out_found) {
-    *out_first = sqlite3_column_int64(stmt, 0);
-    *out_last = sqlite3_column_int64(stmt, 1);
-    if (*out_last < *out_first) rc = ann_store_corrupt(store, "waiting run", *out_first);
-  }
-  sqlite3_reset(stmt);
-  return rc;
-}
-
-int ann_store_waits(AnnStore *store, int64_t id, int *out_waits) {
-  int64_t first, last;
-  int found = 0, rc;
-  if (store->tail_open && id >= store->tail_first && id <= store->tail_last) {
-    *out_waits = 1;
-    return ANN_OK;
-  }
-  rc = find_run(store, ANN_STMT_WAITING_AT, id, &first, &last, &found);
-  *out_waits = rc == ANN_OK && found && id <= last;
-  return rc;
-}
-
-int ann_store_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
-                          int *out_found) {
-  int rc = find_run(store, ANN_STMT_WAITING_AT, from, out_first, out_last, out_found);
-  if (rc == ANN_OK && *out_found && *out_last >= from) return ANN_OK;
-  if (rc == ANN_OK) {
-    rc = find_run(store, ANN_STMT_WAITING_NEXT, from, out_first, out_last, out_found);
-  }
-  return rc;
-}
-
-static int know_max(AnnStore *store) {
-  int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt;
-  if (store->max_known) return ANN_OK;
-  stmt = ann_store_stmt(store, ANN_STMT_VECTOR_MAX, &rc);
-  if (!stmt) return rc;
-  rc = step(store, stmt, &has_row);
-  if (has_row) store->max_id = sqlite3_column_type(stmt, 0) == SQLITE_NULL
-                                   ? INT64_MIN : sqlite3_column_int64(stmt, 0);
-  store->max_known = rc == ANN_OK;
-  sqlite3_reset(stmt);
-  return rc;
-}
-
-/* Ids that only rise make one run, whatever gaps they leave: no row lies in a gap
-** beyond the largest id.  The first of them looks the largest id up. */
-int ann_store_wait(AnnStore *store, int64_t id) {
-  int64_t first = id, last = id;
-  int found = 0, rc, waits = 0;
-  if (store->tail_open && store->max_known && id > store->max_id) {
-    store->tail_last = store->max_id = id;
-    store->tail_dirty = 1;
-    return ANN_OK;
-  }
-  rc = ann_store_waits(store, id, &waits);
-  if (rc != ANN_OK || waits) return rc;
-  rc = know_max(store);
-  if (rc == ANN_OK && id > INT64_MIN) {
-    rc = find_run(store, ANN_STMT_WAITING_AT, id - 1, &first, &last, &found);
-  }
-  if (rc != ANN_OK) return rc;
-  store->tail_first = found && last == id - 1 ? first : id;
-  store->tail_last = id;
-  store->tail_dirty = 1;
-  /* The tail grows only at the end of the table. */
-  store->tail_open = id >= store->max_id;
-  if (id > store->max_id) store->max_id = id;
-  return store->tail_open ? ANN_OK : flush_tail(store);
-}
-
-int ann_store_waiting_shrink(AnnStore *store, int64_t first, int64_t last, int64_t done) {
-  int rc = flush_tail(store);
-  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, ANN_STMT_WAITING_DELETE, &rc) : NULL;
-  store->tail_open = 0;
-  if (!stmt) return rc;
-  sqlite3_bind_int64(stmt, 1, first);
-  rc = ann_store_run(store, stmt);
-  if (rc != ANN_OK || done >= last) return rc;
-  stmt = ann_store_stmt(store, ANN_STMT_WAITING_PUT, &rc);
-  if (!stmt) return rc;
-  sqlite3_bind_int64(stmt, 1, done + 1);
-  sqlite3_bind_int64(stmt, 2, last);
-  return ann_store_run(store, stmt);
-}
-
-int ann_store_wait_all(AnnStore *store) {
-  int64_t n = 0, smallest = 0, largest = 0;
-  int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_WAITING_CLEAR, &rc);
-  store->tail_open = store->tail_dirty = 0;
-  if (stmt) rc = ann_store_run(store, stmt);
-  if (rc == ANN_OK) rc = ann_store_count(store, INT64_MIN, INT64_MAX, &n, &smallest, &largest);
-  if (rc != ANN_OK || n == 0) return rc;
-  store->tail_first = smallest;
-  store->tail_last = largest;
-  store->tail_dirty = 1;
-  return flush_tail(store);
-}
-
 int ann_store_count(AnnStore *store, int64_t first, int64_t last, int64_t *out_n,
                     int64_t *out_smallest, int64_t *out_largest) {
   int rc = ANN_OK, has_row = 0;
@@ -601,7 +471,7 @@ int ann_store_count(AnnStore *store, int64_t first, int64_t last, int64_t *out_n
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, first);
   sqlite3_bind_int64(stmt, 2, last);
-  rc = step(store, stmt, &has_row);
+  rc = ann_store_step(store, stmt, &has_row);
   if (has_row) {
     *out_n = sqlite3_column_int64(stmt, 0);
     *out_smallest = sqlite3_column_int64(stmt, 1);

@@ -1,5 +1,5 @@
-/* store.h -- one ann table's shadow tables as memory: counters, vectors, waiting ids.
-** Pages are in pages.h, places in places.h; all three share one AnnStore.
+/* store.h -- one ann table's shadow tables as memory: statements, counters, vectors.
+** Waiting ids are in waiting.h, pages in pages.h, places in places.h; all share one AnnStore.
 **
 ** Changes to counters, pages and places are made in memory and written together by
 ** ann_store_flush, so that whatever can fail for a reason of ours has failed before
@@ -115,6 +115,8 @@ int ann_store_corrupt(AnnStore *store, const char *what, int64_t number);
 int ann_store_tick(void *store);
 /* A reset statement, prepared on first use; NULL and *out_rc on failure. */
 sqlite3_stmt *ann_store_stmt(AnnStore *store, int which, int *out_rc);
+/* Step for a row: 1 in *out_row, or 0 and the statement is reset. */
+int ann_store_step(AnnStore *store, sqlite3_stmt *stmt, int *out_row);
 /* Step once and reset; ANN_OK unless it failed. */
 int ann_store_run(AnnStore *store, sqlite3_stmt *stmt);
 
@@ -129,19 +131,6 @@ int ann_store_vector_delete(AnnStore *store, int64_t id, int *out_found);
 int ann_store_scan_open(AnnStore *store, int64_t first, int64_t last);
 int ann_store_scan_next(AnnStore *store, int64_t *out_id, float *out_vector, int *out_found);
 void ann_store_scan_close(AnnStore *store);
-
-/* Waiting ids are kept as runs first..last; an id in a run waits if the table has it. */
-int ann_store_wait(AnnStore *store, int64_t id);
-int ann_store_waits(AnnStore *store, int64_t id, int *out_waits);
-/* The growing run ends here: before an id beyond it goes straight into the forest. */
-int ann_store_tail_close(AnnStore *store);
-/* The first run that ends at or after `from`. */
-int ann_store_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
-                          int *out_found);
-/* The ids of the run first..last up to `done` wait no longer. */
-int ann_store_waiting_shrink(AnnStore *store, int64_t first, int64_t last, int64_t done);
-/* Every row waits: one run over all ids. */
-int ann_store_wait_all(AnnStore *store);
 
 /* Rows with first <= id <= last, and the smallest and largest id among them. */
 int ann_store_count(AnnStore *store, int64_t first, int64_t last, int64_t *out_n,

@@ -5,6 +5,7 @@
 #include "index/divide.h"
 #include "index/pages.h"
 #include "index/places.h"
+#include "index/waiting.h"
 
 #define NEAR_LEAVES 8          /* leaves among which the complementary one is chosen; DESIGN 2.2 */
 #define DISSOLVE_SHARE 8       /* a leaf with less than capacity / 8 entries is dissolved */
@@ -221,10 +222,10 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
 static int settle(AnnStore *store, int64_t id, const float *vector, int straight) {
   AnnProbe probe;
   int waits = 0, rc = ANN_OK;
-  if (straight && store->state.roots[0]) rc = ann_store_waits(store, id, &waits);
+  if (straight && store->state.roots[0]) rc = ann_waiting_has(store, id, &waits);
   if (rc != ANN_OK || waits) return rc;
-  if (!straight || !store->state.roots[0]) return ann_store_wait(store, id);
-  rc = ann_store_tail_close(store);
+  if (!straight || !store->state.roots[0]) return ann_waiting_add(store, id);
+  rc = ann_waiting_close(store);
   if (rc == ANN_OK) rc = ann_probe_init(&probe, store);
   if (rc != ANN_OK) return rc;
   ann_probe_set(&probe, store, vector);

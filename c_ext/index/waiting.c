@@ -1,0 +1,134 @@
+/* waiting.c -- see waiting.h. */
+#include "index/waiting.h"
+
+void ann_waiting_drop(AnnStore *store) {
+  store->tail_open = store->tail_dirty = 0;
+  store->max_known = 0;
+}
+
+int ann_waiting_flush(AnnStore *store) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt;
+  if (!store->tail_dirty) return ANN_OK;
+  stmt = ann_store_stmt(store, ANN_STMT_WAITING_PUT, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, store->tail_first);
+  sqlite3_bind_int64(stmt, 2, store->tail_last);
+  rc = ann_store_run(store, stmt);
+  if (rc == ANN_OK) store->tail_dirty = 0;
+  return rc;
+}
+
+int ann_waiting_close(AnnStore *store) {
+  store->tail_open = store->max_known = 0;
+  return ann_waiting_flush(store);
+}
+
+/* Run a query for one waiting run. */
+static int find_run(AnnStore *store, int which, int64_t id, int64_t *out_first,
+                    int64_t *out_last, int *out_found) {
+  int rc = ann_waiting_flush(store);
+  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, which, &rc) : NULL;
+  *out_found = 0;
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, id);
+  rc = ann_store_step(store, stmt, out_found);
+  if (*out_found) {
+    *out_first = sqlite3_column_int64(stmt, 0);
+    *out_last = sqlite3_column_int64(stmt, 1);
+    if (*out_last < *out_first) rc = ann_store_corrupt(store, "waiting run", *out_first);
+  }
+  sqlite3_reset(stmt);
+  return rc;
+}
+
+int ann_waiting_has(AnnStore *store, int64_t id, int *out_waits) {
+  int64_t first, last;
+  int found = 0, rc;
+  if (store->tail_open && id >= store->tail_first && id <= store->tail_last) {
+    *out_waits = 1;
+    return ANN_OK;
+  }
+  rc = find_run(store, ANN_STMT_WAITING_AT, id, &first, &last, &found);
+  *out_waits = rc == ANN_OK && found && id <= last;
+  return rc;
+}
+
+int ann_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
+                          int *out_found) {
+  int rc = find_run(store, ANN_STMT_WAITING_AT, from, out_first, out_last, out_found);
+  if (rc == ANN_OK && *out_found && *out_last >= from) return ANN_OK;
+  if (rc == ANN_OK) {
+    rc = find_run(store, ANN_STMT_WAITING_NEXT, from, out_first, out_last, out_found);
+  }
+  return rc;
+}
+
+static int know_max(AnnStore *store) {
+  int rc = ANN_OK, has_row = 0;
+  sqlite3_stmt *stmt;
+  if (store->max_known) return ANN_OK;
+  stmt = ann_store_stmt(store, ANN_STMT_VECTOR_MAX, &rc);
+  if (!stmt) return rc;
+  rc = ann_store_step(store, stmt, &has_row);
+  if (has_row) store->max_id = sqlite3_column_type(stmt, 0) == SQLITE_NULL
+                                   ? INT64_MIN : sqlite3_column_int64(stmt, 0);
+  store->max_known = rc == ANN_OK;
+  sqlite3_reset(stmt);
+  return rc;
+}
+
+/* Ids that only rise make one run, whatever gaps they leave: no row lies in a gap
+** beyond the largest id.  The first of them looks the largest id up. */
+int ann_waiting_add(AnnStore *store, int64_t id) {
+  int64_t first = id, last = id;
+  int found = 0, rc, waits = 0;
+  if (store->tail_open && store->max_known && id > store->max_id) {
+    store->tail_last = store->max_id = id;
+    store->tail_dirty = 1;
+    return ANN_OK;
+  }
+  rc = ann_waiting_has(store, id, &waits);
+  if (rc != ANN_OK || waits) return rc;
+  rc = know_max(store);
+  if (rc == ANN_OK && id > INT64_MIN) {
+    rc = find_run(store, ANN_STMT_WAITING_AT, id - 1, &first, &last, &found);
+  }
+  if (rc != ANN_OK) return rc;
+  store->tail_first = found && last == id - 1 ? first : id;
+  store->tail_last = id;
+  store->tail_dirty = 1;
+  /* The tail grows only at the end of the table. */
+  store->tail_open = id >= store->max_id;
+  if (id > store->max_id) store->max_id = id;
+  return store->tail_open ? ANN_OK : ann_waiting_flush(store);
+}
+
+int ann_waiting_shrink(AnnStore *store, int64_t first, int64_t last, int64_t done) {
+  int rc = ann_waiting_flush(store);
+  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, ANN_STMT_WAITING_DELETE, &rc) : NULL;
+  store->tail_open = 0;
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, first);
+  rc = ann_store_run(store, stmt);
+  if (rc != ANN_OK || done >= last) return rc;
+  stmt = ann_store_stmt(store, ANN_STMT_WAITING_PUT, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, done + 1);
+  sqlite3_bind_int64(stmt, 2, last);
+  return ann_store_run(store, stmt);
+}
+
+int ann_waiting_add_all(AnnStore *store) {
+  int64_t n = 0, smallest = 0, largest = 0;
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_WAITING_CLEAR, &rc);
+  store->tail_open = store->tail_dirty = 0;
+  if (stmt) rc = ann_store_run(store, stmt);
+  if (rc == ANN_OK) rc = ann_store_count(store, INT64_MIN, INT64_MAX, &n, &smallest, &largest);
+  if (rc != ANN_OK || n == 0) return rc;
+  store->tail_first = smallest;
+  store->tail_last = largest;
+  store->tail_dirty = 1;
+  return ann_waiting_flush(store);
+}
