@@ -104,9 +104,14 @@ static int create_table(sqlite3 *db, void *aux, int argc, const char *const *arg
       ann_schema_drop(db, argv[1], argv[2], NULL);
     }
   }
-  if (rc != ANN_OK) disconnect(&table->base);
-  else *out_vtab = &table->base;
-  return rc;
+  if (rc != ANN_OK) {
+    disconnect(&table->base);
+    return rc;
+  }
+  /* SQLite counts a table among those being written from its creation on, without xBegin. */
+  table->store->in_write = 1;
+  *out_vtab = &table->base;
+  return ANN_OK;
 }
 
 static int destroy(sqlite3_vtab *vtab) {
