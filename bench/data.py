@@ -81,9 +81,9 @@ def is_here(name: str) -> bool:
 def ground_truth(dataset: Dataset, k: int = 100) -> np.ndarray:
     """The k nearest rows of each query, nearest first, ties by smaller id: int64 (q, k)."""
     path = cache_folder() / "truth" / f"{dataset.name}-{k}.npy"
-    fingerprint = zlib.crc32(dataset.queries.tobytes(), zlib.crc32(np.ascontiguousarray(dataset.base)))
+    fingerprint = zlib.crc32(dataset.queries.tobytes(), zlib.crc32(np.ascontiguousarray(dataset.base).data))
     if path.exists():
-        stored = np.load(path)  # its first row repeats the fingerprint
+        stored: np.ndarray = np.load(path)  # its first row repeats the fingerprint
         if stored[0, 0] == fingerprint and stored.shape == (len(dataset.queries) + 1, k):
             return stored[1:]
     truth = exact_neighbours(dataset.base, dataset.queries, dataset.metric, k)
@@ -95,23 +95,32 @@ def exact_neighbours(base: np.ndarray, queries: np.ndarray, metric: str, k: int)
     """Like `ground_truth`, computed: int64 (q, k).
 
     1. A float32 matrix product scores every row, block by block.
-    2. All rows whose score is within rounding of the k-th best are scored again in float64.
+    2. All rows whose score is within rounding of the k-th best are measured in float64.
     3. These are sorted by distance, then by id.
     """
-    if metric == "cosine":
-        base, queries = normalized(base), normalized(queries)
-    half_squares = np.einsum("ij,ij->i", base, base) / 2
+    rows, asked = (normalized(base), normalized(queries)) if metric == "cosine" else (base, queries)
+    half_squares = np.einsum("ij,ij->i", base, base) / 2 if metric == "l2" else np.zeros(len(base), np.float32)
     slack = 1e-5 * (1 + 2 * half_squares.max())
     truth = np.empty((len(queries), k), np.int64)
     step = max(1, TRUTH_BLOCK // len(base))
     for at in range(0, len(queries), step):
-        scores = half_squares - queries[at : at + step] @ base.T
-        worst = np.partition(scores, k - 1, axis=1)[:, k - 1] + slack
-        for row, (query, score, limit) in enumerate(zip(queries[at:], scores, worst)):
-            ids = np.flatnonzero(score <= limit)
-            squares = ((base[ids].astype(np.float64) - query) ** 2).sum(axis=1)
-            truth[at + row] = ids[np.lexsort((ids, squares))[:k]]
+        scores = half_squares - asked[at : at + step] @ rows.T
+        limits = np.partition(scores, k - 1, axis=1)[:, k - 1] + slack
+        for row, limit in enumerate(limits):
+            ids = np.flatnonzero(scores[row] <= limit)
+            distances = exact_distances(base[ids], queries[at + row], metric)
+            truth[at + row] = ids[np.lexsort((ids, distances))[:k]]
     return truth
+
+
+def exact_distances(rows: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
+    """Distances (squared for l2) of float32 (m, d) rows to a query (d,), computed in float64: (m,)."""
+    rows, query = rows.astype(np.float64), query.astype(np.float64)
+    distances: np.ndarray = ((rows - query) ** 2).sum(axis=1)
+    if metric == "cosine":
+        lengths = np.sqrt((rows**2).sum(axis=1) * (query**2).sum())
+        distances = 1 - (rows * query).sum(axis=1) / np.where(lengths > 0, lengths, 1)  # of a zero vector: 1
+    return distances
 
 
 def normalized(vectors: np.ndarray) -> np.ndarray:
@@ -259,7 +268,9 @@ def prepare_words() -> tuple[np.ndarray, np.ndarray]:
     """Russian word vectors, as their product quantizer gives them: base (249002, 300), queries (1000, 300)."""
     (archive,) = (wheel("natasha==1.6.0") / "natasha/data/emb").glob("navec_*.tar")
     with tarfile.open(archive) as files:
-        quantized = files.extractfile("pq.bin").read()
+        file = files.extractfile("pq.bin")
+        assert file is not None
+        quantized = file.read()
     return hold_out(unpack_navec(quantized), 1000)
 
 
@@ -308,7 +319,7 @@ def wallpapers(folder: Path) -> list[Path]:
 RECIPES = {
     "songs": Recipe("folk tunes by melody, about 12,700, 64-d (PyPI music21)", "cosine", prepare_songs),
     "fashion": Recipe("60,000 pictures of clothes, 784-d (Debian dataset-fashion-mnist)", "l2", prepare_fashion),
-    "text": Recipe("117,659 WordNet glosses as sentence embeddings, 384-d (Debian wordnet-base)", "cosine", prepare_text),
+    "text": Recipe("117,659 WordNet glosses, embedded, 384-d (Debian wordnet-base)", "cosine", prepare_text),
     "words": Recipe("250,002 Russian word vectors, 300-d (PyPI natasha)", "cosine", prepare_words),
     "sift": Recipe("SIFT descriptors of pictures, 128-d (Debian plasma-workspace-wallpapers)", "l2", prepare_sift),
 }

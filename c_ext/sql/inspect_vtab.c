@@ -14,8 +14,9 @@ typedef struct Inspector {
   const char *name;
   const char *declaration;
   int n_columns;                  /* visible */
-  /* Called inside ann_store_begin, unless `raw`. */
-  int (*fill)(AnnTable *table, AnnListing *listing);
+  /* Called inside ann_store_begin, unless `raw`.  first: the one value of the first column
+  ** that is asked for, NULL for all; SQLite checks it again. */
+  int (*fill)(AnnTable *table, const char *first, AnnListing *listing);
   int raw;
 } Inspector;
 
@@ -68,16 +69,28 @@ static int table_bytes(const AnnStore *store, const char *suffix, const char *co
   return rc == ANN_OK ? sqlite3_finalize(stmt) : rc;
 }
 
-static int fill_info(AnnTable *table, AnnListing *listing) {
+/* The two sizes, which read whole tables: only when they are asked for. */
+static int fill_bytes(AnnStore *store, const char *first, AnnListing *listing) {
+  int64_t pages = 0, places = 0, waiting = 0, vectors = 0;
+  int rc = ANN_OK;
+  if (!first || sqlite3_stricmp(first, "index_bytes") == 0) {
+    rc = table_bytes(store, "pages", "data", &pages);
+    if (rc == ANN_OK) rc = table_bytes(store, "places", "pages", &places);
+    if (rc == ANN_OK) rc = table_bytes(store, "waiting", "last", &waiting);
+    info_number(listing, "index_bytes", pages + places + waiting);
+  }
+  if (rc == ANN_OK && (!first || sqlite3_stricmp(first, "vector_bytes") == 0)) {
+    rc = table_bytes(store, "vectors", "vector", &vectors);
+    info_number(listing, "vector_bytes", vectors);
+  }
+  return rc;
+}
+
+static int fill_info(AnnTable *table, const char *first, AnnListing *listing) {
   AnnStore *store = table->store;
   const AnnState *state = &store->state;
   const AnnOptions *options = &store->options;
-  int64_t pages = 0, places = 0, waiting = 0, vectors = 0;
-  int rc = table_bytes(store, "pages", "data", &pages);
-  if (rc == ANN_OK) rc = table_bytes(store, "places", "pages", &places);
-  if (rc == ANN_OK) rc = table_bytes(store, "waiting", "last", &waiting);
-  if (rc == ANN_OK) rc = table_bytes(store, "vectors", "vector", &vectors);
-  if (rc != ANN_OK) return rc;
+  int rc;
   info_number(listing, "format", ANN_FORMAT_VERSION);
   info_number(listing, "rows", state->rows);
   info_number(listing, "waiting", state->rows - state->placed);
@@ -90,8 +103,7 @@ static int fill_info(AnnTable *table, AnnListing *listing) {
   info_number(listing, "leaf_capacity", options->leaf_capacity);
   info_number(listing, "leaf_pages", state->leaf_pages);
   info_number(listing, "directory_pages", state->directory_pages);
-  info_number(listing, "index_bytes", pages + places + waiting);
-  info_number(listing, "vector_bytes", vectors);
+  rc = fill_bytes(store, first, listing);
   info_number(listing, "planted_rows", state->planted_rows);
   info_number(listing, "calibrated_rows", state->calibrated_rows);
   info_number(listing, "changes", state->changes);
@@ -100,15 +112,16 @@ static int fill_info(AnnTable *table, AnnListing *listing) {
   info_number(listing, "searches", store->n_searches);
   info_number(listing, "inspected", store->n_inspected);
   info_number(listing, "absorb", table->absorb);
-  return ANN_OK;
+  return rc;
 }
 
 /* Per tree: walk the stored pages and count. */
-static int fill_trees(AnnTable *table, AnnListing *listing) {
+static int fill_trees(AnnTable *table, const char *first, AnnListing *listing) {
   AnnStore *store = table->store;
   int64_t number = 0, bytes = 0, leaves[ANN_MAX_TREES] = {0}, directories[ANN_MAX_TREES] = {0};
   int64_t entries[ANN_MAX_TREES] = {0}, fullest[ANN_MAX_TREES] = {0}, depth[ANN_MAX_TREES] = {0};
   int rc = ANN_OK, found = 1, page_rc = ANN_OK, t;
+  (void)first;
   while (rc == ANN_OK) {
     AnnPage page;
     rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
@@ -138,10 +151,11 @@ static int fill_trees(AnnTable *table, AnnListing *listing) {
   return rc;
 }
 
-static int fill_pages(AnnTable *table, AnnListing *listing) {
+static int fill_pages(AnnTable *table, const char *first, AnnListing *listing) {
   AnnStore *store = table->store;
   int64_t number = 0, bytes = 0;
   int rc = ANN_OK, found = 1, page_rc = ANN_OK;
+  (void)first;
   while (rc == ANN_OK) {
     AnnPage page;
     rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
@@ -170,9 +184,10 @@ static int fill_pages(AnnTable *table, AnnListing *listing) {
   return rc;
 }
 
-static int fill_check(AnnTable *table, AnnListing *listing) {
+static int fill_check(AnnTable *table, const char *first, AnnListing *listing) {
   AnnFaults *faults = ann_alloc_zero(1, sizeof *faults);
   int rc = faults ? ann_check(table->store, faults) : ANN_NOMEM, i;
+  (void)first;
   for (i = 0; rc == ANN_OK && i < faults->n; i++) {
     const AnnFault *fault = &faults->items[i];
     ann_listing_text(listing, fault->text);
@@ -221,25 +236,34 @@ static int disconnect(sqlite3_vtab *vtab) {
   return ANN_OK;
 }
 
+/* idxNum 1: a value of the first column comes as the second argument. */
 static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const Inspector *inspector = ((Function *)vtab)->inspector;
-  int i;
+  int i, name = -1, first = -1;
   info->estimatedCost = 1e5;
   info->estimatedRows = 100;
   for (i = 0; i < info->nConstraint; i++) {
     const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
-    if (constraint->iColumn != inspector->n_columns ||
-        constraint->op != SQLITE_INDEX_CONSTRAINT_EQ) {
-      continue;
+    if (constraint->op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
+    if (constraint->iColumn == inspector->n_columns) {
+      if (!constraint->usable) return SQLITE_CONSTRAINT;
+      name = i;
+    } else if (constraint->iColumn == 0 && constraint->usable) {
+      first = i;
     }
-    if (!constraint->usable) return SQLITE_CONSTRAINT;
-    info->aConstraintUsage[i].argvIndex = 1;
-    info->aConstraintUsage[i].omit = 1;
-    return ANN_OK;
   }
-  vtab->zErrMsg = sqlite3_mprintf("%s: expected one argument, the name of an ann table",
-                                  inspector->name);
-  return ANN_ERROR;
+  if (name < 0) {
+    vtab->zErrMsg = sqlite3_mprintf("%s: expected one argument, the name of an ann table",
+                                    inspector->name);
+    return ANN_ERROR;
+  }
+  info->aConstraintUsage[name].argvIndex = 1;
+  info->aConstraintUsage[name].omit = 1;
+  if (first >= 0) {
+    info->aConstraintUsage[first].argvIndex = 2;
+    info->idxNum = 1;
+  }
+  return ANN_OK;
 }
 
 static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
@@ -266,7 +290,8 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   AnnTable *table = NULL;
   const char *name = (const char *)sqlite3_value_text(argv[0]);
   int rc;
-  (void)plan, (void)words, (void)argc;
+  const char *first = plan ? (const char *)sqlite3_value_text(argv[1]) : NULL;
+  (void)words, (void)argc;
   ann_listing_clear(&cursor->listing);
   ann_listing_init(&cursor->listing, inspector->n_columns);
   cursor->row = 0;
@@ -284,7 +309,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   /* Pages changed in this transaction are looked at as they will be stored. */
   if (table->store->in_write && !table->store->poisoned) rc = ann_store_flush(table->store);
   if (rc == ANN_OK && !inspector->raw) rc = ann_store_begin(table->store);
-  if (rc == ANN_OK) rc = inspector->fill(table, &cursor->listing);
+  if (rc == ANN_OK) rc = inspector->fill(table, first, &cursor->listing);
   if (rc == ANN_OK) rc = cursor->listing.rc;
   rc = ann_context_report(table->store, rc, &base->pVtab->zErrMsg);
   if (!inspector->raw) ann_store_end(table->store);
