@@ -11,18 +11,39 @@
 #include "sql/value.h"
 
 #define STRAIGHT 64            /* rows of a statement that go straight into the forest */
+/* A short statement does not start the long work that a bulk load left to `optimize`. */
+#define SHORT_ABSORB 4096      /* rows; about a tenth of a second */
+
+/* Absorb when more rows wait than may. */
+static int absorb_if_due(AnnTable *table) {
+  const AnnState *state = &table->store->state;
+  double waiting = (double)(state->rows - state->placed);
+  int more = 0;
+  if (!table->due || state->rows < ANN_SMALLEST_FOREST ||
+      waiting * 100 <= (double)state->rows * table->absorb) {
+    return ANN_OK;
+  }
+  table->due = 0;
+  return ann_build_absorb(table->store, 0, &more);
+}
 
 /* Called at each row: has another statement begun since the last one? */
 static int row_begins(AnnTable *table) {
-  int changes = sqlite3_total_changes(table->store->db), rc = ANN_OK;
-  if (changes != table->changes_seen) {
+  int rc = ANN_OK;
+  if (sqlite3_total_changes(table->store->db) != table->changes_seen) {
     table->streak = 0;
-    rc = ann_table_settle(table);
+    rc = absorb_if_due(table);
+    if (rc != ANN_OK) table->store->poisoned = 1;
   }
   return rc;
 }
 
 static void row_ends(AnnTable *table) {
+  const AnnState *state = &table->store->state;
+  if (table->absorb > 0 &&
+      (table->streak >= STRAIGHT || state->rows - state->placed <= SHORT_ABSORB)) {
+    table->due = 1;
+  }
   table->changes_seen = sqlite3_total_changes(table->store->db);
   table->streak++;
   table->context->generation++;
@@ -134,15 +155,12 @@ int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value 
 
 int ann_table_settle(AnnTable *table) {
   AnnStore *store = table->store;
-  const AnnState *state = &store->state;
-  int more = 0, rc = ANN_OK;
-  if (store->poisoned) return ann_store_begin(store);      /* says why */
-  if (!store->loaded) return ANN_OK;
-  if (store->dirty && table->absorb > 0 && state->rows >= ANN_SMALLEST_FOREST &&
-      (double)(state->rows - state->placed) * 100 > (double)state->rows * table->absorb) {
-    rc = ann_build_absorb(store, 0, &more);
-  }
+  int rc = ANN_OK;
+  if (!store->loaded && !store->poisoned) return ANN_OK;
+  rc = ann_store_begin(store);                /* says why, when it is poisoned */
+  if (rc == ANN_OK && store->dirty) rc = absorb_if_due(table);
   if (rc == ANN_OK) rc = ann_store_flush(store);
+  ann_store_end(store);
   if (rc != ANN_OK) store->poisoned = 1;
   return rc;
 }

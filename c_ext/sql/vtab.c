@@ -146,7 +146,7 @@ static int begin(sqlite3_vtab *vtab) {
   AnnTable *table = (AnnTable *)vtab;
   ann_store_drop(table->store);
   table->store->in_write = 1;
-  table->streak = 0;
+  table->streak = table->due = 0;
   table->changes_seen = -1;
   return ANN_OK;
 }
