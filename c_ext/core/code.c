@@ -10,7 +10,7 @@
 
 /* Weight of a leaf's mean squared radius in the order of leaves: docs/ARCHITECTURE.md,
 ** "order of leaves". */
-#define SPREAD_WEIGHT 0.5f
+#define SPREAD_WEIGHT 0.25f
 
 void ann_code_encode(int metric, const float *x, const float *centre, int64_t length,
                      AnnCode *out_code) {
@@ -47,12 +47,11 @@ void ann_code_encode(int metric, const float *x, const float *centre, int64_t le
 }
 
 /* The 16 sums of +-q over 4 components; bit t of the index set: +q[t]. */
-static void table_of(const float *q, float *out) {
+static void table_of(const float *q, float lowest, float *out) {
   int i, t;
-  for (i = 0; i < 16; i++) {
-    float sum = 0;
-    for (t = 0; t < 4; t++) sum += i >> t & 1 ? q[t] : -q[t];
-    out[i] = sum;
+  out[0] = lowest;
+  for (t = 0; t < 4; t++) {
+    for (i = 0; i < 1 << t; i++) out[i + (1 << t)] = out[i] + 2.0f * q[t];
   }
 }
 
@@ -79,13 +78,13 @@ void ann_lookup_fill(AnnLookup *lookup, const float *query) {
   lookup->unit = largest / 255.0f;
   steps = largest > 0 && isfinite(largest) ? 255.0f / largest : 0;
   for (m = 0; m < n; m++) {
-    float sums[16], lowest = -size_of(query + 4 * m);
+    const float *q = query + 4 * m;
+    float sums[16], lowest = -size_of(q);
+    uint8_t *bytes = lookup->bytes + 16 * m;
     int i;
-    table_of(query + 4 * m, sums);
-    for (i = 0; i < 16; i++) {
-      float value = (sums[i] - lowest) * steps + 0.5f;
-      lookup->bytes[16 * m + i] = (uint8_t)(value > 255.0f ? 255.0f : value);
-    }
+    table_of(q, -(q[0] + q[1] + q[2] + q[3]), sums);
+    /* The largest value is 255 but for rounding, and 255.5 truncates to 255. */
+    for (i = 0; i < 16; i++) bytes[i] = (uint8_t)(int)((sums[i] - lowest) * steps + 0.5f);
   }
 }
 

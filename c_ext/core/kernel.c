@@ -1,6 +1,10 @@
 /* kernel.c -- the portable inner loops, and the choice among implementations. */
 #include "core/kernel.h"
 
+#include <stdatomic.h>
+
+#include "core/kernel_x86.h"
+
 /* The fixed order in which lanes are added; part of the definition of every sum. */
 static float reduce(float *lane) {
   int width, j;
@@ -73,8 +77,41 @@ static const AnnKernels portable = {
   "portable", portable_dot, portable_l2, portable_dot_i8, portable_scan,
 };
 
-const AnnKernels *ann_kernels(void) { return &portable; }
+/* All that this CPU runs, the best last; the first is the portable one. */
+static int available(const AnnKernels **out_list) {
+  int n = 0;
+  out_list[n++] = &portable;
+#ifdef ANN_HAS_KERNEL_X86
+  if (ann_kernel_x86_has_avx2()) out_list[n++] = &ann_kernels_avx2;
+#endif
+  return n;
+}
+#define MAX_AVAILABLE 2
+
+/* Chosen once; whoever comes first writes what everyone else would. */
+static _Atomic(const AnnKernels *) chosen;
+
+const AnnKernels *ann_kernels(void) {
+  const AnnKernels *kernels = atomic_load_explicit(&chosen, memory_order_relaxed);
+  if (!kernels) {
+    const AnnKernels *list[MAX_AVAILABLE];
+    kernels = list[available(list) - 1];
+    atomic_store_explicit(&chosen, kernels, memory_order_relaxed);
+  }
+  return kernels;
+}
 
 const AnnKernels *ann_kernels_named(const char *name) {
-  return strcmp(name, portable.name) == 0 ? &portable : NULL;
+  const AnnKernels *list[MAX_AVAILABLE];
+  int n = available(list), i;
+  for (i = 0; i < n; i++) {
+    if (strcmp(name, list[i]->name) == 0) return list[i];
+  }
+  return NULL;
+}
+
+int ann_kernels_force(const char *name) {
+  const AnnKernels *kernels = ann_kernels_named(name);
+  if (kernels) atomic_store_explicit(&chosen, kernels, memory_order_relaxed);
+  return kernels != NULL;
 }

@@ -18,7 +18,7 @@
 
 /* cffi:on */
 typedef struct AnnKernels {
-  const char *name;           /* "portable", … */
+  const char *name;           /* "portable", "avx2" */
   /* sum of a[i] * b[i] */
   float (*dot)(const float *a, const float *b, size_t n);
   /* sum of (a[i] - b[i])^2 */
@@ -33,10 +33,13 @@ typedef struct AnnKernels {
 
 const AnnKernels *ann_kernels(void);
 const AnnKernels *ann_kernels_named(const char *name);
+int ann_kernels_force(const char *name);
 /* cffi:off */
 
 /* ann_kernels: the best that this CPU runs; never NULL.
 ** ann_kernels_named: the named one, or NULL when it is unknown or this CPU lacks it.
+** ann_kernels_force: from now on ann_kernels() is the named one; 0 and no change when
+** there is none.  For tests and comparisons; the results are the same.
 */
 
 #endif

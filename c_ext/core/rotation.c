@@ -6,14 +6,13 @@
 #include "core/rng.h"
 
 #define ROUNDS 4
-/* Below this many components a code gets two bits for each (docs/ARCHITECTURE.md, codes). */
-#define DOUBLED_BELOW 256
+/* A code has at least this many bits, however short the vector: docs/ARCHITECTURE.md, "codes". */
+#define SHORTEST 256
 #define KEY_ROTATION 0x726F74u   /* "rot": keeps this stream apart from the trees' */
 
 int64_t ann_rotation_length(int64_t d) {
   int64_t padded = (d + 31) / 32 * 32;
-  if (padded >= DOUBLED_BELOW) return padded;
-  return 2 * padded < DOUBLED_BELOW ? 2 * padded : DOUBLED_BELOW;
+  return padded < SHORTEST ? SHORTEST : padded;
 }
 
 int ann_rotation_init(AnnRotation *rotation, int64_t d, uint64_t seed) {

@@ -77,6 +77,20 @@ int ann_topk_push(AnnTopk *top, double key, int64_t id) {
   return ANN_OK;
 }
 
+int ann_topk_push_unique(AnnTopk *top, double key, int64_t id) {
+  int64_t i;
+  if (top->n == top->k && !(key < top->items[0].key)) return ANN_OK;
+  for (i = 0; i < top->n; i++) {
+    if (top->items[i].id != id) continue;
+    if (key < top->items[i].key) {
+      top->items[i].key = key;
+      sift_down(top->items, top->n, i, 1);
+    }
+    return ANN_OK;
+  }
+  return ann_topk_push(top, key, id);
+}
+
 double ann_topk_worst(const AnnTopk *top) {
   return top->n < top->k ? INFINITY : top->items[0].key;
 }

@@ -33,6 +33,7 @@ typedef struct AnnFrontier {
 
 void ann_topk_init(AnnTopk *top, int64_t k);
 int ann_topk_push(AnnTopk *top, double key, int64_t id);
+int ann_topk_push_unique(AnnTopk *top, double key, int64_t id);
 double ann_topk_worst(const AnnTopk *top);
 void ann_topk_sort(AnnTopk *top);
 void ann_topk_clear(AnnTopk *top);
@@ -46,6 +47,8 @@ int ann_ranked_compare(const void *a, const void *b);
 /* cffi:off */
 
 /* ann_topk_push, ann_frontier_push: ANN_OK or ANN_NOMEM (nothing changed).
+** ann_topk_push_unique: an id that is kept already keeps its smaller key; O(k) for a
+** newcomer among the best.
 ** ann_topk_worst: the key that a newcomer must not exceed; +infinity until k are kept.
 ** ann_topk_sort: items[0..n-1] ascending; no push after it.
 ** ann_frontier_pop: 1 and the item, or 0 when empty.

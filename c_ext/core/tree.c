@@ -87,7 +87,7 @@ static int split_down(Grower *g, const float **members, int64_t n, uint64_t path
   return rc;
 }
 
-/* ---- step 3: grouping ---- */
+/* ---- step 2: grouping ---- */
 
 static int64_t count_units(const Grower *g, int32_t node) {
   if (g->nodes[node].unit >= 0) return 1;
@@ -159,36 +159,31 @@ static int group_levels(Grower *g, AnnTree *tree) {
   return ANN_OK;
 }
 
-/* ---- step 2: refinement ---- */
+/* ---- step 3: refinement ---- */
 
-/* The leaf nearest to x among the leaves of the NEAR_GROUPS nearest groups. */
-static int nearest_leaf(const AnnTree *tree, const int32_t *first, const float *x,
-                        AnnTopk *near, int64_t *out_leaf, float *out_distance) {
-  const AnnTreeLevel *leaves = &tree->levels[0], *groups = &tree->levels[1];
-  const AnnKernels *kernels = ann_kernels();
-  size_t length = (size_t)tree->length;
-  int64_t i, j;
-  near->n = 0;
-  *out_leaf = -1;
-  for (i = 0; i < groups->n; i++) {
-    int rc = ann_topk_push(near, kernels->l2(x, groups->centres + i * tree->length, length), i);
-    if (rc != ANN_OK) return rc;
-  }
-  for (i = 0; i < near->n; i++) {
-    int64_t group = near->items[i].id;
-    for (j = first[group]; j < first[group + 1]; j++) {
-      float distance = kernels->l2(x, leaves->centres + j * tree->length, length);
-      if (*out_leaf < 0 || distance < *out_distance ||
-          (distance == *out_distance && j < *out_leaf)) {
-        *out_leaf = j;
-        *out_distance = distance;
-      }
-    }
-  }
-  return ANN_OK;
-}
+/* A leaf of the forest: (tree, number in it) as one number. */
+#define IN_TREE 40
+#define PACK(tree, i) ((int64_t)(tree) << IN_TREE | (i))
+#define TREE_OF(packed) ((int)((packed) >> IN_TREE))
+#define INDEX_OF(packed) ((packed) & (((int64_t)1 << IN_TREE) - 1))
 
-/* Groups are runs of leaves, since both follow the binary tree: first[group]. */
+/* Sums over the members of every leaf of one tree. */
+typedef struct Sums {
+  double *vectors;           /* owned: leaves x length */
+  double *spreads;           /* owned: of squared distances */
+  int64_t *counts;           /* owned */
+  int32_t *first;            /* owned: the first leaf of each group, and one more */
+} Sums;
+
+typedef struct Refiner {
+  AnnTree *trees;
+  int n_trees;
+  int64_t length;
+  Sums sums[ANN_MAX_TREES];
+  AnnTopk near;              /* owned: nearest groups of a point */
+} Refiner;
+
+/* Groups are runs of leaves, since both follow the binary tree. */
 static void run_starts(const AnnTree *tree, int32_t *first) {
   const AnnTreeLevel *leaves = &tree->levels[0];
   int64_t i, group = 0;
@@ -198,57 +193,104 @@ static void run_starts(const AnnTree *tree, int32_t *first) {
   while (group <= tree->levels[1].n) first[group++] = (int32_t)leaves->n;
 }
 
-static int refine_once(const Grower *g, int64_t n, AnnTree *tree, const int32_t *first,
-                       AnnTopk *near, double *sums, int64_t *counts, double *spreads) {
-  AnnTreeLevel *leaves = &tree->levels[0];
-  int64_t length = tree->length, i, c;
-  int level;
-  memset(sums, 0, (size_t)(leaves->n * length) * sizeof *sums);
-  memset(counts, 0, (size_t)leaves->n * sizeof *counts);
-  memset(spreads, 0, (size_t)leaves->n * sizeof *spreads);
-  for (i = 0; i < n; i++) {
-    int64_t leaf = -1;
-    float distance = 0;
-    int rc = i % 64 == 0 ? ann_poll(g->poll) : ANN_OK;
-    if (rc == ANN_OK) rc = nearest_leaf(tree, first, g->points[i], near, &leaf, &distance);
-    if (rc != ANN_OK) return rc;
-    for (c = 0; c < length; c++) sums[leaf * length + c] += g->points[i][c];
-    counts[leaf]++;
-    spreads[leaf] += distance;
-  }
-  for (i = 0; i < leaves->n; i++) {
-    if (counts[i] == 0) continue;         /* an empty leaf stays where it was */
-    for (c = 0; c < length; c++) {
-      leaves->centres[i * length + c] = (float)(sums[i * length + c] / (double)counts[i]);
+static int sums_init(Sums *sums, const AnnTree *tree) {
+  uint64_t n = (uint64_t)tree->levels[0].n;
+  sums->vectors = ann_alloc_zero(n * (uint64_t)tree->length, sizeof(double));
+  sums->spreads = ann_alloc_zero(n, sizeof(double));
+  sums->counts = ann_alloc_zero(n, sizeof(int64_t));
+  sums->first = ann_alloc_array((uint64_t)tree->levels[1].n + 1, sizeof(int32_t));
+  if (!sums->vectors || !sums->spreads || !sums->counts || !sums->first) return ANN_NOMEM;
+  run_starts(tree, sums->first);
+  return ANN_OK;
+}
+
+static void sums_clear(Sums *sums) {
+  ann_free(sums->vectors);
+  ann_free(sums->spreads);
+  ann_free(sums->counts);
+  ann_free(sums->first);
+}
+
+/* The leaf nearest to x among the leaves of the NEAR_GROUPS nearest groups. */
+static int nearest_leaf(Refiner *r, const float *x, int64_t *out_leaf, float *out_distance) {
+  const AnnKernels *kernels = ann_kernels();
+  size_t length = (size_t)r->length;
+  int64_t i, j;
+  int t, rc;
+  r->near.n = 0;
+  *out_leaf = -1;
+  for (t = 0; t < r->n_trees; t++) {
+    const AnnTreeLevel *groups = &r->trees[t].levels[1];
+    for (i = 0; i < groups->n; i++) {
+      rc = ann_topk_push(&r->near, kernels->l2(x, groups->centres + i * r->length, length),
+                         PACK(t, i));
+      if (rc != ANN_OK) return rc;
     }
-    leaves->spreads[i] = (float)(spreads[i] / (double)counts[i]);
   }
-  for (level = 1; level < tree->n_levels; level++) {
-    summarise(&tree->levels[level - 1], &tree->levels[level], length);
+  for (i = 0; i < r->near.n; i++) {
+    int64_t group = INDEX_OF(r->near.items[i].id);
+    const int32_t *first;
+    t = TREE_OF(r->near.items[i].id);
+    first = r->sums[t].first;
+    for (j = first[group]; j < first[group + 1]; j++) {
+      float distance = kernels->l2(x, r->trees[t].levels[0].centres + j * r->length, length);
+      if (*out_leaf < 0 || distance < *out_distance ||
+          (distance == *out_distance && PACK(t, j) < *out_leaf)) {
+        *out_leaf = PACK(t, j);
+        *out_distance = distance;
+      }
+    }
   }
   return ANN_OK;
 }
 
-static int refine(const Grower *g, int64_t n, AnnTree *tree) {
-  int rc = ANN_OK, pass;
-  uint64_t n_leaves = (uint64_t)tree->levels[0].n;
-  uint64_t n_sums = n_leaves * (uint64_t)tree->length;
-  int32_t *first = ann_alloc_array((uint64_t)tree->levels[1].n + 1, sizeof *first);   /* owned */
-  double *sums = ann_alloc_array(n_sums, sizeof *sums);                               /* owned */
-  double *spreads = ann_alloc_array(n_leaves, sizeof *spreads);                       /* owned */
-  int64_t *counts = ann_alloc_array(n_leaves, sizeof *counts);                        /* owned */
-  AnnTopk near;
-  ann_topk_init(&near, NEAR_GROUPS);
-  if (!first || !sums || !spreads || !counts) rc = ANN_NOMEM;
-  if (rc == ANN_OK) run_starts(tree, first);
-  for (pass = 0; rc == ANN_OK && pass < g->plan->passes; pass++) {
-    rc = refine_once(g, n, tree, first, &near, sums, counts, spreads);
+/* Centres move to the means of their members; an empty leaf stays where it was. */
+static void move_centres(AnnTree *tree, const Sums *sums) {
+  AnnTreeLevel *leaves = &tree->levels[0];
+  int64_t i, c;
+  int level;
+  for (i = 0; i < leaves->n; i++) {
+    if (sums->counts[i] == 0) continue;
+    for (c = 0; c < tree->length; c++) {
+      leaves->centres[i * tree->length + c] =
+          (float)(sums->vectors[i * tree->length + c] / (double)sums->counts[i]);
+    }
+    leaves->spreads[i] = (float)(sums->spreads[i] / (double)sums->counts[i]);
   }
-  ann_topk_clear(&near);
-  ann_free(first);
-  ann_free(sums);
-  ann_free(spreads);
-  ann_free(counts);
+  for (level = 1; level < tree->n_levels; level++) {
+    summarise(&tree->levels[level - 1], &tree->levels[level], tree->length);
+  }
+}
+
+int ann_tree_refine(AnnTree *trees, int n_trees, const float *const *points, int64_t n,
+                    const AnnPoll *poll) {
+  Refiner r;
+  int rc = ANN_OK, t;
+  int64_t i, c;
+  memset(&r, 0, sizeof r);
+  r.trees = trees;
+  r.n_trees = n_trees;
+  r.length = trees[0].length;
+  ann_topk_init(&r.near, NEAR_GROUPS);
+  for (t = 0; t < n_trees && rc == ANN_OK; t++) rc = sums_init(&r.sums[t], &trees[t]);
+  for (i = 0; i < n && rc == ANN_OK; i++) {
+    int64_t leaf = -1;
+    float distance = 0;
+    if (i % 64 == 0) rc = ann_poll(poll);
+    if (rc == ANN_OK) rc = nearest_leaf(&r, points[i], &leaf, &distance);
+    if (rc == ANN_OK) {
+      Sums *sums = &r.sums[TREE_OF(leaf)];
+      double *sum = sums->vectors + INDEX_OF(leaf) * r.length;
+      for (c = 0; c < r.length; c++) sum[c] += points[i][c];
+      sums->counts[INDEX_OF(leaf)]++;
+      sums->spreads[INDEX_OF(leaf)] += distance;
+    }
+  }
+  for (t = 0; t < n_trees; t++) {
+    if (rc == ANN_OK) move_centres(&trees[t], &r.sums[t]);
+    sums_clear(&r.sums[t]);
+  }
+  ann_topk_clear(&r.near);
   return rc;
 }
 
@@ -277,7 +319,6 @@ int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
   out_tree->n_levels = 1;
   out_tree->levels[0].parents = ann_alloc_zero((uint64_t)g.n_leaves, sizeof(int32_t));
   rc = out_tree->levels[0].parents ? group_levels(&g, out_tree) : ANN_NOMEM;
-  if (rc == ANN_OK) rc = refine(&g, n, out_tree);
 done:
   ann_free(g.order);
   ann_free(g.scratch);

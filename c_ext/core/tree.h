@@ -1,16 +1,18 @@
-/* tree.h -- grow one tree of the forest from a sample of the vectors: its leaves'
+/* tree.h -- grow the trees of a forest from a sample of the vectors: their leaves'
 ** centres and the directories over them, but no entries yet.
 **
 ** 1. Split the sample by hyperplanes (core/split.h) down to leaves of `leaf_sample`
 **    members.  Which pairs and which members are drawn is the random projection; the
 **    generator is keyed by (seed, tree, path from the root), so that the same seed
 **    gives the same tree.
-** 2. Refine: `passes` times, move every member to its nearest leaf centre and every
-**    centre to the mean of its members.
-** 3. Group: subtrees of at most `fanout` leaves become directories, subtrees of at
+** 2. Group: subtrees of at most `fanout` leaves become directories, subtrees of at
 **    most `fanout` directories become directories over them, up to one root.
+** 3. Refine, all trees of the forest together: move every member to the nearest leaf
+**    centre of any tree, and every centre to the mean of its members.  So no two trees
+**    spend their leaves on the same places.
 **
-** Cost: O(n length (log n + passes x candidates)), candidates <= 8 x fanout.
+** Cost: 1 and 2 O(n length log n) a tree, 3 O(n length x candidates) a pass, with at
+** most 8 x fanout candidates.
 */
 #ifndef ANN_CORE_TREE_H
 #define ANN_CORE_TREE_H
@@ -37,13 +39,15 @@ typedef struct AnnTreePlan {
   int tree;             /* which tree of the forest */
   int64_t leaf_sample;  /* members of the sample a leaf may have */
   int64_t fanout;       /* children a directory is given */
-  int passes;           /* refinements */
 } AnnTreePlan;
 
-/* points: n >= 1 pointers to `length` rotated components.
+/* Steps 1 and 2.  points: n >= 1 pointers to `length` rotated components.
 ** ANN_OK, ANN_NOMEM, or what poll said; on failure nothing is owned. */
 int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
                   const AnnTreePlan *plan, const AnnPoll *poll, AnnTree *out_tree);
+/* Step 3, one pass. */
+int ann_tree_refine(AnnTree *trees, int n_trees, const float *const *points, int64_t n,
+                    const AnnPoll *poll);
 void ann_tree_clear(AnnTree *tree);
 
 #endif

@@ -112,35 +112,46 @@ static int write_tree(AnnStore *store, const AnnTree *tree, int which) {
   return rc;
 }
 
-/* Grow the trees from a sample and write their pages, leaves still empty. */
-static int plant(AnnStore *store) {
-  double leaf_rows = store->options.leaf_capacity * LEAF_FILL;
-  double leaves = (double)store->state.rows / leaf_rows + 1;
-  int64_t wanted = (int64_t)(leaves * SAMPLE_PER_LEAF);
-  int64_t most = (int64_t)(SAMPLE_BYTES / ((uint64_t)store->rotation.length * sizeof(float)));
+/* Grow and refine the trees of the forest. */
+static int grow_trees(AnnStore *store, const Sample *sample, AnnTree *trees) {
   AnnTreePlan plan;
-  AnnTree tree;
   AnnPoll poll;
-  Sample sample;
-  int rc, t;
-  if (wanted > most) wanted = most;
-  if (wanted > store->state.rows) wanted = store->state.rows;
+  int rc = ANN_OK, n = store->options.trees, pass;
+  double leaf_rows = store->options.leaf_capacity * LEAF_FILL;
   poll.check = ann_store_tick;
   poll.arg = store;
   plan.seed = (uint64_t)store->options.seed;
   plan.fanout = FANOUT;
-  plan.passes = PASSES;
+  /* Members of the sample in a leaf, as the leaf's rows are to the table's. */
+  plan.leaf_sample = (int64_t)(leaf_rows * (double)sample->n / (double)store->state.rows);
+  if (plan.leaf_sample < SMALLEST_LEAF_SAMPLE) plan.leaf_sample = SMALLEST_LEAF_SAMPLE;
+  for (plan.tree = 0; plan.tree < n && rc == ANN_OK; plan.tree++) {
+    rc = ann_tree_grow(sample->points, sample->n, sample->length, &plan, &poll,
+                       &trees[plan.tree]);
+  }
+  for (pass = 0; pass < PASSES && rc == ANN_OK; pass++) {
+    rc = ann_tree_refine(trees, n, sample->points, sample->n, &poll);
+  }
+  return rc;
+}
+
+/* Grow the trees from a sample and write their pages, leaves still empty. */
+static int plant(AnnStore *store) {
+  double leaves = (double)store->state.rows / (store->options.leaf_capacity * LEAF_FILL) + 1;
+  int64_t wanted = (int64_t)(leaves * SAMPLE_PER_LEAF);
+  int64_t most = (int64_t)(SAMPLE_BYTES / ((uint64_t)store->rotation.length * sizeof(float)));
+  AnnTree trees[ANN_MAX_TREES];
+  Sample sample;
+  int rc, t;
+  if (wanted > most) wanted = most;
+  if (wanted > store->state.rows) wanted = store->state.rows;
+  memset(trees, 0, sizeof trees);
   rc = sample_rows(store, wanted, &sample);
   if (rc == ANN_OK && sample.n == 0) rc = ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
-  /* Members of the sample in a leaf, as the leaf's rows are to the table's. */
-  plan.leaf_sample = (int64_t)(leaf_rows * (double)sample.n / (double)store->state.rows);
-  if (plan.leaf_sample < SMALLEST_LEAF_SAMPLE) plan.leaf_sample = SMALLEST_LEAF_SAMPLE;
-  for (t = 0; t < store->options.trees && rc == ANN_OK; t++) {
-    plan.tree = t;
-    rc = ann_tree_grow(sample.points, sample.n, sample.length, &plan, &poll, &tree);
-    if (rc != ANN_OK) break;
-    rc = write_tree(store, &tree, t);
-    ann_tree_clear(&tree);
+  if (rc == ANN_OK) rc = grow_trees(store, &sample, trees);
+  for (t = 0; t < store->options.trees; t++) {
+    if (rc == ANN_OK) rc = write_tree(store, &trees[t], t);
+    ann_tree_clear(&trees[t]);
   }
   sample_clear(&sample);
   return rc;

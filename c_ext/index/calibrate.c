@@ -12,24 +12,34 @@
 #include "index/pages.h"
 #include "index/places.h"
 
-/* Sampled queries: with 200 x 10 neighbours the standard error of a recall of .95 is
-** about .006 (neighbours of one query go together, so more than sqrt(.95 * .05 / 2000)). */
-#define SAMPLE 200
+/* Sampled queries.  Neighbours of one query are missed together, so that the standard
+** error of a recall of .95 measured on 400 queries is about .005. */
+#define SAMPLE 400
 #define LARGEST_K 100           /* ann_effort_ks' last */
 #define CANDIDATES 1200         /* estimates ranked exactly to find the true 100 */
-#define ROUTING_SHARE 0.8       /* of the misses, to leaves not read; the rest to estimates */
+/* Parts of the misses that a recall allows: leaves not read, estimates not kept; the rest
+** is for what a sample does not show. */
+#define ROUTING_SHARE 0.65
+#define ESTIMATE_SHARE 0.15
 
 /* What one true neighbour would have cost to find. */
 typedef struct Cost {
+  double reach[ANN_EFFORT_KS];   /* the rule's largest ratio up to its leaf, for each k */
   int64_t inspected;    /* entries looked at when its leaf was done */
   int64_t better;       /* estimates at least as good as its best one */
 } Cost;
+
+/* The state of the walk when a leaf was read. */
+typedef struct Moment {
+  double reach[ANN_EFFORT_KS];
+  int64_t inspected;    /* INT64_MAX: not read */
+} Moment;
 
 typedef struct Calibration {
   AnnStore *store;
   AnnProbe probe;             /* owned */
   float *query, *row;         /* owned: dimensions floats each */
-  int64_t *done_at;           /* owned: by page number, entries looked at after that leaf */
+  Moment *done_at;            /* owned: by page number */
   int64_t n_done;             /* last_page + 1 */
   Cost *costs;                /* owned: SAMPLE x LARGEST_K */
   int n_queries;
@@ -59,32 +69,55 @@ static void clear(Calibration *c) {
   ann_free(c->costs);
 }
 
+/* Estimate one leaf into the best of all and, for the rule, the best k of each k. */
+static int estimate_leaf(Calibration *c, const AnnPage *page, float base, int64_t self,
+                         AnnTopk *estimates, AnnTopk *best) {
+  float values[ANN_BLOCK];
+  int rc = ANN_OK, i, j;
+  for (i = 0; rc == ANN_OK && i < page->n; i++) {
+    float value;
+    int64_t id;
+    if (i % ANN_BLOCK == 0) {
+      ann_page_estimate(page, i / ANN_BLOCK, &c->probe.lookup, base, values);
+    }
+    value = values[i % ANN_BLOCK];
+    if (value > ann_topk_worst(estimates)) continue;
+    id = ann_page_id(page, i);
+    if (id == self) continue;
+    rc = ann_topk_push(estimates, value, id);
+    for (j = 0; j < ANN_EFFORT_KS && rc == ANN_OK; j++) {
+      rc = ann_topk_push_unique(&best[j], value, id);
+    }
+  }
+  return rc;
+}
+
 /* Walk every leaf; the best estimates of ids other than `self`. */
 static int exhaust(Calibration *c, int64_t self, AnnTopk *estimates) {
   AnnStore *store = c->store;
   AnnWalk walk;
   AnnStep leaf;
-  float values[ANN_BLOCK];
-  int64_t inspected = 0;
-  int found = 1, rc = ann_walk_init(&walk, store, &c->probe, 0, store->options.trees - 1, 0), i;
+  AnnTopk best[ANN_EFFORT_KS];
+  Moment now;
+  int found = 1, rc = ann_walk_init(&walk, store, &c->probe, 0, store->options.trees - 1, 0), j;
+  memset(&now, 0, sizeof now);
+  for (j = 0; j < ANN_EFFORT_KS; j++) ann_topk_init(&best[j], ann_effort_ks[j]);
   while (rc == ANN_OK) {
     AnnPage *page = NULL;
     rc = ann_walk_next(&walk, &leaf, &found);
     if (rc != ANN_OK || !found) break;
-    rc = ann_pages_get(store, leaf.number, leaf.tree, 0, &page);
-    for (i = 0; rc == ANN_OK && i < page->n; i++) {
-      if (i % ANN_BLOCK == 0) {
-        ann_page_estimate(page, i / ANN_BLOCK, &c->probe.lookup, leaf.base, values);
-      }
-      if (values[i % ANN_BLOCK] > ann_topk_worst(estimates)) continue;
-      if (ann_page_id(page, i) == self) continue;
-      rc = ann_topk_push(estimates, values[i % ANN_BLOCK], ann_page_id(page, i));
+    for (j = 0; j < ANN_EFFORT_KS; j++) {
+      double ratio = ann_effort_ratio(leaf.score, now.inspected, ann_topk_worst(&best[j]));
+      if (ratio > now.reach[j]) now.reach[j] = ratio;
     }
+    rc = ann_pages_get(store, leaf.number, leaf.tree, 0, &page);
+    if (rc == ANN_OK) rc = estimate_leaf(c, page, leaf.base, self, estimates, best);
     if (rc != ANN_OK) break;
-    inspected += page->n;
-    if (leaf.number < c->n_done) c->done_at[leaf.number] = inspected;
+    now.inspected += page->n;
+    if (leaf.number < c->n_done) c->done_at[leaf.number] = now;
     if (ann_pages_over_budget(store)) ann_pages_forget(store, leaf.number);
   }
+  for (j = 0; j < ANN_EFFORT_KS; j++) ann_topk_clear(&best[j]);
   ann_walk_clear(&walk);
   return rc;
 }
@@ -126,8 +159,10 @@ static int record(Calibration *c, const AnnTopk *estimates, const AnnTopk *truth
     if (rc == ANN_OK && !found) rc = ann_store_corrupt(c->store, "place", truth->items[i].id);
     cost->inspected = INT64_MAX;
     for (t = 0; t < trees && rc == ANN_OK; t++) {
-      if (pages[t] < c->n_done && c->done_at[pages[t]] < cost->inspected) {
-        cost->inspected = c->done_at[pages[t]];
+      const Moment *moment = pages[t] < c->n_done ? &c->done_at[pages[t]] : NULL;
+      if (moment && moment->inspected < cost->inspected) {
+        cost->inspected = moment->inspected;
+        memcpy(cost->reach, moment->reach, sizeof cost->reach);
       }
     }
     while (j < estimates->n && estimates->items[j].id != truth->items[i].id) j++;
@@ -145,7 +180,7 @@ static int measure(Calibration *c, int64_t id) {
   ann_topk_init(&estimates, CANDIDATES);
   ann_topk_init(&truth, LARGEST_K);
   ann_probe_set(&c->probe, c->store, c->query);
-  for (i = 0; i < c->n_done; i++) c->done_at[i] = INT64_MAX;
+  for (i = 0; i < c->n_done; i++) c->done_at[i].inspected = INT64_MAX;
   rc = exhaust(c, id, &estimates);
   ann_topk_sort(&estimates);
   if (rc == ANN_OK) rc = rank(c, &estimates, &truth);
@@ -156,7 +191,7 @@ static int measure(Calibration *c, int64_t id) {
 }
 
 static int by_value(const void *a, const void *b) {
-  int64_t x, y;
+  double x, y;
   memcpy(&x, a, sizeof x);
   memcpy(&y, b, sizeof y);
   return x < y ? -1 : x > y;
@@ -165,35 +200,47 @@ static int by_value(const void *a, const void *b) {
 /* The smallest bound that a share of the n values (sorted here) does not exceed.
 ** One value more is asked for than the share: the sample is finite (conformal
 ** prediction's (n share + 1) / (n + 1)). */
-static int64_t quantile(int64_t *values, int64_t n, double share) {
+static double quantile(double *values, int64_t n, double share) {
   int64_t at = (int64_t)(share * (double)n + 1);
   qsort(values, (size_t)n, sizeof *values, by_value);
   return values[at < n ? at : n - 1];
 }
 
-static int fit(Calibration *c, AnnEffortGrid *out_grid) {
-  int64_t n_values = (int64_t)SAMPLE * LARGEST_K;
-  int64_t *inspected = ann_alloc_array((uint64_t)n_values, sizeof *inspected);   /* owned */
-  int64_t *better = ann_alloc_array((uint64_t)n_values, sizeof *better);         /* owned */
-  int rc = inspected && better ? ANN_OK : ANN_NOMEM, i, j, q, r;
-  for (i = 0; rc == ANN_OK && i < ANN_EFFORT_KS; i++) {
-    int k = ann_effort_ks[i] < c->n_neighbours ? ann_effort_ks[i] : c->n_neighbours;
+/* Beyond every reach: a neighbour that the patience of the rule does not get to. */
+#define OUT_OF_REACH 1e30
+
+/* One cell: the k nearest of every query at one recall. */
+static void fit_cell(const Calibration *c, int which, double miss, double *values,
+                     AnnEffort *out) {
+  int k = ann_effort_ks[which] < c->n_neighbours ? ann_effort_ks[which] : c->n_neighbours;
+  int64_t n = (int64_t)c->n_queries * k, i;
+  double patience, reach;
+#define COST(i) (&c->costs[(i) / k * LARGEST_K + (i) % k])
+  for (i = 0; i < n; i++) values[i] = (double)COST(i)->inspected;
+  out->inspect = (int64_t)quantile(values, n, 1 - ROUTING_SHARE * miss);
+  for (i = 0; i < n; i++) values[i] = (double)COST(i)->better;
+  out->keep = (int64_t)quantile(values, n, 1 - ESTIMATE_SHARE * miss);
+  patience = (double)out->inspect * ANN_EFFORT_PATIENCE;
+  for (i = 0; i < n; i++) {
+    values[i] = (double)COST(i)->inspected > patience ? OUT_OF_REACH : COST(i)->reach[which];
+  }
+  reach = quantile(values, n, 1 - ROUTING_SHARE * miss);
+  /* 0 stands for no rule: products, and recalls that need nearly everything. */
+  out->reach = c->store->options.metric == ANN_DOT || reach >= OUT_OF_REACH ? 0 : reach;
+#undef COST
+}
+
+static int fit(const Calibration *c, AnnEffortGrid *out_grid) {
+  double *values = ann_alloc_array(SAMPLE * LARGEST_K, sizeof *values);   /* owned */
+  int i, j;
+  if (!values) return ANN_NOMEM;
+  for (i = 0; i < ANN_EFFORT_KS; i++) {
     for (j = 0; j < ANN_EFFORT_RECALLS; j++) {
-      double miss = 1 - ann_effort_recalls[j];
-      int64_t n = 0;
-      for (q = 0; q < c->n_queries; q++) {
-        for (r = 0; r < k; r++, n++) {
-          inspected[n] = c->costs[q * LARGEST_K + r].inspected;
-          better[n] = c->costs[q * LARGEST_K + r].better;
-        }
-      }
-      out_grid->cells[i][j].inspect = quantile(inspected, n, 1 - ROUTING_SHARE * miss);
-      out_grid->cells[i][j].keep = quantile(better, n, 1 - (1 - ROUTING_SHARE) * miss);
+      fit_cell(c, i, 1 - ann_effort_recalls[j], values, &out_grid->cells[i][j]);
     }
   }
-  ann_free(inspected);
-  ann_free(better);
-  return rc;
+  ann_free(values);
+  return ANN_OK;
 }
 
 /* Measure some entries of a leaf, evenly spaced, until `taken` reaches `due`. */

@@ -2,13 +2,14 @@
 **
 ** Rows of the table serve as queries, each left out of its own answer.  Every sampled
 ** query walks the whole forest once: that gives its true neighbours (the best of many
-** estimates, ranked exactly) and, for each of them, after how many entries its first
-** leaf was read and how many estimates were better than its own.  Recall for every
-** amount of work follows by counting; no search is repeated.
+** estimates, ranked exactly) and, for each of them, how far the search had to reach
+** (effort.h) before its first leaf was read, after how many entries, and how many
+** estimates were better than its own.  Recall for every amount of work follows by
+** counting; no search is repeated.
 ** (The one-pass idea is MRPT's: Jaasaari, Hyvonen, Roos, 2019.)
 **
-** Of the misses that a recall allows, four fifths are given to leaves not read and one
-** fifth to estimates not kept.
+** Of the misses that a recall allows, most are given to leaves not read, some to
+** estimates not kept, and a fifth is held back: a sample is not the table.
 */
 #ifndef ANN_INDEX_CALIBRATE_H
 #define ANN_INDEX_CALIBRATE_H

@@ -223,7 +223,7 @@ int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_ot
   }
   if (rc == ANN_OK) rc = divide_page(store, tree, number, &h, out_other);
   for (i = 0; i < h.n && rc == ANN_OK; i++) {
-    if (h.sides[i]) rc = ann_places_move(store, h.ids[i], tree, *out_other);
+    if (h.sides[i]) rc = ann_places_move(store, h.ids[i], number, *out_other);
   }
   halves_clear(&h);
   ann_probe_clear(&probe);

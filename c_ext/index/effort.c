@@ -12,10 +12,11 @@ int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
   uint8_t blob[ANN_EFFORT_SIZE], *p = blob;
   int i, j;
   for (i = 0; i < ANN_EFFORT_KS; i++) {
-    for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 8) {
+    for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 12) {
       const AnnEffort *cell = &grid->cells[i][j];
-      ann_put32(p, (uint32_t)(cell->inspect < UINT32_MAX ? cell->inspect : UINT32_MAX));
-      ann_put32(p + 4, (uint32_t)(cell->keep < UINT32_MAX ? cell->keep : UINT32_MAX));
+      ann_put_f32(p, (float)cell->reach);
+      ann_put32(p + 4, (uint32_t)(cell->inspect < UINT32_MAX ? cell->inspect : UINT32_MAX));
+      ann_put32(p + 8, (uint32_t)(cell->keep < UINT32_MAX ? cell->keep : UINT32_MAX));
     }
   }
   return ann_store_config_put(store, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
@@ -32,18 +33,27 @@ static int load(AnnStore *store, AnnEffortGrid *out_grid, int *out_found) {
     *out_found = 0;
   }
   for (i = 0; *out_found && i < ANN_EFFORT_KS; i++) {
-    for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 8) {
-      out_grid->cells[i][j].inspect = ann_get32(p);
-      out_grid->cells[i][j].keep = ann_get32(p + 4);
+    for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 12) {
+      out_grid->cells[i][j].reach = ann_get_f32(p);
+      out_grid->cells[i][j].inspect = ann_get32(p + 4);
+      out_grid->cells[i][j].keep = ann_get32(p + 8);
     }
   }
   ann_free(blob);
   return rc;
 }
 
+double ann_effort_ratio(double score, int64_t inspected, double kth) {
+  if (kth == INFINITY || !(score > 0)) return 0;
+  /* Estimates can fall below zero, where the query is one of the rows. */
+  if (!(kth > score * 1e-6)) kth = score * 1e-6;
+  return score * sqrt(sqrt((double)inspected)) / kth;
+}
+
 /* Linear between a and b, and beyond b; never below a. */
 static AnnEffort between(AnnEffort a, AnnEffort b, double share) {
   AnnEffort effort;
+  effort.reach = a.reach + (b.reach - a.reach) * share;
   effort.inspect = a.inspect + (int64_t)((double)(b.inspect - a.inspect) * share);
   effort.keep = a.keep + (int64_t)((double)(b.keep - a.keep) * share);
   return effort;
@@ -66,6 +76,7 @@ int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_eff
   double growth;
   if (rc != ANN_OK) return rc;
   if (!found) {
+    out_effort->reach = 0;
     out_effort->inspect = store->state.placed / 2;
     out_effort->keep = 20 * k + 200;
     return ANN_OK;

@@ -1,9 +1,17 @@
 /* effort.h -- how much a search must do for the recall it was asked for.
 **
-** Two numbers: how many codes to look at, and how many of the best estimates to rank
-** exactly.  calibrate.c measures both on sampled rows; they are stored in the config
-** table for a grid of k and recall, and interpolated here with + - x / and sqrt alone,
-** so that every machine makes the same choice.
+** Leaves are read in order of their score until the next one is too far for what has
+** been found:
+**
+**     score * sqrt(sqrt(inspected)) > reach * (k-th best estimate so far)
+**
+** An easy query, whose neighbours are much nearer than the next leaf, stops early; the
+** root grows with the work already done, so that a hard one does not go on for ever.
+** Of the estimates seen, the best `keep` are ranked exactly.  calibrate.c measures both
+** on sampled rows; they are stored in the config table for a grid of k and recall, and
+** interpolated here with + - x / and sqrt alone, so that every machine makes the same
+** choice.  Products have no natural zero, so for `dot` a count of entries stands in for
+** the rule.
 */
 #ifndef ANN_INDEX_EFFORT_H
 #define ANN_INDEX_EFFORT_H
@@ -12,13 +20,16 @@
 
 #define ANN_EFFORT_KS 3
 #define ANN_EFFORT_RECALLS 8
-#define ANN_EFFORT_SIZE (8 * ANN_EFFORT_KS * ANN_EFFORT_RECALLS)
+#define ANN_EFFORT_SIZE (12 * ANN_EFFORT_KS * ANN_EFFORT_RECALLS)
+/* A hard query may inspect this many times what most need. */
+#define ANN_EFFORT_PATIENCE 4
 
 extern const int ann_effort_ks[ANN_EFFORT_KS];                 /* 1, 10, 100 */
 extern const double ann_effort_recalls[ANN_EFFORT_RECALLS];    /* .5 … .995 */
 
 typedef struct AnnEffort {
-  int64_t inspect;    /* codes to look at; a vector counts once a tree */
+  double reach;       /* of the rule above; 0: `inspect` alone decides */
+  int64_t inspect;    /* entries to look at, at most */
   int64_t keep;       /* best estimates to rank exactly, copies counted */
 } AnnEffort;
 
@@ -26,6 +37,9 @@ typedef struct AnnEffort {
 typedef struct AnnEffortGrid {
   AnnEffort cells[ANN_EFFORT_KS][ANN_EFFORT_RECALLS];
 } AnnEffortGrid;
+
+/* The left side of the rule over the k-th best estimate; 0 while fewer than k are found. */
+double ann_effort_ratio(double score, int64_t inspected, double kth);
 
 /* What a search for k at `recall` (0..1) must do, from the stored grid, or a cautious
 ** guess when there is none. */

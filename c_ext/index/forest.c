@@ -14,6 +14,13 @@
 ** nearer than it seems, so that few are measured too late. */
 #define DOUBT 0.6f
 
+/* A directory is opened before its centre's turn, by this part of its children's mean
+** squared distance from that centre: some of them lie nearer than it.  At 0 two times as
+** many vectors are inspected for a recall, above 1 only more directories are opened:
+** docs/ARCHITECTURE.md, "walking". */
+#define REACH 1.0f
+#define REACH_DOT 0.5f         /* for products: this part of |q| sqrt spread */
+
 int ann_probe_init(AnnProbe *probe, AnnStore *store) {
   memset(probe, 0, sizeof *probe);
   probe->vector = ann_alloc_zero((uint64_t)store->rotation.length, sizeof(float));
@@ -76,19 +83,26 @@ static int add_step(AnnWalk *walk, const AnnStep *step) {
   return ann_frontier_push(&walk->frontier, step->score, walk->n_steps++);
 }
 
+/* What the queue orders a step by. */
+static float score_of(const AnnWalk *walk, const AnnStep *step) {
+  int metric = walk->store->options.metric;
+  float norm = walk->probe->norm, spread = ann_get_f32(step->record + ANN_CENTRE_SPREAD);
+  float distance = step->base;
+  if (metric == ANN_DOT && walk->by_centre) {
+    distance = (norm + ann_get_f32(step->record + ANN_CENTRE_NORM)) + 2.0f * step->base;
+  } else if (metric == ANN_DOT && step->level > 0) {
+    return step->base - REACH_DOT * sqrtf(norm * spread);
+  }
+  if (step->level > 0) return distance - REACH * spread;
+  if (walk->by_centre) return distance;
+  return ann_centre_score(metric, step->record, step->base, norm, walk->store->rotation.length);
+}
+
 /* Exact base and score of a step from its centre. */
 static void measure(const AnnWalk *walk, AnnStep *step) {
-  const AnnStore *store = walk->store;
-  int metric = store->options.metric;
-  int64_t length = store->rotation.length;
-  step->base = ann_centre_base(metric, step->record, walk->probe->vector, walk->probe->norm,
-                               length);
-  /* A directory is opened when its centre is as near as the best leaf: some of its
-  ** leaves are nearer than its centre is. */
-  step->score = step->level > 0 || walk->by_centre
-                    ? step->base
-                    : ann_centre_score(metric, step->record, step->base, walk->probe->norm,
-                                       length);
+  step->base = ann_centre_base(walk->store->options.metric, step->record, walk->probe->vector,
+                               walk->probe->norm, walk->store->rotation.length);
+  step->score = score_of(walk, step);
   step->measured = 1;
 }
 
@@ -140,10 +154,7 @@ static int open_directory(AnnWalk *walk, const AnnStep *parent) {
     step.record = ann_page_child_centre(page, i);
     ann_page_corrections(page, i, &code);
     step.base = estimates[i % ANN_BLOCK] + code.slope * reach;   /* slopes are <= 0 */
-    step.score = step.level > 0 || walk->by_centre
-                     ? step.base
-                     : ann_centre_score(store->options.metric, step.record, step.base,
-                                        walk->probe->norm, store->rotation.length);
+    step.score = score_of(walk, &step);
     rc = add_step(walk, &step);
   }
   return rc;

@@ -141,7 +141,7 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
     recount(store, cached);
   }
   /* A child's level is one less than its parent's, so that no damage makes a circle. */
-  if (cached->deleted || cached->page.tree != tree ||
+  if (cached->deleted || (tree != ANN_ANY_TREE && cached->page.tree != tree) ||
       (level == ANN_ANY_LEVEL ? cached->page.level == 0 : cached->page.level != level)) {
     return ann_store_corrupt(store, "page", number);
   }

@@ -11,9 +11,10 @@
 #include "core/page.h"
 #include "index/store.h"
 
-/* The page, valid and of the stated tree and level (ANN_ANY_LEVEL: a root);
-** ANN_CORRUPT with a sentence otherwise. */
+/* The page, valid and of the stated tree (or ANN_ANY_TREE) and level (ANN_ANY_LEVEL: a
+** directory); ANN_CORRUPT with a sentence otherwise. */
 #define ANN_ANY_LEVEL (-1)
+#define ANN_ANY_TREE (-1)
 int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage **out_page);
 /* A new, empty, changed page with a number never used before. */
 int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_t *out_number,

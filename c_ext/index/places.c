@@ -103,13 +103,17 @@ int ann_places_put(AnnStore *store, int64_t id, const uint32_t *pages) {
   return ANN_OK;
 }
 
-int ann_places_move(AnnStore *store, int64_t id, int tree, uint32_t page) {
+int ann_places_move(AnnStore *store, int64_t id, uint32_t from, uint32_t to) {
   uint32_t pages[ANN_MAX_TREES] = {0};
-  int found = 0, rc = ann_places_get(store, id, pages, &found);
+  int found = 0, rc = ann_places_get(store, id, pages, &found), i;
   if (rc != ANN_OK) return rc;
-  if (!found) return ann_store_corrupt(store, "place", id);
-  pages[tree] = page;
-  return ann_places_put(store, id, pages);
+  for (i = 0; found && i < store->options.trees; i++) {
+    if (pages[i] == from) {
+      pages[i] = to;
+      return ann_places_put(store, id, pages);
+    }
+  }
+  return ann_store_corrupt(store, "place", id);
 }
 
 int ann_places_delete(AnnStore *store, int64_t id) {

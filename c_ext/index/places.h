@@ -1,4 +1,5 @@
-/* places.h -- in which leaf of each tree an id is, so that a delete finds its entries.
+/* places.h -- in which leaves an id is, so that a delete finds its entries.  A row has as
+** many copies as the forest has trees, each in another leaf, in whichever tree it fits best.
 **
 ** Changes are kept in memory until ann_places_flush writes them in order of id.
 */
@@ -10,8 +11,8 @@
 /* pages: options.trees page numbers.  *out_found is 0 for an id that is not in the forest. */
 int ann_places_get(AnnStore *store, int64_t id, uint32_t *out_pages, int *out_found);
 int ann_places_put(AnnStore *store, int64_t id, const uint32_t *pages);
-/* The id has moved to another leaf of one tree. */
-int ann_places_move(AnnStore *store, int64_t id, int tree, uint32_t page);
+/* The copy in leaf `from` is now in leaf `to`. */
+int ann_places_move(AnnStore *store, int64_t id, uint32_t from, uint32_t to);
 int ann_places_delete(AnnStore *store, int64_t id);
 int ann_places_delete_all(AnnStore *store);
 

@@ -77,9 +77,17 @@ static int score_only(Search *search) {
   return rc;
 }
 
-/* Estimate one leaf's entries; the best go to `survivors`. */
-static int scan_leaf(Search *search, const AnnProbe *probe, const AnnStep *leaf,
-                     AnnTopk *survivors, int64_t *inspected) {
+/* What a walk gathers. */
+typedef struct Gathered {
+  AnnTopk survivors;           /* owned: the best estimates, copies counted */
+  AnnTopk best;                /* owned: the best k estimates of different rows, for the rule */
+  int64_t inspected;
+} Gathered;
+
+#define LARGEST_RULE_K 100     /* the rule looks at no more; calibrate.c measures no more */
+
+/* Estimate one leaf's entries. */
+static int scan_leaf(Search *search, const AnnProbe *probe, const AnnStep *leaf, Gathered *g) {
   AnnPage *page = NULL;
   float estimates[ANN_BLOCK];
   const AnnQuery *query = search->query;
@@ -93,15 +101,16 @@ static int scan_leaf(Search *search, const AnnProbe *probe, const AnnStep *leaf,
     }
     estimate = estimates[i % ANN_BLOCK];
     if (!filtered) {
-      ++*inspected;
-      if (estimate > ann_topk_worst(survivors)) continue;
+      g->inspected++;
+      if (estimate > ann_topk_worst(&g->survivors)) continue;
     }
     id = ann_page_id(page, i);
     if (filtered) {
       if (!wanted(query, id)) continue;
-      ++*inspected;
+      g->inspected++;
     }
-    rc = ann_topk_push(survivors, estimate, id);
+    rc = ann_topk_push(&g->survivors, estimate, id);
+    if (rc == ANN_OK) rc = ann_topk_push_unique(&g->best, estimate, id);
   }
   if (ann_pages_over_budget(search->store)) ann_pages_forget(search->store, leaf->number);
   return rc;
@@ -126,30 +135,51 @@ static int score_survivors(Search *search, AnnTopk *survivors) {
   return rc;
 }
 
-static int walk_forest(Search *search, const AnnEffort *effort) {
+/* May the walk end before `leaf`? */
+static int is_enough(const Search *search, const AnnEffort *effort, const Gathered *g,
+                     const AnnStep *leaf, int64_t least) {
+  if (g->survivors.n < least) return 0;
+  if (g->inspected >= effort->inspect) return 1;
+  return effort->reach > 0 && search->query->search_k == 0 &&
+         ann_effort_ratio(leaf->score, g->inspected, ann_topk_worst(&g->best)) > effort->reach;
+}
+
+static int walk_leaves(Search *search, const AnnEffort *effort, const AnnProbe *probe,
+                       Gathered *g) {
   AnnStore *store = search->store;
-  AnnProbe probe;
   AnnWalk walk;
-  AnnTopk survivors;
   AnnStep leaf;
-  int found = 1, leaves = 0, rc = ann_probe_init(&probe, store);
-  int64_t inspected = 0, enough = search->query->k * store->options.trees;
-  if (rc != ANN_OK) return rc;
-  if (enough > effort->keep) enough = effort->keep;    /* every row comes once a tree */
-  ann_topk_init(&survivors, effort->keep);
-  ann_probe_set(&probe, store, search->query->vector);
-  rc = ann_walk_init(&walk, store, &probe, 0, store->options.trees - 1, 0);
-  while (rc == ANN_OK && (inspected < effort->inspect || survivors.n < enough)) {
+  int found = 1, leaves = 0, rc = ann_walk_init(&walk, store, probe, 0, store->options.trees - 1, 0);
+  /* Every row comes as often as there are trees. */
+  int64_t least = search->query->k * store->options.trees;
+  if (least > effort->keep) least = effort->keep;
+  while (rc == ANN_OK) {
     rc = ann_walk_next(&walk, &leaf, &found);
-    if (rc != ANN_OK || !found) break;
-    rc = scan_leaf(search, &probe, &leaf, &survivors, &inspected);
+    if (rc != ANN_OK || !found || is_enough(search, effort, g, &leaf, least)) break;
+    rc = scan_leaf(search, probe, &leaf, g);
     if (rc == ANN_OK && ++leaves % 16 == 0) rc = ann_store_tick(store);
   }
   ann_walk_clear(&walk);
-  if (rc == ANN_OK) rc = score_survivors(search, &survivors);
-  ann_topk_clear(&survivors);
+  return rc;
+}
+
+static int walk_forest(Search *search, const AnnEffort *effort) {
+  AnnStore *store = search->store;
+  AnnProbe probe;
+  Gathered g;
+  int64_t k = search->query->k;
+  int rc = ann_probe_init(&probe, store);
+  if (rc != ANN_OK) return rc;
+  memset(&g, 0, sizeof g);
+  ann_topk_init(&g.survivors, effort->keep);
+  ann_topk_init(&g.best, k < LARGEST_RULE_K ? k : LARGEST_RULE_K);
+  ann_probe_set(&probe, store, search->query->vector);
+  rc = walk_leaves(search, effort, &probe, &g);
+  if (rc == ANN_OK) rc = score_survivors(search, &g.survivors);
+  store->n_inspected = g.inspected;
+  ann_topk_clear(&g.survivors);
+  ann_topk_clear(&g.best);
   ann_probe_clear(&probe);
-  store->n_inspected = inspected;
   return rc;
 }
 
@@ -169,14 +199,15 @@ static int exact_is_cheaper(const Search *search, const AnnEffort *effort) {
   /* A scan in order of id costs less than half of a look-up by id. */
   double exact = rows * COST_ROW * (search->query->only ? 1 : 0.4);
   double share = search->query->only ? rows / (double)state->rows : 1;
-  double entries = share > 0 ? (double)effort->inspect / share : all;
+  double usual = (double)effort->inspect / (effort->reach > 0 ? ANN_EFFORT_PATIENCE : 1);
+  double entries = share > 0 ? usual / share : all;
   if (entries > all) entries = all;
   return exact <= entries * COST_ENTRY + (double)effort->keep * COST_ROW;
 }
 
 int ann_search(AnnStore *store, const AnnQuery *query, AnnTopk *out_top) {
   Search search;
-  AnnEffort effort = {0, 0};
+  AnnEffort effort = {0, 0, 0};
   int rc = ANN_OK, exact;
   ann_topk_init(out_top, query->k);
   memset(&search, 0, sizeof search);
@@ -194,6 +225,7 @@ int ann_search(AnnStore *store, const AnnQuery *query, AnnTopk *out_top) {
            ann_metric_is_zero(query->vector, store->options.dimensions));
   if (!exact) {
     rc = ann_effort_for(store, query->k, query->recall < 1 ? query->recall : 0.9999, &effort);
+    if (effort.reach > 0) effort.inspect *= ANN_EFFORT_PATIENCE;
     if (query->search_k > 0) {
       if (!query->recall_given || query->search_k < effort.inspect) effort.inspect = query->search_k;
       if (effort.keep > query->search_k) effort.keep = query->search_k;

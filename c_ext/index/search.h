@@ -2,7 +2,7 @@
 **
 ** 1. Rotate the query, make its look-up table (AnnProbe).
 ** 2. Walk the leaves of all trees, nearest first (forest.h); estimate every entry;
-**    keep the best `keep` estimates; stop after `inspect` entries (effort.h).
+**    keep the best estimates; stop when the next leaf is too far (effort.h).
 ** 3. Read the survivors' vectors and the waiting rows', and rank exactly.
 ** Small tables, recall 1, a k near the number of rows, and short lists of ids are
 ** scored exactly from the vectors table.

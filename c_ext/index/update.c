@@ -2,15 +2,16 @@
 #include "index/update.h"
 
 #include "core/kernel.h"
+#include "core/metric.h"
 #include "index/divide.h"
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/waiting.h"
 
-#define NEAR_LEAVES 8          /* leaves among which the complementary one is chosen; DESIGN 2.2 */
+#define NEAR_LEAVES 12         /* leaves among which copies choose: docs/ARCHITECTURE.md, "copies" */
 #define DISSOLVE_SHARE 8       /* a leaf with less than capacity / 8 entries is dissolved */
 
-/* Residuals of one vector in the trees before: what the next tree complements. */
+/* Residuals of one vector in the leaves it has so far: what the next copy complements. */
 typedef struct Residuals {
   float *r;                    /* owned: trees x L */
   float norms[ANN_MAX_TREES];
@@ -42,10 +43,10 @@ static void residuals_add(Residuals *residuals, const float *x, const uint8_t *r
   residuals->norms[residuals->n++] = ann_kernels()->dot(r, r, (size_t)length);
 }
 
-/* Cost of a leaf for x: |r|^2 + sum over trees before of (r . r_t)^2 / |r_t|^2, small
-** where r is short and at right angles to the residuals before: a query along one of
-** them, for which that tree ranks the vector too far down, finds it in this one.
-** (Sun and others, SOAR, NeurIPS 2023, there with two copies in one partition.) */
+/* Cost of a leaf for x: |r|^2 + sum over the leaves it has of (r . r_t)^2 / |r_t|^2,
+** small where r is short and at right angles to the residuals before: a query along one
+** of those, for which that leaf is ranked too far down, finds x in this one.
+** (Sun and others, SOAR, NeurIPS 2023.) */
 static double complement_cost(Residuals *residuals, const float *x, const uint8_t *record) {
   int64_t length = residuals->length, i;
   float *r = residuals->centre;
@@ -61,62 +62,84 @@ static double complement_cost(Residuals *residuals, const float *x, const uint8_
   return cost;
 }
 
-/* The leaf of one tree where x belongs. */
-static int choose_leaf(AnnStore *store, const AnnProbe *probe, int tree, Residuals *residuals,
-                       uint32_t *out_number) {
+/* The leaves nearest to x in the whole forest. */
+static int near_leaves(AnnStore *store, const AnnProbe *probe, AnnStep *out_steps, int *out_n) {
   AnnWalk walk;
-  AnnStep step;
-  double best = 0;
-  int found = 1, i, n = residuals->n ? NEAR_LEAVES : 1;
-  int rc = ann_walk_init(&walk, store, probe, tree, tree, 1);
-  *out_number = 0;
-  for (i = 0; i < n && rc == ANN_OK; i++) {
-    rc = ann_walk_next(&walk, &step, &found);
+  int found = 1, rc = ann_walk_init(&walk, store, probe, 0, store->options.trees - 1, 1);
+  int wanted = store->options.trees == 1 ? 1 : NEAR_LEAVES;
+  *out_n = 0;
+  while (rc == ANN_OK && *out_n < wanted) {
+    rc = ann_walk_next(&walk, &out_steps[*out_n], &found);
     if (rc != ANN_OK || !found) break;
-    if (n == 1) {
-      *out_number = step.number;
-    } else {
-      double cost = complement_cost(residuals, probe->vector, step.record);
-      if (i == 0 || cost < best) {
-        best = cost;
-        *out_number = step.number;
-      }
-    }
+    ++*out_n;
   }
   ann_walk_clear(&walk);
-  if (rc == ANN_OK && *out_number == 0) rc = ann_store_corrupt(store, "tree", tree);
   return rc;
 }
 
-/* Put x into one tree; its residual joins the others. */
-static int place_in_tree(AnnStore *store, const AnnProbe *probe, int64_t id, int tree,
-                         Residuals *residuals, uint32_t *out_number) {
+/* The cheapest of the steps whose leaf is not among the n_taken; -1 when all are. */
+static int choose_leaf(const AnnStep *steps, int n, const uint32_t *taken, int n_taken,
+                       const float *x, Residuals *residuals) {
+  double cost, best = 0;
+  int i, t, chosen = -1;
+  for (i = 0; i < n; i++) {
+    for (t = 0; t < n_taken && taken[t] != steps[i].number; t++) {}
+    if (t < n_taken) continue;
+    cost = complement_cost(residuals, x, steps[i].record);
+    if (chosen < 0 || cost < best) {
+      best = cost;
+      chosen = i;
+    }
+  }
+  return chosen;
+}
+
+static float distance_to(const AnnPage *page, const AnnProbe *probe) {
+  return ann_centre_base(ANN_L2, ann_page_centre(page), probe->vector, probe->norm,
+                         page->length);
+}
+
+/* Append x to a leaf, or to the nearer half of it if it was full. */
+static int append_copy(AnnStore *store, const AnnProbe *probe, int64_t id, int tree,
+                       uint32_t *number) {
   AnnPage *page = NULL;
-  int rc = choose_leaf(store, probe, tree, residuals, out_number);
-  if (rc == ANN_OK) rc = ann_pages_get(store, *out_number, tree, 0, &page);
+  int rc = ann_pages_get(store, *number, tree, 0, &page);
   if (rc == ANN_OK && page->n >= page->capacity) {
     AnnPage *other_page = NULL;
     uint32_t other = 0;
-    rc = ann_divide_leaf(store, tree, *out_number, &other);
+    rc = ann_divide_leaf(store, tree, *number, &other);
     if (rc == ANN_OK) rc = ann_pages_get(store, other, tree, 0, &other_page);
-    if (rc == ANN_OK && complement_cost(residuals, probe->vector, ann_page_centre(other_page)) <
-                            complement_cost(residuals, probe->vector, ann_page_centre(page))) {
-      *out_number = other;
+    if (rc == ANN_OK && distance_to(other_page, probe) < distance_to(page, probe)) {
+      *number = other;
       page = other_page;
     }
   }
   if (rc != ANN_OK) return rc;
-  residuals_add(residuals, probe->vector, ann_page_centre(page));
-  ann_pages_touch(store, *out_number);
+  ann_pages_touch(store, *number);
   return ann_divide_append(store, page, id, probe->vector, NULL);
 }
 
 int ann_update_place(AnnStore *store, const AnnProbe *probe, int64_t id) {
+  AnnStep steps[NEAR_LEAVES];
   uint32_t pages[ANN_MAX_TREES] = {0};
+  int trees[ANN_MAX_TREES] = {0};
   Residuals residuals;
-  int rc = residuals_init(&residuals, store), tree;
-  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
-    rc = place_in_tree(store, probe, id, tree, &residuals, &pages[tree]);
+  int n = 0, copies = store->options.trees, copy;
+  int rc = residuals_init(&residuals, store);
+  if (rc == ANN_OK) rc = near_leaves(store, probe, steps, &n);
+  /* All are chosen before any is written: a division moves the centres steps point to. */
+  for (copy = 0; copy < copies && rc == ANN_OK; copy++) {
+    int at = choose_leaf(steps, n, pages, copy, probe->vector, &residuals);
+    if (at < 0) {
+      rc = ann_store_corrupt(store, "tree", copy);
+      break;
+    }
+    pages[copy] = steps[at].number;
+    trees[copy] = steps[at].tree;
+    residuals_add(&residuals, probe->vector, steps[at].record);
+  }
+  for (copy = 0; copy < copies && rc == ANN_OK; copy++) {
+    rc = append_copy(store, probe, id, trees[copy], &pages[copy]);
   }
   if (rc == ANN_OK) rc = ann_places_put(store, id, pages);
   residuals_clear(&residuals);
@@ -126,37 +149,52 @@ int ann_update_place(AnnStore *store, const AnnProbe *probe, int64_t id) {
   return rc;
 }
 
-/* Put one member of a dissolved leaf into another leaf of the same tree. */
-static int move_member(AnnStore *store, AnnProbe *probe, float *vector, int64_t id, int tree) {
+/* Put the copy that was in the dissolved leaf `gone` into another leaf. */
+static int move_member(AnnStore *store, AnnProbe *probe, float *vector, int64_t id,
+                       uint32_t gone) {
+  AnnStep steps[NEAR_LEAVES];
   uint32_t pages[ANN_MAX_TREES] = {0};
   Residuals residuals;
-  int found = 0, rc = ann_store_vector(store, id, vector, &found), t;
+  int found = 0, rc = ann_store_vector(store, id, vector, &found), copy, lost = -1, n = 0, at;
   if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "vector", id);
   if (rc == ANN_OK) rc = ann_places_get(store, id, pages, &found);
   if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "place", id);
   if (rc != ANN_OK) return rc;
   ann_probe_set(probe, store, vector);
   rc = residuals_init(&residuals, store);
-  for (t = 0; t < tree && rc == ANN_OK; t++) {
+  for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
     AnnPage *page = NULL;
-    rc = ann_pages_get(store, pages[t], t, 0, &page);
+    if (pages[copy] == gone) {
+      lost = copy;
+      continue;
+    }
+    rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &page);
     if (rc == ANN_OK) residuals_add(&residuals, probe->vector, ann_page_centre(page));
   }
-  if (rc == ANN_OK) rc = place_in_tree(store, probe, id, tree, &residuals, &pages[tree]);
+  if (rc == ANN_OK) rc = near_leaves(store, probe, steps, &n);
+  if (rc == ANN_OK) {
+    at = choose_leaf(steps, n, pages, store->options.trees, probe->vector, &residuals);
+    if (lost < 0 || at < 0) {
+      rc = ann_store_corrupt(store, "place", id);
+    } else {
+      pages[lost] = steps[at].number;
+      rc = append_copy(store, probe, id, steps[at].tree, &pages[lost]);
+    }
+  }
   if (rc == ANN_OK) rc = ann_places_put(store, id, pages);
   residuals_clear(&residuals);
   return rc;
 }
 
 /* Remove a nearly empty leaf, unless it is its parent's only child. */
-static int dissolve(AnnStore *store, int tree, uint32_t number) {
+static int dissolve(AnnStore *store, uint32_t number) {
   AnnPage *page = NULL, *parent = NULL;
   AnnProbe probe;
   float *vector = NULL;                      /* owned */
   int64_t *ids = NULL;                       /* owned */
   uint32_t above;
-  int rc = ann_pages_get(store, number, tree, 0, &page), n, i, at;
-  if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, tree, 1, &parent);
+  int rc = ann_pages_get(store, number, ANN_ANY_TREE, 0, &page), n, i, at;
+  if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, page->tree, 1, &parent);
   if (rc != ANN_OK || parent->n < 2) return rc;
   above = page->parent;
   n = page->n;
@@ -173,7 +211,7 @@ static int dissolve(AnnStore *store, int tree, uint32_t number) {
     ann_pages_touch(store, above);
     rc = ann_pages_delete(store, number);
   }
-  for (i = 0; i < n && rc == ANN_OK; i++) rc = move_member(store, &probe, vector, ids[i], tree);
+  for (i = 0; i < n && rc == ANN_OK; i++) rc = move_member(store, &probe, vector, ids[i], number);
   ann_probe_clear(&probe);
   ann_free(vector);
   ann_free(ids);
@@ -190,17 +228,17 @@ static int clear_forest(AnnStore *store) {
 
 int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
   uint32_t pages[ANN_MAX_TREES] = {0};
-  int rc = ann_places_get(store, id, pages, out_found), tree;
+  int rc = ann_places_get(store, id, pages, out_found), copy;
   if (rc != ANN_OK || !*out_found) return rc;
-  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
+  for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
     AnnPage *page = NULL;
     int at;
-    rc = ann_pages_get(store, pages[tree], tree, 0, &page);
+    rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &page);
     if (rc != ANN_OK) break;
     at = ann_page_find(page, id);
     if (at < 0) return ann_store_corrupt(store, "place", id);
     ann_page_remove(page, at);
-    ann_pages_touch(store, pages[tree]);
+    ann_pages_touch(store, pages[copy]);
   }
   if (rc == ANN_OK) rc = ann_places_delete(store, id);
   if (rc != ANN_OK) return rc;
@@ -208,11 +246,11 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
   store->state.changes++;
   store->dirty = 1;
   if (store->state.placed == 0) return clear_forest(store);
-  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
+  for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
     AnnPage *page = NULL;
-    rc = ann_pages_get(store, pages[tree], tree, 0, &page);
+    rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &page);
     if (rc == ANN_OK && page->n < page->capacity / DISSOLVE_SHARE) {
-      rc = dissolve(store, tree, pages[tree]);
+      rc = dissolve(store, pages[copy]);
     }
   }
   return rc;

@@ -3,7 +3,8 @@
 ** Everything is done in memory (pages.h, places.h) and becomes real with
 ** ann_store_flush, which the caller does.
 **
-**   insert: a walk to the nearest leaves of each tree, one entry appended in each;
+**   insert: a walk to the nearest leaves of the forest; as many copies as there are
+**           trees, one in the nearest leaf, the others where they complement it best;
 **           a full leaf is first split in two, about once in 100 inserts
 **   delete: the leaves are known (places.h), one entry removed from each; a leaf that
 **           becomes nearly empty is dissolved into its neighbours

@@ -1,0 +1,161 @@
+/* kernel_x86.c -- the inner loops of kernel.h with AVX2; the same bits as the portable ones.
+**
+** The 16 lanes are two registers of 8.  A tail shorter than 16 is loaded with zeros
+** beyond its end: a lane starts at +0, so it is never -0, and adding +0 leaves it alone.
+** Nothing here is compiled for AVX2 but these functions, so that the library loads on
+** every x86-64.
+*/
+#include "core/kernel_x86.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+
+#include <cpuid.h>
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2")))
+
+/* ---- what this CPU and its operating system can do ---- */
+
+static unsigned long long extended_control(void) {
+  unsigned low, high;
+  __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(low), "=d"(high) : "c"(0));   /* xgetbv */
+  return (unsigned long long)high << 32 | low;
+}
+
+/* AVX2 by CPUID leaf 7, and the wide registers saved by the system (XCR0 bits 1 and 2).
+** Asked directly: some compilers answer 0 to __builtin_cpu_supports. */
+int ann_kernel_x86_has_avx2(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+  if (!(c >> 27 & 1) || !(c >> 28 & 1)) return 0;              /* OSXSAVE, AVX */
+  if ((extended_control() & 6) != 6) return 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  return b >> 5 & 1;
+}
+
+/* ---- floating point ---- */
+
+/* l[j] += l[j+8], l[j+4], l[j+2], l[j+1]. */
+AVX2 static float reduce(__m256 low, __m256 high) {
+  __m256 eight = _mm256_add_ps(low, high);
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+/* Masks for the first n of 8 floats; n may be negative or above 8. */
+AVX2 static __m256i first(long n) {
+  const __m256i places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n > 8 ? 8 : n < 0 ? 0 : (int)n), places);
+}
+
+AVX2 static float avx2_dot(const float *a, const float *b, size_t n) {
+  __m256 low = _mm256_setzero_ps(), high = low;
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    low = _mm256_add_ps(low, _mm256_mul_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)));
+    high = _mm256_add_ps(high, _mm256_mul_ps(_mm256_loadu_ps(a + i + 8),
+                                             _mm256_loadu_ps(b + i + 8)));
+  }
+  if (i < n) {
+    __m256i m0 = first((long)(n - i)), m1 = first((long)(n - i) - 8);
+    low = _mm256_add_ps(low, _mm256_mul_ps(_mm256_maskload_ps(a + i, m0),
+                                           _mm256_maskload_ps(b + i, m0)));
+    high = _mm256_add_ps(high, _mm256_mul_ps(_mm256_maskload_ps(a + i + 8, m1),
+                                             _mm256_maskload_ps(b + i + 8, m1)));
+  }
+  return reduce(low, high);
+}
+
+AVX2 static __m256 square(__m256 x) { return _mm256_mul_ps(x, x); }
+
+AVX2 static float avx2_l2(const float *a, const float *b, size_t n) {
+  __m256 low = _mm256_setzero_ps(), high = low;
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    low = _mm256_add_ps(low, square(_mm256_sub_ps(_mm256_loadu_ps(a + i),
+                                                  _mm256_loadu_ps(b + i))));
+    high = _mm256_add_ps(high, square(_mm256_sub_ps(_mm256_loadu_ps(a + i + 8),
+                                                    _mm256_loadu_ps(b + i + 8))));
+  }
+  if (i < n) {
+    __m256i m0 = first((long)(n - i)), m1 = first((long)(n - i) - 8);
+    low = _mm256_add_ps(low, square(_mm256_sub_ps(_mm256_maskload_ps(a + i, m0),
+                                                  _mm256_maskload_ps(b + i, m0))));
+    high = _mm256_add_ps(high, square(_mm256_sub_ps(_mm256_maskload_ps(a + i + 8, m1),
+                                                    _mm256_maskload_ps(b + i + 8, m1))));
+  }
+  return reduce(low, high);
+}
+
+AVX2 static __m256 widen(const int8_t *c) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)c)));
+}
+
+AVX2 static float avx2_dot_i8(const float *q, const int8_t *c, size_t n) {
+  __m256 low = _mm256_setzero_ps(), high = low;
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    low = _mm256_add_ps(low, _mm256_mul_ps(_mm256_loadu_ps(q + i), widen(c + i)));
+    high = _mm256_add_ps(high, _mm256_mul_ps(_mm256_loadu_ps(q + i + 8), widen(c + i + 8)));
+  }
+  if (i < n) {
+    int8_t rest[16] = {0};
+    memcpy(rest, c + i, n - i);
+    low = _mm256_add_ps(low, _mm256_mul_ps(_mm256_maskload_ps(q + i, first((long)(n - i))),
+                                           widen(rest)));
+    high = _mm256_add_ps(high, _mm256_mul_ps(
+        _mm256_maskload_ps(q + i + 8, first((long)(n - i) - 8)), widen(rest + 8)));
+  }
+  return reduce(low, high);
+}
+
+/* ---- codes ---- */
+
+/* Sums of up to 256 tables for 16 codes: `all` adds bytes in pairs as 16-bit numbers,
+** `odd` the upper byte of each pair; all - 256 odd is then the lower one's sum. */
+AVX2 static void store_sums(__m256i all, __m256i odd, uint32_t *out) {
+  __m256i even = _mm256_sub_epi16(all, _mm256_slli_epi16(odd, 8));
+  __m128i e = _mm_add_epi16(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
+  __m128i o = _mm_add_epi16(_mm256_castsi256_si128(odd), _mm256_extracti128_si256(odd, 1));
+  __m256i *to = (__m256i *)(void *)out;
+  __m256i low = _mm256_cvtepu16_epi32(_mm_unpacklo_epi16(e, o));
+  __m256i high = _mm256_cvtepu16_epi32(_mm_unpackhi_epi16(e, o));
+  _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), low));
+  _mm256_storeu_si256(to + 1, _mm256_add_epi32(_mm256_loadu_si256(to + 1), high));
+}
+
+AVX2 static void avx2_scan(const uint8_t *codes, const uint8_t *lut, size_t n_tables,
+                           uint32_t *out) {
+  const __m256i nibble = _mm256_set1_epi8(15);
+  size_t m = 0;
+  int j;
+  memset(out, 0, ANN_BLOCK * sizeof *out);
+  while (m + 2 <= n_tables) {
+    size_t end = n_tables - m > 256 ? m + 256 : n_tables;
+    __m256i all0 = _mm256_setzero_si256(), odd0 = all0, all1 = all0, odd1 = all0;
+    for (; m + 2 <= end; m += 2) {
+      __m256i code = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 16 * m));
+      __m256i table = _mm256_loadu_si256((const __m256i *)(const void *)(lut + 16 * m));
+      __m256i r0 = _mm256_shuffle_epi8(table, _mm256_and_si256(code, nibble));
+      __m256i r1 = _mm256_shuffle_epi8(
+          table, _mm256_and_si256(_mm256_srli_epi16(code, 4), nibble));
+      all0 = _mm256_add_epi16(all0, r0);
+      odd0 = _mm256_add_epi16(odd0, _mm256_srli_epi16(r0, 8));
+      all1 = _mm256_add_epi16(all1, r1);
+      odd1 = _mm256_add_epi16(odd1, _mm256_srli_epi16(r1, 8));
+    }
+    store_sums(all0, odd0, out);
+    store_sums(all1, odd1, out + 16);
+  }
+  for (; m < n_tables; m++) {               /* an odd table at the end */
+    for (j = 0; j < 16; j++) {
+      out[j] += lut[16 * m + (codes[16 * m + (size_t)j] & 15)];
+      out[j + 16] += lut[16 * m + (codes[16 * m + (size_t)j] >> 4)];
+    }
+  }
+}
+
+const AnnKernels ann_kernels_avx2 = {"avx2", avx2_dot, avx2_l2, avx2_dot_i8, avx2_scan};
+
+#endif
