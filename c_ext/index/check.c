@@ -43,10 +43,14 @@ static int full(const Check *c) { return c->faults->n == ANN_MAX_FAULTS; }
 /* A fault that the store's own reading found is a finding, not a failure to check. */
 static int absorb(Check *c, int rc, int64_t page, const int64_t *id) {
   char *message;
+  size_t skipped;
   if (rc != ANN_CORRUPT) return rc;
   message = c->store->message;
   c->store->message = NULL;
-  rc = fault(c, page, id, "%s", message ? message : "damaged");
+  /* The sentence after "ann table NAME: ", which whoever shows the fault says himself. */
+  skipped = message && strncmp(message, "ann table ", 10) == 0
+                ? 12 + strlen(c->store->name) : 0;
+  rc = fault(c, page, id, "%s", message ? message + skipped : "damaged");
   sqlite3_free(message);
   return rc;
 }

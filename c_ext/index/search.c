@@ -96,6 +96,7 @@ static int scan_leaf(Search *search, const AnnProbe *probe, const AnnStep *leaf,
   for (i = 0; rc == ANN_OK && i < page->n; i++) {
     float estimate;
     int64_t id;
+    if (query->search_k > 0 && g->inspected >= query->search_k) break;
     if (i % ANN_BLOCK == 0) {
       ann_page_estimate(page, i / ANN_BLOCK, &probe->lookup, leaf->base, estimates);
     }

@@ -9,7 +9,7 @@
 
 #define DEFAULT_K 10            /* contract */
 #define DEFAULT_RECALL 0.95     /* contract */
-#define FIRST_BATCH 64          /* a larger k is begun with this many */
+#define FIRST_BATCH 256         /* a larger k is begun with this many */
 #define BATCH_GROWTH 4
 
 static int refuse(char **out_message, char *message) {
@@ -125,11 +125,38 @@ static int read_arguments(AnnNearest *nearest, AnnTable *table, const AnnPlanCol
 
 /* ---- batches ---- */
 
+/* Keep the rows of a batch that come after the last one kept. */
+static int keep_rows(AnnNearest *nearest, const AnnTopk *batch) {
+  int64_t i, wanted = nearest->n_rows + batch->n;
+  if (wanted > nearest->n_allocated) {
+    AnnRanked *larger = ann_realloc_array(nearest->rows, (uint64_t)wanted, sizeof *larger);
+    if (!larger) return ANN_NOMEM;
+    nearest->rows = larger;
+    nearest->n_allocated = wanted;
+  }
+  for (i = 0; i < batch->n && nearest->n_rows < nearest->k; i++) {
+    const AnnRanked *row = &batch->items[i];
+    if (row->key > nearest->max_distance) {
+      nearest->exhausted = 1;
+      break;
+    }
+    if (nearest->n_rows == 0 ||
+        ann_ranked_compare(row, &nearest->rows[nearest->n_rows - 1]) > 0) {
+      nearest->rows[nearest->n_rows++] = *row;
+    }
+  }
+  /* Fewer rows than asked for: there are no more. */
+  if (batch->n < nearest->batch_k || nearest->n_rows >= nearest->k) nearest->exhausted = 1;
+  return ANN_OK;
+}
+
 static int run_batch(AnnNearest *nearest, AnnTable *table, char **out_message) {
   AnnStore *store = table->store;
   AnnQuery query;
+  AnnTopk batch;
   int rc = ann_store_begin(store);
   memset(&query, 0, sizeof query);
+  memset(&batch, 0, sizeof batch);
   query.vector = nearest->vector;
   query.k = nearest->batch_k;
   query.recall = nearest->recall;
@@ -137,56 +164,40 @@ static int run_batch(AnnNearest *nearest, AnnTable *table, char **out_message) {
   query.search_k = nearest->search_k;
   query.only = nearest->has_only ? &nearest->only : NULL;
   query.exclude = nearest->exclude.n ? &nearest->exclude : NULL;
-  ann_topk_clear(&nearest->batch);
-  if (rc == ANN_OK) rc = ann_search(store, &query, &nearest->batch);
-  nearest->n_batches++;
+  if (rc == ANN_OK) rc = ann_search(store, &query, &batch);
+  if (rc == ANN_OK) rc = keep_rows(nearest, &batch);
+  ann_topk_clear(&batch);
   rc = ann_context_report(store, rc, out_message);
   ann_store_end(store);
   return rc;
 }
 
-static int within(const AnnNearest *nearest, const AnnRanked *row) {
-  return row->key <= nearest->max_distance;
-}
-
-/* The first row of a fresh batch that comes after `last`. */
-static void seek_after(AnnNearest *nearest, const AnnRanked *last) {
-  nearest->at = 0;
-  while (nearest->at < nearest->batch.n &&
-         ann_ranked_compare(&nearest->batch.items[nearest->at], last) <= 0) {
-    nearest->at++;
-  }
-}
-
-int ann_nearest_next(AnnNearest *nearest, char **out_message) {
-  AnnRanked last = nearest->batch.items[nearest->at];
-  nearest->at++;
-  nearest->rank++;
-  while (nearest->at >= nearest->batch.n) {
+/* Stand at row `at`, computing more when it is not there yet. */
+static int stand_at(AnnNearest *nearest, int64_t at, char **out_message) {
+  nearest->at = at;
+  while (at >= nearest->n_rows && !nearest->exhausted) {
     AnnTable *table = NULL;
-    int rc;
-    /* Fewer rows than asked for: there are no more. */
-    if (nearest->batch.n < nearest->batch_k || nearest->batch_k >= nearest->k) {
-      nearest->eof = 1;
-      return ANN_OK;
-    }
-    nearest->batch_k = nearest->batch_k > nearest->k / BATCH_GROWTH
-                           ? nearest->k : nearest->batch_k * BATCH_GROWTH;
-    rc = ann_context_open(nearest->context, nearest->schema, nearest->name, &table,
-                          out_message);
+    int rc = ann_context_open(nearest->context, nearest->schema, nearest->name, &table,
+                              out_message);
+    nearest->batch_k = nearest->batch_k == 0
+                           ? (nearest->k < FIRST_BATCH ? nearest->k : FIRST_BATCH)
+                           : nearest->batch_k * BATCH_GROWTH;
     if (rc == ANN_OK) rc = run_batch(nearest, table, out_message);
     if (rc != ANN_OK) return rc;
-    seek_after(nearest, &last);
   }
-  if (nearest->rank > nearest->k || !within(nearest, &nearest->batch.items[nearest->at])) {
-    nearest->eof = 1;
-  }
+  nearest->eof = at >= nearest->n_rows;
   return ANN_OK;
 }
 
-const AnnRanked *ann_nearest_row(const AnnNearest *nearest) {
-  return &nearest->batch.items[nearest->at];
+int ann_nearest_next(AnnNearest *nearest, char **out_message) {
+  return stand_at(nearest, nearest->at + 1, out_message);
 }
+
+const AnnRanked *ann_nearest_row(const AnnNearest *nearest) {
+  return &nearest->rows[nearest->at];
+}
+
+int64_t ann_nearest_rank(const AnnNearest *nearest) { return nearest->at + 1; }
 
 /* ---- life, and the memory of the last result ---- */
 
@@ -197,7 +208,7 @@ void ann_nearest_free(AnnNearest *nearest) {
   ann_free(nearest->vector);
   ann_idset_clear(&nearest->only);
   ann_idset_clear(&nearest->exclude);
-  ann_topk_clear(&nearest->batch);
+  ann_free(nearest->rows);
   ann_free(nearest);
 }
 
@@ -207,7 +218,6 @@ static AnnNearest *allocate(AnnContext *context, const AnnTable *table) {
   nearest->context = context;
   nearest->recall = DEFAULT_RECALL;
   nearest->max_distance = INFINITY;
-  nearest->rank = 1;
   nearest->schema = sqlite3_mprintf("%s", table->store->schema);
   nearest->name = sqlite3_mprintf("%s", table->store->name);
   if (nearest->schema && nearest->name) return nearest;
@@ -238,9 +248,9 @@ static int same_stamp(const AnnStamp *a, const AnnStamp *b) {
          a->generation == b->generation;
 }
 
-/* Does the earlier result, still at its first batch, answer the same question? */
+/* Does the earlier result answer the same question? */
 static int answers(const AnnNearest *old, const AnnNearest *now) {
-  return old && old->n_batches == 1 && same_stamp(&old->stamp, &now->stamp) &&
+  return old && same_stamp(&old->stamp, &now->stamp) &&
          strcmp(old->name, now->name) == 0 && strcmp(old->schema, now->schema) == 0 &&
          old->dimensions == now->dimensions &&
          old->k == now->k && old->recall == now->recall && old->search_k == now->search_k &&
@@ -248,12 +258,6 @@ static int answers(const AnnNearest *old, const AnnNearest *now) {
          old->has_only == now->has_only && same_ids(&old->only, &now->only) &&
          same_ids(&old->exclude, &now->exclude) &&
          memcmp(old->vector, now->vector, (size_t)now->dimensions * sizeof(float)) == 0;
-}
-
-static void rewind_to_first(AnnNearest *nearest) {
-  nearest->at = 0;
-  nearest->rank = 1;
-  nearest->eof = nearest->batch.n == 0 || !within(nearest, &nearest->batch.items[0]);
 }
 
 int ann_nearest_open(AnnContext *context, AnnTable *table, const AnnPlanColumns *columns,
@@ -269,15 +273,12 @@ int ann_nearest_open(AnnContext *context, AnnTable *table, const AnnPlanColumns 
   }
   nearest->stamp = stamp_now(context, nearest->schema);
   if (rc == ANN_OK && !nearest->eof && answers(*spare, nearest)) {
+    (*spare)->eof = 0;
     ann_nearest_free(nearest);
     nearest = *spare;
     *spare = NULL;
-    rewind_to_first(nearest);
-  } else if (rc == ANN_OK && !nearest->eof) {
-    nearest->batch_k = nearest->k < FIRST_BATCH ? nearest->k : FIRST_BATCH;
-    rc = run_batch(nearest, table, out_message);
-    if (rc == ANN_OK) rewind_to_first(nearest);
   }
+  if (rc == ANN_OK && !nearest->eof) rc = stand_at(nearest, 0, out_message);
   ann_store_end(table->store);
   ann_nearest_free(*spare);
   *spare = NULL;

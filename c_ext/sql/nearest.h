@@ -1,13 +1,13 @@
 /* nearest.h -- the rows of one search, computed in batches as they are read.
 **
 ** A search for k asks the index for the nearest FIRST_BATCH (or k) and, when those
-** are read, for four times as many, and so on up to k: reading ten rows of a search
-** for a million costs what a search for a few dozen costs.  A later batch starts
-** anew and continues after the last row given; a row that it finds before that one
-** was missed and stays so, as the recall allows.
+** are read, for four times as many, and so on: reading ten rows of a search for a
+** million costs what a search for a few hundred costs.  A later batch starts anew and
+** goes on after the last row given; a row that it finds before that one was missed, as
+** the recall allows, and stays so.  Batches grow beyond k until k rows were given.
 **
-** The result is remembered with the state of the database it came from, and given
-** again from memory when the same is asked of the same state.
+** The rows given are remembered with the state of the database they came from, and
+** given again from memory when the same is asked of the same state.
 */
 #ifndef ANN_SQL_NEAREST_H
 #define ANN_SQL_NEAREST_H
@@ -37,11 +37,11 @@ typedef struct AnnNearest {
   AnnIdSet only, exclude;      /* owned */
 
   AnnStamp stamp;
-  AnnTopk batch;               /* owned: rows of the batch, ascending */
-  int64_t batch_k;             /* how many the batch asked for */
-  int64_t at;                  /* the current row in the batch */
-  int64_t rank;                /* of the current row, from 1 */
-  int64_t n_batches;
+  AnnRanked *rows;             /* owned: every row found so far that is to be given */
+  int64_t n_rows, n_allocated;
+  int64_t at;                  /* the current one; its rank is one more */
+  int64_t batch_k;             /* how many the last batch asked for */
+  int exhausted;               /* no batch can bring more */
   int eof;
 } AnnNearest;
 
@@ -54,6 +54,7 @@ int ann_nearest_open(AnnContext *context, AnnTable *table, const AnnPlanColumns 
                      AnnNearest **out_nearest, char **out_message);
 int ann_nearest_next(AnnNearest *nearest, char **out_message);
 const AnnRanked *ann_nearest_row(const AnnNearest *nearest);
+int64_t ann_nearest_rank(const AnnNearest *nearest);
 void ann_nearest_free(AnnNearest *nearest);
 
 #endif

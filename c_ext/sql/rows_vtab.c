@@ -1,4 +1,4 @@
-/* rows_vtab.c -- see rows_vtab.h. */
+/* rows_vtab.c -- see rows_vtab.h.  ann_ids is the same virtual table, with `ids` alone. */
 #include "sql/rows_vtab.h"
 
 #include "core/bytes.h"
@@ -10,6 +10,15 @@ enum {
 };
 #define N_ARGUMENTS 4
 
+/* The arguments of ann_ids as those of ann_rows, and its columns likewise. */
+#define ARGUMENT_IDS 3
+enum { IDS_COLUMN_N, IDS_COLUMN_ID, IDS_COLUMN_IDS };
+
+typedef struct Table {
+  sqlite3_vtab base;
+  int ids_only;                            /* ann_ids */
+} Table;
+
 typedef struct Cursor {
   sqlite3_vtab_cursor base;
   sqlite3_value *arguments[N_ARGUMENTS];   /* owned: the blobs live in them */
@@ -18,16 +27,22 @@ typedef struct Cursor {
   int64_t n, size, at;                     /* vectors, bytes of one, the current one */
 } Cursor;
 
+/* aux: NULL for ann_rows, else ann_ids. */
 static int connect_rows(sqlite3 *db, void *aux, int argc, const char *const *argv,
                         sqlite3_vtab **out_vtab, char **out_message) {
-  int rc = sqlite3_declare_vtab(db,
-      "CREATE TABLE x(n INTEGER, vector BLOB, id INTEGER, vectors HIDDEN, dimensions HIDDEN, "
-      "type HIDDEN, ids HIDDEN)");
-  (void)aux, (void)argc, (void)argv, (void)out_message;
+  Table *table;
+  int rc = sqlite3_declare_vtab(db, aux
+      ? "CREATE TABLE x(n INTEGER, id INTEGER, ids HIDDEN)"
+      : "CREATE TABLE x(n INTEGER, vector BLOB, id INTEGER, vectors HIDDEN, dimensions HIDDEN, "
+        "type HIDDEN, ids HIDDEN)");
+  (void)argc, (void)argv, (void)out_message;
   if (rc != ANN_OK) return rc;
   sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
-  *out_vtab = ann_alloc_zero(1, sizeof **out_vtab);
-  return *out_vtab ? ANN_OK : ANN_NOMEM;
+  table = ann_alloc_zero(1, sizeof *table);
+  if (!table) return ANN_NOMEM;
+  table->ids_only = aux != NULL;
+  *out_vtab = &table->base;
+  return ANN_OK;
 }
 
 static int disconnect(sqlite3_vtab *vtab) {
@@ -36,14 +51,21 @@ static int disconnect(sqlite3_vtab *vtab) {
 }
 
 static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  int ids_only = ((Table *)vtab)->ids_only;
   int i, argument, n = 0, chosen[N_ARGUMENTS] = {-1, -1, -1, -1};
   for (i = 0; i < info->nConstraint; i++) {
-    argument = info->aConstraint[i].iColumn - COLUMN_VECTORS;
+    argument = ids_only ? info->aConstraint[i].iColumn - IDS_COLUMN_IDS + ARGUMENT_IDS
+                        : info->aConstraint[i].iColumn - COLUMN_VECTORS;
+    if (ids_only && argument != ARGUMENT_IDS) continue;
     if (argument < 0 || info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
     if (!info->aConstraint[i].usable) return SQLITE_CONSTRAINT;
     chosen[argument] = i;
   }
-  if (chosen[0] < 0 || chosen[1] < 0) {
+  if (ids_only && chosen[ARGUMENT_IDS] < 0) {
+    vtab->zErrMsg = sqlite3_mprintf("ann_ids: expected one argument, a blob of int64");
+    return ANN_ERROR;
+  }
+  if (!ids_only && (chosen[0] < 0 || chosen[1] < 0)) {
     vtab->zErrMsg = sqlite3_mprintf(
         "ann_rows: expected arguments (vectors, dimensions [, type [, ids]])");
     return ANN_ERROR;
@@ -86,6 +108,20 @@ static int close_cursor(sqlite3_vtab_cursor *base) {
 static int refuse(Cursor *cursor, char *message) {
   cursor->base.pVtab->zErrMsg = message;
   return message ? ANN_ERROR : ANN_NOMEM;
+}
+
+static int read_ids(Cursor *cursor) {
+  sqlite3_value *ids = cursor->arguments[ARGUMENT_IDS];
+  int64_t bytes = sqlite3_value_bytes(ids);
+  if (sqlite3_value_type(ids) == SQLITE_NULL) return ANN_OK;
+  if (sqlite3_value_type(ids) != SQLITE_BLOB || bytes % 8) {
+    return refuse(cursor, sqlite3_mprintf(
+        "ann_ids: expected a blob of int64 (a multiple of 8 bytes), got %s of %lld bytes",
+        ann_value_kind(ids), (long long)bytes));
+  }
+  cursor->n = bytes / 8;
+  cursor->ids = sqlite3_value_blob(ids);
+  return ANN_OK;
 }
 
 /* Blob arguments are kept, not copied again: a value of a bound parameter is dup'ed once. */
@@ -143,7 +179,7 @@ static int filter(sqlite3_vtab_cursor *base, int given, const char *words, int a
     cursor->arguments[i] = sqlite3_value_dup(argv[n++]);
     if (!cursor->arguments[i]) return ANN_NOMEM;
   }
-  rc = read_arguments(cursor);
+  rc = ((Table *)base->pVtab)->ids_only ? read_ids(cursor) : read_arguments(cursor);
   if (rc != ANN_OK) cursor->n = 0;
   return rc;
 }
@@ -160,6 +196,9 @@ static int eof(sqlite3_vtab_cursor *base) {
 
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   Cursor *cursor = (Cursor *)base;
+  if (((Table *)base->pVtab)->ids_only) {
+    which = which == IDS_COLUMN_N ? COLUMN_N : which == IDS_COLUMN_ID ? COLUMN_ID : COLUMN_IDS;
+  }
   switch (which) {
     case COLUMN_N: sqlite3_result_int64(out, cursor->at); break;
     case COLUMN_ID:
@@ -191,5 +230,7 @@ static const sqlite3_module module = {
 };
 
 int ann_rows_vtab_register(sqlite3 *db) {
-  return sqlite3_create_module(db, "ann_rows", &module, NULL);
+  static int ids_only;                     /* its address says ann_ids */
+  int rc = sqlite3_create_module(db, "ann_rows", &module, NULL);
+  return rc == ANN_OK ? sqlite3_create_module(db, "ann_ids", &module, &ids_only) : rc;
 }

@@ -1,5 +1,8 @@
-/* rows_vtab.h -- ann_rows: one blob of many vectors as rows, the fast way in.
+/* rows_vtab.h -- blobs of many values as rows.
 **
+** ann_rows is the fast way in, ann_ids hands a list of ids to `id IN (SELECT id FROM …)`:
+**
+** ann_ids(ids) -> (n, id)
 ** ann_rows(vectors, dimensions [, type [, ids]]) -> (n, vector, id)
 ** n counts from 0; ids is a blob of little-endian int64, one a vector; without it id is n.
 */

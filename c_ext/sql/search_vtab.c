@@ -173,7 +173,7 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   switch (which) {
     case COLUMN_ID: sqlite3_result_int64(out, ann_nearest_row(nearest)->id); break;
     case COLUMN_DISTANCE: sqlite3_result_double(out, ann_nearest_row(nearest)->key); break;
-    case COLUMN_RANK: sqlite3_result_int64(out, nearest->rank); break;
+    case COLUMN_RANK: sqlite3_result_int64(out, ann_nearest_rank(nearest)); break;
     case COLUMN_TABLE: sqlite3_result_text(out, cursor->table, -1, SQLITE_TRANSIENT); break;
     case COLUMN_QUERY: sqlite3_result_value(out, cursor->query); break;
     case COLUMN_K:

@@ -42,6 +42,11 @@ int ann_value_any_vector(sqlite3_value *value, float **out_vector, int64_t *out_
   int64_t size = type == SQLITE_BLOB || type == SQLITE_TEXT ? sqlite3_value_bytes(value) : 0;
   const char *text = type == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
   *out_vector = NULL;
+  if (type != SQLITE_BLOB && type != SQLITE_TEXT) {
+    snprintf(out_message, ANN_VECTOR_MESSAGE,
+             "expected a blob of float32 or a JSON array, got %s", ann_value_kind(value));
+    return ANN_ERROR;
+  }
   *out_dimensions = text ? ann_vector_json_length(text, size) : size / 4;
   if (*out_dimensions < 0) *out_dimensions = 1;       /* the parser says what is wrong */
   if (*out_dimensions > ANN_MAX_DIMENSIONS || (type == SQLITE_BLOB && size % 4)) {

@@ -375,7 +375,7 @@ static int column_match(Cursor *cursor, sqlite3_context *out, int which) {
   switch (which) {
     case COLUMN_VECTOR: return column_vector(cursor, out);
     case COLUMN_DISTANCE: sqlite3_result_double(out, ann_nearest_row(nearest)->key); break;
-    case COLUMN_RANK: sqlite3_result_int64(out, nearest->rank); break;
+    case COLUMN_RANK: sqlite3_result_int64(out, ann_nearest_rank(nearest)); break;
     case COLUMN_K:
       if (nearest->k < INT64_MAX) sqlite3_result_int64(out, nearest->k);
       break;
