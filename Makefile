@@ -1,0 +1,78 @@
+# Everything a developer does, one word each. `make help` lists it.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON ?= python3
+BUILD  := build/dev
+ASAN   := build/asan
+PYTEST := $(BIN)/python -m pytest
+C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c)
+
+# Without a C compiler, one from PyPI.
+ifeq ($(shell command -v cc 2>/dev/null),)
+  export CC := $(abspath $(BIN))/zig-cc
+endif
+
+# $(call need,COMMAND THAT SUCCEEDS WHEN IT IS THERE,DEBIAN PACKAGE): there, or installed, or one sentence.
+need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(2) >/dev/null; } || \
+	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test test-fast asan format lint bench-recall clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
+
+demo: build ## neighbours of real songs (the first time, downloads 20 MB of them)
+	$(BIN)/sqlite-ann demo
+
+build: $(VENV)/.ready ## the package in .venv, the extension, and the core for its tests
+	@$(BIN)/cmake --build $(BUILD) --target sqlite_ann core_test
+
+test: build ## all tests but those that need fetched data
+	$(PYTEST) -n 2 -m "not data"
+
+test-fast: build ## the quick ones, in less than ten seconds
+	$(PYTEST) -n 2 -m "not data and not slow" -q
+
+asan: build ## all tests again, with address and undefined-behaviour sanitizers (needs gcc)
+	@$(BIN)/cmake -S . -B $(ASAN) -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_C_COMPILER=gcc \
+		-DANN_WERROR=ON -DANN_SANITIZE=address,undefined
+	@$(BIN)/cmake --build $(ASAN) --target sqlite_ann core_test
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+	SQLITE_ANN_EXTENSION=$(abspath $(ASAN))/sqlite_ann SQLITE_ANN_CORE_TEST=$(abspath $(ASAN))/ann_core_test.so \
+		$(PYTEST) -n 2 -m "not data" --timeout 1200
+
+format: $(VENV)/.ready ## lay out C and Python by the tools
+	$(BIN)/clang-format -i $(C_FILES)
+	$(BIN)/ruff check --fix --select I .
+	$(BIN)/ruff format .
+
+lint: $(VENV)/.ready ## what the tools object to
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+bench-recall: build ## recall and speed on real data (fetches it the first time)
+	$(BIN)/python bench/recall.py
+
+clean: ## back to a fresh clone
+	rm -rf build $(VENV) sqlite_ann/sqlite_ann.so sqlite_ann/sqlite_ann.dylib sqlite_ann/sqlite_ann.dll
+
+# One virtual environment with all tools. Not isolated, so that the build folder stays good for `cmake --build`.
+$(VENV)/.ready: pyproject.toml Makefile
+	@$(call need,$(PYTHON) -c "import ensurepip; import venv",python3-venv)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q "scikit-build-core>=1.0" cmake ninja
+	@command -v cc >/dev/null || $(MAKE) --no-print-directory $(BIN)/zig-cc
+	@$(call need,echo '#include <sqlite3ext.h>' | $${CC:-cc} -x c -E -,libsqlite3-dev)
+	$(BIN)/python -m pip install -q --no-build-isolation --config-settings=build-dir=$(BUILD) \
+		--config-settings=cmake.define.ANN_WERROR=ON \
+		-e ".[dev,demo]"
+	@touch $@
+
+$(BIN)/zig-cc:
+	$(BIN)/python -m pip install -q ziglang
+	@printf '#!/bin/sh\nexec %s/python -m ziglang cc "$$@"\n' '$(abspath $(BIN))' > $@ && chmod +x $@

@@ -1,0 +1,101 @@
+"""Finds the compiled extension and loads it into connections.
+
+    loadable_path()       where it is, without the suffix, as SQLite likes it
+    load(connection)      into an open connection, of apsw or of a DB-API driver
+    connect(path)         a new apsw connection that has it
+
+Nothing is changed in the process: an extension belongs to the connection that loaded it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import resources
+from typing import Any, Protocol
+
+import apsw
+
+from .errors import Error, translated
+
+SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
+BUSY_MILLISECONDS = 5000  # what Python's own sqlite3 waits for another writer
+
+
+class DbApiConnection(Protocol):
+    """A connection of pysqlite3, or of a sqlite3 that was built to load extensions."""
+
+    def enable_load_extension(self, enable: bool, /) -> None: ...
+
+    def load_extension(self, path: str, /) -> None: ...
+
+
+def loadable_path() -> str:
+    """The compiled extension, for SQLite's `.load` and for other languages; the suffix is left to SQLite.
+
+    The environment variable SQLITE_ANN_EXTENSION names another build, with or without its suffix.
+
+    >>> import sqlite_ann
+    >>> sqlite_ann.loadable_path().endswith("sqlite_ann")
+    True
+    """
+    override = os.environ.get("SQLITE_ANN_EXTENSION")
+    # An editable install may have the library and the Python sources in two folders: resources knows both.
+    path = override or str(resources.files("sqlite_ann").joinpath(f"sqlite_ann{SUFFIX}"))
+    path = path.removesuffix(SUFFIX)
+    if not os.path.isfile(path + SUFFIX):  # noqa: PTH113 (the path stays a string)
+        wanted = "SQLITE_ANN_EXTENSION names it" if override else "in a source folder, `make build` makes it"
+        raise FileNotFoundError(f"the compiled extension {path + SUFFIX} is not there ({wanted})")
+    return path
+
+
+def load(connection: apsw.Connection | DbApiConnection) -> None:
+    """Load the extension into an open connection. Loading of others is left as it was found, or off.
+
+    >>> import apsw, sqlite_ann
+    >>> db = apsw.Connection(":memory:")
+    >>> sqlite_ann.load(db)
+    >>> db.execute("SELECT ann_version()").get == sqlite_ann.__version__
+    True
+    """
+    path = loadable_path()
+    if isinstance(connection, apsw.Connection):
+        # This switch allows the call below, and never SQL's own load_extension().
+        switch = apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION
+        with translated():
+            before = connection.config(switch, -1)
+            connection.config(switch, 1)
+            try:
+                connection.load_extension(path)
+            finally:
+                connection.config(switch, before)
+    elif hasattr(connection, "enable_load_extension"):
+        connection.enable_load_extension(True)
+        try:
+            connection.load_extension(path)
+        finally:
+            connection.enable_load_extension(False)
+    elif hasattr(connection, "execute"):
+        raise Error(
+            "this connection's driver was built without loading of extensions: "
+            "use sqlite_ann.connect(), or install sqlite_ann[dbapi] and use pysqlite3"
+        )
+    else:
+        raise TypeError(f"expected a connection of apsw or of a DB-API driver, got {type(connection).__name__}")
+
+
+def connect(path: str | os.PathLike[str], **options: Any) -> apsw.Connection:
+    """Open a database with the extension loaded; options go to apsw.Connection, as in `flags=`, `vfs=`.
+
+    It waits up to five seconds for another writer, as Python's own sqlite3 does.
+
+    >>> import sqlite_ann
+    >>> with sqlite_ann.connect(":memory:") as db:
+    ...     db.execute("SELECT ann_distance('[0,3]', '[4,0]', 'l2')").get
+    5.0
+    """
+    with translated():
+        connection = apsw.Connection(os.fspath(path), **options)
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+    load(connection)
+    return connection

@@ -1,0 +1,320 @@
+"""A vector table from Python: each method shows the SQL it runs.
+
+    Index.create(db, "song_ann", dim=64)   Index(db, "song_ann")
+    add  search  remove  get  len()  in    optimize  check  info  drop
+
+A name may carry its schema, as in "aux.songs". Everything is inside SQLite's transactions: what a method
+writes is undone by a rollback around it, and a method that fails leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import vectors as arrays
+from .errors import Error, translated
+from .names import quoted, resolved
+from .progress import Report, reporting
+from .transaction import savepoint
+
+BULK_ROWS = 1000  # more at once, and the forest takes them in when `optimize` says so
+OPTIMIZE_PAGES = 512  # pages a slice of `optimize` may touch: other writers wait no longer than that takes
+
+Found = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+class Index:
+    """One vector table of a database.
+
+    >>> import sqlite_ann
+    >>> db = sqlite_ann.connect(":memory:")
+    >>> sqlite_ann.Index.create(db, "song_ann", dim=64)
+    Index('song_ann', dim=64, metric='cosine')
+    >>> sqlite_ann.Index(db, "song_ann").dim
+    64
+    """
+
+    @translated()
+    def __init__(self, db: apsw.Connection, name: str) -> None:
+        """Open a table that is there."""
+        if not isinstance(db, apsw.Connection):
+            raise TypeError(f"expected a connection of apsw, as sqlite_ann.connect() gives, got {type(db).__name__}")
+        self.db = db
+        self.name = name
+        # table and column are written as SQL takes them, ready to be put in a statement
+        schema, table = resolved(db, name)
+        self.table = quoted(table, schema)
+        self._command = quoted(table)
+        self.dim = int(self._value("dimensions"))
+        self.metric = str(self._value("metric"))
+        self.column = quoted(self._value("column"))
+        if self._value("type") != "float32":
+            raise Error(f"{name} holds {self._value('type')} vectors: Index handles float32, SQL handles all")
+
+    @classmethod
+    @translated()
+    def create(cls, db: apsw.Connection, name: str, dim: int, metric: str = "cosine", **options: Any) -> Index:
+        """Make a vector table; options are those of CREATE VIRTUAL TABLE, as in `trees=4, seed=7`.
+
+        >>> import sqlite_ann
+        >>> db = sqlite_ann.connect(":memory:")
+        >>> sqlite_ann.Index.create(db, "song_ann", dim=64, metric="l2", trees=4).info()["trees"]
+        4
+        """
+        schema, table = resolved(db, name)
+        arguments = "".join(f", {_option(key, value)}" for key, value in {"metric": metric, **options}.items())
+        db.execute(
+            f"CREATE VIRTUAL TABLE {quoted(table, schema)}"
+            f" USING ann(embedding float32[{operator.index(dim)}]{arguments})"
+        )
+        return cls(db, name)
+
+    @translated()
+    def add(self, ids: ArrayLike, vectors: ArrayLike, *, progress: bool | Report = False) -> None:
+        """Insert n ids with their vectors, shape (n, dim): all of them, or none when one is refused.
+
+        They are found at once. After many, `optimize` makes searching fast again. `progress`: True for a bar,
+        or a function that is called with (rows done, rows in all).
+
+        >>> import numpy as np, sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=3)
+        >>> index.add(np.arange(5), np.ones((5, 3), np.float32))
+        >>> index.add(99, [1, 2, 3])
+        >>> len(index)
+        6
+        """
+        ids, rows = arrays.as_ids(ids), arrays.as_vectors(vectors, self.dim)
+        if len(ids) != len(rows):
+            raise ValueError(f"expected as many ids as vectors, got {len(ids)} ids and {len(rows)} vectors")
+        # Asked for before the savepoint, which must begin by writing: SQLite may refuse a reader that turns writer.
+        later = self._absorbing_later(self._value("absorb")) if len(ids) > BULK_ROWS else nullcontext()
+        with savepoint(self.db), later, reporting(progress, f"adding to {self.name}") as report:
+            done = 0
+            for some_ids, some_rows in arrays.batches(ids, rows):
+                self.db.execute(
+                    f"INSERT INTO {self.table}(rowid, {self.column})"
+                    " SELECT id, vector FROM ann_rows(?, ?, 'float32', ?)",
+                    (some_rows, self.dim, some_ids),
+                )
+                done += len(some_ids)
+                report(done, len(ids))
+
+    @translated()
+    def search(
+        self,
+        query: ArrayLike,
+        k: int | None = 10,
+        recall: float | None = None,
+        *,
+        ids: ArrayLike | None = None,
+        exclude: ArrayLike | None = None,
+        search_k: int | None = None,
+        max_distance: float | None = None,
+    ) -> Found:
+        """The k nearest: ids and distances, nearest first.
+
+        One query, shape (dim,), gives as many as were found. Many, shape (m, dim), give two arrays of shape
+        (m, k), filled up with id -1 and distance inf.
+
+        `recall`: the share of the true neighbours that is wanted, on average (default 0.95; 1 is exact).
+        `search_k`: how many vectors to inspect at most; without `recall`, instead of it.
+        `ids`, `exclude`: search only these; leave these out. k are found whenever k qualify.
+        `max_distance`: nothing farther; with k=None everything within.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
+        >>> index.add([1, 2, 3], [[10], [20], [30]])
+        >>> ids, distances = index.search([19], k=2)
+        >>> ids, distances
+        (array([2, 1]), array([1., 9.]))
+        >>> ids, distances = index.search([[19], [29]], k=1, exclude=[2])
+        >>> ids
+        array([[1],
+               [3]])
+        """
+        queries = arrays.float_buffer(arrays.as_vectors(query, self.dim))
+        where = {
+            "search_k = ?": search_k,
+            "max_distance = ?": max_distance,
+            "id IN (SELECT id FROM ann_ids(?))": None if ids is None else arrays.as_ids(ids),
+            "exclude IN (SELECT id FROM ann_ids(?))": None if exclude is None else arrays.as_ids(exclude),
+        }
+        where = {clause: value for clause, value in where.items() if value is not None}
+        sql = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
+        if where:
+            sql += " WHERE " + " AND ".join(where)
+        sql += " ORDER BY rank"
+        with savepoint(self.db) if len(queries) > 1 else nullcontext():  # all see the same table
+            rows = [self._rows(sql, self.name, q, k, recall, *where.values()) for q in queries]
+
+        if np.ndim(query) == 1 and rows:
+            return _columns(rows[0])
+        width = k if k is not None else max(map(len, rows), default=0)
+        found = np.full((len(rows), width), -1, np.int64), np.full((len(rows), width), np.inf)
+        for i, row in enumerate(rows):
+            found[0][i, : len(row)], found[1][i, : len(row)] = _columns(row)
+        return found
+
+    @translated()
+    def remove(self, ids: ArrayLike) -> int:
+        """Delete these ids and say how many were there.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1)
+        >>> index.add([1, 2, 3], [[1], [2], [3]])
+        >>> index.remove([2, 3, 4])
+        2
+        """
+        self.db.execute(f"DELETE FROM {self.table} WHERE rowid IN (SELECT id FROM ann_ids(?))", (arrays.as_ids(ids),))
+        return self.db.changes()
+
+    @translated()
+    def get(self, ids: ArrayLike) -> arrays.Vectors:
+        """The stored vectors of these ids, shape (n, dim), or (dim,) for one id alone.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=2)
+        >>> index.add([1, 2], [[1, 2], [3, 4]])
+        >>> index.get(2)
+        array([3., 4.], dtype=float32)
+        >>> index.get([2, 1, 3])
+        Traceback (most recent call last):
+        KeyError: 3
+        """
+        wanted = arrays.as_ids(ids)
+        vectors = np.empty((len(wanted), self.dim), np.float32)
+        sql = (
+            f"SELECT i.id, v.{self.column} FROM ann_ids(?) AS i LEFT JOIN {self.table} AS v ON v.rowid = i.id"
+            " ORDER BY i.n"
+        )
+        with closing(self.db.execute(sql, (wanted,))) as rows:
+            for i, (id_, blob) in enumerate(rows):
+                if blob is None:
+                    raise KeyError(id_)
+                vectors[i] = arrays.from_blob(blob)
+        return vectors[0] if np.ndim(ids) == 0 else vectors
+
+    @translated()
+    def __len__(self) -> int:
+        return int(self._value("rows"))
+
+    @translated()
+    def __contains__(self, id_: object) -> bool:
+        try:
+            key = operator.index(id_)  # type: ignore[arg-type]
+        except TypeError:
+            return False
+        if not -(2**63) <= key < 2**63:
+            return False
+        return self.db.execute(f"SELECT 1 FROM {self.table} WHERE rowid = ?", (key,)).get is not None
+
+    def __repr__(self) -> str:
+        return f"Index({self.name!r}, dim={self.dim}, metric={self.metric!r})"
+
+    @translated()
+    def optimize(self, progress: bool | Report = False) -> None:
+        """Take the waiting rows into the forest, repair and re-fit it, in slices that lock nobody out for long.
+
+        Each slice is a transaction of its own, unless one is open. `progress`: True for a bar, or a function
+        that is called with (rows done, rows in all).
+
+        >>> import numpy as np, sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=8)
+        >>> index.add(np.arange(2000), np.random.default_rng(0).standard_normal((2000, 8)))
+        >>> index.optimize()
+        >>> index.info()["waiting"]
+        0
+        """
+        with reporting(progress, f"optimizing {self.name}") as report:
+            left, total = self._left(), 0
+            while True:
+                before, total = left, max(total, left[0])
+                self._run("optimize", OPTIMIZE_PAGES)
+                left = self._left()
+                report(total - left[0], total)
+                # In a table too small for a forest the rows go on waiting, which nothing changes.
+                if left[0] == 0 or left == before:
+                    return
+
+    @translated()
+    def check(self) -> list[tuple[str, int | None, int | None]]:
+        """What is wrong with the index, as (fault, page, id); an empty list when it is sound.
+
+        >>> import sqlite_ann
+        >>> sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=2).check()
+        []
+        """
+        return self._rows("SELECT fault, page, id FROM ann_check(?)", self.name)
+
+    @translated()
+    def info(self) -> dict[str, Any]:
+        """Everything the index tells about itself; the sizes in bytes are counted by reading all of it.
+
+        >>> import sqlite_ann
+        >>> about = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=2).info()
+        >>> about["rows"], about["dimensions"], about["type"], about["metric"]
+        (0, 2, 'float32', 'cosine')
+        """
+        return dict(self._rows("SELECT key, value FROM ann_info(?)", self.name))
+
+    @translated()
+    def drop(self) -> None:
+        """Remove the table and all it kept.
+
+        >>> import sqlite_ann
+        >>> db = sqlite_ann.connect(":memory:")
+        >>> sqlite_ann.Index.create(db, "v", dim=2).drop()
+        >>> db.execute("SELECT count(*) FROM sqlite_schema").get
+        0
+        """
+        self.db.execute(f"DROP TABLE {self.table}")
+
+    @contextmanager
+    def _absorbing_later(self, before: int) -> Iterator[None]:
+        """Inside, statements of many rows leave them waiting; the setting is the connection's."""
+        self._run("absorb=0")
+        try:
+            yield
+        finally:
+            self._run(f"absorb={before}")
+
+    def _left(self) -> tuple[int, int]:
+        """What `optimize` has to do yet, and what it has made so far."""
+        return self._value("waiting"), self._value("leaf_pages")
+
+    def _value(self, key: str) -> Any:
+        """One entry of `info`; to ask for all makes SQLite read the whole table for its size."""
+        return self._rows("SELECT value FROM ann_info(?) WHERE key = ?", self.name, key)[0][0]
+
+    def _rows(self, sql: str, *values: Any) -> list[Any]:
+        return self.db.execute(sql, values).fetchall()
+
+    def _run(self, command: str, k: int | None = None) -> None:
+        """A command, as FTS5 has them: written to the column that is called as the table is."""
+        if k is None:
+            self.db.execute(f"INSERT INTO {self.table}({self._command}) VALUES (?)", (command,))
+        else:
+            self.db.execute(f"INSERT INTO {self.table}({self._command}, k) VALUES (?, ?)", (command, k))
+
+
+def _columns(rows: list[Any]) -> Found:
+    """Rows of (id, distance) as two arrays."""
+    ids, distances = zip(*rows, strict=True) if rows else ((), ())
+    return np.array(ids, np.int64), np.array(distances, np.float64)
+
+
+def _option(key: str, value: object) -> str:
+    """One argument of CREATE VIRTUAL TABLE: numbers and plain words bare, all else quoted."""
+    if not key.isidentifier():
+        raise ValueError(f"{key!r} is not the name of an option")
+    text = str(value)
+    if not (text.isalnum() and text.isascii()):
+        text = "'" + text.replace("'", "''") + "'"
+    return f"{key} = {text}"

@@ -1,0 +1,42 @@
+"""What every test may ask for: a database with the extension, and numbers that are the same on every run."""
+
+from __future__ import annotations
+
+import doctest
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import apsw
+import numpy as np
+import pytest
+
+import sqlite_ann
+
+
+@pytest.fixture
+def db() -> Iterator[apsw.Connection]:
+    """An empty database in memory, with the extension."""
+    connection = sqlite_ann.connect(":memory:")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers from a fixed seed."""
+    return np.random.default_rng(20_26)
+
+
+@pytest.fixture
+def run_examples() -> Callable[[ModuleType], None]:
+    """Runs the examples in a module's docstrings; the output of those that fail is the message."""
+
+    def run(module: ModuleType) -> None:
+        said: list[str] = []
+        runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+        for example in doctest.DocTestFinder().find(module):
+            runner.run(example, out=said.append)
+        assert runner.summarize(verbose=False).attempted > 0, f"{module.__name__} has no examples"
+        assert not said, "".join(said)
+
+    return run
