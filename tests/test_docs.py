@@ -1,0 +1,373 @@
+"""The documents tell the truth: every example runs, and whatever can be named in SQL is described.
+
+SQL.md promises its readers: each `##` section begins with the set-up in an empty database, and runs from top to
+bottom; answers are what SQLite's shell prints in `.mode column`; of an error, the sentence. README.md has one
+database for all its SQL, and one namespace for all its Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
+import pytest
+
+import sqlite_ann
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+SQL_MD = ROOT / "docs" / "SQL.md"
+DOCUMENTS = [README, SQL_MD]
+SET_UP = "Set-up"
+INNOCUOUS = 0x200000  # sqlite3.h
+
+
+# --- Reading a document
+
+
+@dataclass(frozen=True)
+class Block:
+    """Fenced lines, and what the block after them, if it is ```text, says that they print."""
+
+    section: str  # the ## heading above
+    language: str
+    code: str
+    line: int
+    answer: str | None
+
+
+def read_blocks(path: Path) -> list[Block]:
+    """All fenced blocks but the ```text ones, which belong to the block before."""
+    blocks: list[Block] = []
+    section, language, code, begun = "", None, [], 0
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if language is None and line.startswith("```"):
+            language, code, begun = line[3:], [], number
+        elif language is None:
+            section = line[3:] if line.startswith("## ") else section
+        elif line != "```":
+            code.append(line)
+        elif language == "text":
+            asked = blocks.pop()
+            assert asked.answer is None, f"{path.name}:{begun}: the second answer to one block"
+            blocks.append(Block(asked.section, asked.language, asked.code, asked.line, "\n".join(code)))
+            language = None
+        else:
+            blocks.append(Block(section, language, "\n".join(code), begun, None))
+            language = None
+    assert language is None, f"{path.name}:{begun}: a fence that is not closed"
+    return blocks
+
+
+def blocks_of(path: Path, language: str) -> list[Block]:
+    return [block for block in read_blocks(path) if block.language == language]
+
+
+def sections(path: Path) -> list[str]:
+    return list(dict.fromkeys(block.section for block in blocks_of(path, "sql")))
+
+
+def headings(path: Path) -> list[str]:
+    """Those outside of fences."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+
+
+def text_under(path: Path, heading: str) -> str:
+    """From a heading to the next of its level or above."""
+    text = path.read_text(encoding="utf-8")
+    match = re.search(rf"^(#+) {re.escape(heading)}$", text, flags=re.MULTILINE)
+    assert match, f"{path.name} has no heading {heading!r}"
+    rest = text[match.end() :]
+    end = re.search(rf"^#{{1,{len(match[1])}}} ", rest, flags=re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def first_cells(text: str) -> list[str]:
+    """What stands in `backquotes` in the first column of tables."""
+    return re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE)
+
+
+# --- Running SQL as the shell does
+
+
+def run_sql(db: apsw.Connection, code: str) -> str:
+    """What the shell prints in `.mode column` with the tree of EXPLAIN QUERY PLAN; an error ends it."""
+    printed: list[str] = []
+    try:
+        for statement in statements(code):
+            cursor = db.execute(statement)
+            rows: list[tuple[Any, ...]] = []
+            names: list[str] = []
+            for row in cursor:
+                names = names or [name for name, *_ in cursor.get_description()]
+                rows.append(row)
+            is_plan = re.match(r"\s*EXPLAIN QUERY PLAN", statement, re.IGNORECASE)
+            printed += plan_tree(rows) if is_plan else in_columns(names, rows)
+    except apsw.Error as error:
+        printed.append("Error: " + str(error).removeprefix(f"{type(error).__name__}: "))
+    return "\n".join(printed)
+
+
+def statements(code: str) -> Iterator[str]:
+    """One statement after the other. The shell's own commands, such as .load, are left out."""
+    statement = ""
+    for line in code.splitlines():
+        if not statement and line.startswith("."):
+            continue
+        statement += line + "\n"
+        if apsw.complete(statement):
+            yield statement
+            statement = ""
+    assert not statement.strip(), f"a statement without its semicolon: {statement}"
+
+
+def in_columns(names: list[str], rows: list[tuple[Any, ...]]) -> list[str]:
+    if not rows:
+        return []
+    table = [names] + [["" if value is None else str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    table.insert(1, ["-" * width for width in widths])
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
+
+
+def plan_tree(rows: list[tuple[Any, ...]], parent: int = 0, indent: str = "") -> list[str]:
+    lines = [] if parent else ["QUERY PLAN"]
+    children = [(node, detail) for node, above, _, detail in rows if above == parent]
+    for node, detail in children:
+        last = (node, detail) == children[-1]
+        lines.append(f"{indent}{'`--' if last else '|--'}{detail}")
+        lines += plan_tree(rows, node, indent + ("   " if last else "|  "))
+    return lines
+
+
+def check_blocks(db: apsw.Connection, path: Path, blocks: list[Block]) -> None:
+    """Runs them; a block without an answer may print what it likes, but not fail."""
+    for block in blocks:
+        printed = run_sql(db, block.code)
+        where = f"{path.name}:{block.line}, section {block.section!r}"
+        if block.answer is None:
+            assert "Error: " not in printed, f"{where}: {printed}"
+        else:
+            wanted = "\n".join(line.rstrip() for line in block.answer.splitlines())
+            assert printed == wanted, f"{where} prints\n{printed}\nand not\n{wanted}"
+
+
+# --- The examples
+
+
+@pytest.mark.parametrize("section", sections(SQL_MD))
+def test_the_sql_of_a_section_gives_the_answers_shown(section: str, db: apsw.Connection):
+    set_up = [] if section == SET_UP else [b for b in blocks_of(SQL_MD, "sql") if b.section == SET_UP]
+    check_blocks(db, SQL_MD, set_up + [b for b in blocks_of(SQL_MD, "sql") if b.section == section])
+
+
+def test_the_sql_of_the_readme_gives_the_answers_shown(db: apsw.Connection):
+    blocks = blocks_of(README, "sql")
+    assert blocks
+    check_blocks(db, README, blocks)
+
+
+def test_the_python_of_the_readme_prints_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = blocks_of(README, "python")
+    assert blocks
+    names: dict[str, Any] = {}
+    for block in blocks:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(block.code, f"README.md, line {block.line}", "exec"), names)
+        assert printed.getvalue().rstrip() == (block.answer or "").rstrip()
+    names["db"].close()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_all_examples_are_of_a_kind_that_is_run(path: Path):
+    """```sql, ```python and ```text; ```sh for commands; no language for what cannot be run."""
+    assert {block.language for block in read_blocks(path)} <= {"sql", "python", "sh", ""}
+
+
+def test_a_wrong_answer_and_a_failing_example_are_noticed(db: apsw.Connection):
+    right = Block("s", "sql", "SELECT 1 AS a;", 1, "a\n-\n1")
+    check_blocks(db, SQL_MD, [right])
+    for code, answer in (
+        ("SELECT 2 AS a;", "a\n-\n1"),
+        ("SELECT no_such;", None),
+        ("SELECT 1 AS a WHERE 0;", "a\n-\n1"),
+    ):
+        with pytest.raises(AssertionError, match=r"SQL\.md:1"):
+            check_blocks(db, SQL_MD, [Block("s", "sql", code, 1, answer)])
+
+
+# --- Everything that has a name is described
+
+
+def registered(what: str) -> set[str]:
+    """The functions or modules that are there with the extension and were not without."""
+    with contextlib.closing(apsw.Connection(":memory:")) as db:
+        names = f"SELECT DISTINCT name FROM pragma_{what}_list"
+        before = {name for (name,) in db.execute(names)}
+        sqlite_ann.load(db)
+        return {name for (name,) in db.execute(names)} - before
+
+
+def headed_names() -> set[str]:
+    """`name` or `name(arguments)` of the headings of SQL.md."""
+    return {match[1] for heading in headings(SQL_MD) if (match := re.fullmatch(r"`([\w-]+)(=N|\(.*\))?`", heading))}
+
+
+def sql_of_examples() -> str:
+    return "\n".join(block.code for block in blocks_of(SQL_MD, "sql"))
+
+
+def test_every_function_and_module_has_a_heading_and_an_example():
+    names = registered("function") | registered("module")
+    assert {"ann", "ann_search", "ann_distance"} <= names
+    assert names - headed_names() == set()
+    assert {name for name in headed_names() if name.startswith("ann")} - names == set()
+    for name in names:
+        assert re.search(rf"\b{name}\(", sql_of_examples()), f"no example of {name}"
+
+
+def test_every_option_has_a_row_a_heading_and_an_example():
+    source = (ROOT / "c_ext/index/options.c").read_text()
+    options = set(re.findall(r'sqlite3_stricmp\(name, "(\w+)"\)', source))
+    assert {"metric", "trees", "seed"} <= options
+    assert set(first_cells(text_under(SQL_MD, "Options"))) == options
+    assert options - headed_names() == set()
+    for option in options:
+        assert re.search(rf"USING ann\([^;]*\b{option} ?= ?\w+", sql_of_examples()), f"no example of {option}"
+
+
+def test_every_command_has_a_heading_and_an_example():
+    source = (ROOT / "c_ext/sql/table.c").read_text()
+    commands = set(re.findall(r'strcmp\(text, "([\w-]+)"\)', source)) | set(
+        re.findall(r'strncmp\(text, "(\w+)=", \d+\)', source)
+    )
+    assert {"optimize", "rebuild"} <= commands
+    assert commands - headed_names() == set()
+    for command in commands:
+        assert re.search(rf"VALUES\('{command}(=\d+)?'", sql_of_examples()), f"no example of {command}"
+
+
+def test_every_column_of_a_table_function_is_described(db: apsw.Connection):
+    for heading in headings(SQL_MD):
+        name = heading.strip("`").split("(")[0]
+        if name not in registered("module") - {"ann"}:
+            continue
+        text = text_under(SQL_MD, heading)
+        if name == "ann_search_item":
+            text += text_under(SQL_MD, "`ann_search(table, query [, k [, recall]])`")
+        for (column,) in db.execute("SELECT name FROM pragma_table_xinfo(?)", (name,)):
+            assert f"`{column}`" in text or f"({column})`" in heading, f"{heading} says nothing of {column}"
+
+
+def test_every_key_of_ann_info_has_a_row(db: apsw.Connection):
+    db.execute("CREATE VIRTUAL TABLE v USING ann(embedding float32[2])")
+    keys = [key for (key,) in db.execute("SELECT key FROM ann_info('v')")]
+    assert first_cells(text_under(SQL_MD, "`ann_info(table)`")) == keys
+
+
+def test_every_shadow_table_has_a_row(db: apsw.Connection):
+    db.execute("CREATE VIRTUAL TABLE song_ann USING ann(embedding float32[2])")
+    tables = {
+        name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE name LIKE 'song\\_ann\\_%' ESCAPE '\\'")
+    }
+    assert set(first_cells(text_under(SQL_MD, "Transactions and files"))) == tables
+
+
+def test_the_scalar_functions_are_marked_as_the_document_says(db: apsw.Connection):
+    row = re.search(r"^\| (.*) \| `SQLITE_INNOCUOUS`", SQL_MD.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert row
+    assert set(re.findall(r"`(\w+)`", row[1])) == registered("function")
+    flags = db.execute(
+        "SELECT min(flags & ?) FROM pragma_function_list WHERE name LIKE 'ann\\_%' ESCAPE '\\'", (INNOCUOUS,)
+    )
+    assert flags.get == INNOCUOUS
+
+
+# --- The examples of the demo
+
+
+@pytest.fixture(scope="module")
+def songs() -> Iterator[apsw.Connection]:
+    """A stand-in for the songs that the demo fetches: 1,500 made-up ones, some with the names that are asked for."""
+    run = pytest.importorskip("sqlite_ann.demo.run")
+    named = {
+        1: ("The Irish Washerwoman", "O'Neill's Music of Ireland", "jig"),
+        2: ("The Soldier's Joy", "Ryan's Mammoth Collection", "reel"),
+        3: ("Cherish the Ladies", "O'Neill's Music of Ireland", "jig"),
+        4: ("The Drunken Sailor drinks whiskey", "Ryan's Mammoth Collection", "hornpipe"),
+    }
+    books = ["O'Neill's Music of Ireland", "Ryan's Mammoth Collection", "Aird's Selection of Airs"]
+    db = sqlite_ann.connect(":memory:")
+    with db:
+        db.execute(run.TABLES)
+        for i in range(1, 1501):
+            title, book, kind = named.get(i, (f"Tune {i}", books[i % 3], ["jig", "reel"][i % 2]))
+            db.execute(run.INSERT_SONG, (i, title, book, "Ireland", kind, "G major", "6/8", 100, song_vector(i)))
+        db.execute(run.FILL_INDEX)
+    db.execute(run.OPTIMIZE)
+    yield db
+    db.close()
+
+
+def song_vector(i: int) -> bytes:
+    """64 numbers near one of forty centres."""
+    centre = np.random.default_rng(i % 40).standard_normal(64)
+    return (centre + 0.2 * np.random.default_rng(1000 + i).standard_normal(64)).astype("<f4").tobytes()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sql/examples").glob("*.sql")), ids=lambda path: path.stem)
+def test_an_example_of_the_demo_asks_a_question_and_has_an_answer(path: Path, songs: apsw.Connection):
+    text = path.read_text(encoding="utf-8")
+    assert re.match(r"-- .*\?$", text.splitlines()[0]), "the first line is a question"
+    assert apsw.complete(text)
+    assert songs.execute(text).fetchall()
+
+
+# --- The README
+
+
+def make_targets() -> set[str]:
+    """What `make help` lists."""
+    return set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+
+
+def test_the_commands_of_the_readme_are_those_of_the_makefile():
+    shell = "\n".join(block.code for block in blocks_of(README, "sh"))
+    assert re.findall(r"^make (?:demo|test)\b", shell, flags=re.MULTILINE) == ["make demo", "make test"]
+    named = set(re.findall(r"\bmake ([a-z-]+)`", README.read_text(encoding="utf-8")))
+    assert named | {"demo", "test"} <= make_targets()
+
+
+def test_the_map_of_the_readme_lists_every_top_level_folder():
+    ignored = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text().split()}
+    folders = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".")} - ignored
+    listed = {cell.rstrip("/") for cell in first_cells(text_under(README, "Where things are")) if cell.endswith("/")}
+    assert folders - listed == set()
+    assert all((ROOT / cell).exists() for cell in first_cells(text_under(README, "Where things are")))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path):
+    """Relative links are files that are there; #anchors are headings, as GitHub makes anchors of them."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        file, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        linked = (path.parent / file) if file else path
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in {anchor_of(heading) for heading in headings(linked)}, target
+
+
+def anchor_of(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
