@@ -104,8 +104,7 @@ int ann_vector_from_json(const char *text, int64_t n_bytes, int64_t dimensions,
   const char *end = text + n_bytes, *p = skip_space(text, end);
   int64_t n = 0;
   if (p == end || *p != '[') {
-    return refuse(out_message, "expected a JSON array of %lld numbers, got other text",
-                  (long long)dimensions, 0);
+    return refuse(out_message, "expected a JSON array of numbers, got other text", 0, 0);
   }
   p = skip_space(p + 1, end);
   while (p < end && *p != ']') {

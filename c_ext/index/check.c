@@ -5,6 +5,7 @@
 
 #include "core/format.h"
 #include "core/idset.h"
+#include "index/effort.h"
 #include "index/forest.h"
 #include "index/pages.h"
 #include "index/places.h"
@@ -217,26 +218,33 @@ static int check_places(Check *c) {
 }
 
 static int check_waiting(Check *c) {
-  int64_t from = INT64_MIN, first = 0, last = 0, n = 0, count, smallest, largest;
-  int rc = ANN_OK, found = 1;
+  int64_t from = INT64_MIN, first = 0, last = 0, end = 0, n = 0, count, smallest, largest;
+  int rc = ANN_OK, found = 1, any = 0;
   while (rc == ANN_OK && !full(c)) {
-    rc = ann_waiting_run(c->store, from, &first, &last, &found);
+    rc = ann_waiting_next(c->store, from, &first, &last, &found);
     if (rc == ANN_CORRUPT) return absorb(c, rc, -1, &first);
     if (rc != ANN_OK || !found) break;
-    if (first < from) rc = fault(c, -1, &first, "waiting runs overlap");
-    if (rc == ANN_OK) {
-      rc = ann_store_count(c->store, first < from ? from : first, last, &count, &smallest,
-                           &largest);
+    if (any && first <= end) rc = fault(c, -1, &first, "waiting runs overlap");
+    if (rc == ANN_OK && !(any && last <= end)) {
+      rc = ann_store_count(c->store, any && first <= end ? end + 1 : first, last, &count,
+                           &smallest, &largest);
+      n += count;
+      end = last;
     }
-    n += count;
-    if (last == INT64_MAX) break;
-    from = last + 1;
+    any = 1;
+    if (first == INT64_MAX) break;
+    from = first + 1;
   }
   if (rc == ANN_OK && n != c->store->state.rows - c->store->state.placed && !full(c)) {
     rc = fault(c, -1, NULL, "expected %lld waiting rows, got %lld",
                (long long)(c->store->state.rows - c->store->state.placed), (long long)n);
   }
   return rc;
+}
+
+static int check_calibration(Check *c) {
+  AnnEffort effort;
+  return absorb(c, ann_effort_for(c->store, 1, 0.5, &effort), -1, NULL);
 }
 
 static int check_vectors(Check *c) {
@@ -262,6 +270,8 @@ int ann_check(AnnStore *store, AnnFaults *faults) {
   memset(&c, 0, sizeof c);
   c.store = store;
   c.faults = faults;
+  /* Changes of the open transaction are looked at as they will be stored. */
+  if (rc == ANN_OK && store->in_write) rc = ann_store_flush(store);
   /* What keeps a table from being opened is the first and only finding. */
   if (rc == ANN_OK) {
     uint64_t length = (uint64_t)store->rotation.length;
@@ -273,6 +283,7 @@ int ann_check(AnnStore *store, AnnFaults *faults) {
     if (rc == ANN_OK && (!c.vector || !c.centre || !c.bits || !c.stored)) rc = ANN_NOMEM;
     if (rc == ANN_OK) rc = check_pages(&c);
     if (rc == ANN_OK && !full(&c)) rc = check_page_counts(&c);
+    if (rc == ANN_OK && !full(&c)) rc = check_calibration(&c);
     if (rc == ANN_OK && !full(&c)) rc = check_places(&c);
     if (rc == ANN_OK && !full(&c)) rc = check_waiting(&c);
     if (rc == ANN_OK && !full(&c)) rc = check_vectors(&c);

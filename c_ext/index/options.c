@@ -2,6 +2,7 @@
 #include "index/options.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "core/metric.h"
@@ -105,8 +106,10 @@ done:
 static int parse_number(const char *table, const char *name, const char *value, int64_t low,
                         int64_t high, int64_t *out_number, char **out_message) {
   char *end;
-  long long number = strtoll(value, &end, 10);
-  if (end == value || *skip_space(end) || number < low || number > high) {
+  long long number;
+  errno = 0;
+  number = strtoll(value, &end, 10);
+  if (errno == ERANGE || end == value || *skip_space(end) || number < low || number > high) {
     return refuse(out_message, sqlite3_mprintf(
         "ann table %s, option %s: expected a whole number from %lld to %lld, got \"%s\"", table,
         name, (long long)low, (long long)high, value));

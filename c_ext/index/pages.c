@@ -128,6 +128,7 @@ static int load(AnnStore *store, uint32_t number, AnnPage *out_page) {
 int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage **out_page) {
   Cached *cached = find(store, number);
   int rc = ANN_OK;
+  store->n_page_hits += cached != NULL;
   if (!cached) {
     AnnPage page;
     rc = load(store, number, &page);

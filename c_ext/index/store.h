@@ -81,6 +81,7 @@ typedef struct AnnStore {
   int64_t n_pages, n_page_slots;
   int64_t page_bytes;                 /* bytes held by cached pages */
   int64_t n_dirty_pages;
+  int64_t n_page_hits;                /* pages asked for and already in memory, for ann_info */
   struct AnnPlaceEntry *places;       /* owned: changed places, see places.c */
   int64_t n_places, n_place_slots;
 

@@ -54,6 +54,11 @@ int ann_waiting_has(AnnStore *store, int64_t id, int *out_waits) {
   return rc;
 }
 
+int ann_waiting_next(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
+                     int *out_found) {
+  return find_run(store, ANN_STMT_WAITING_NEXT, from, out_first, out_last, out_found);
+}
+
 int ann_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
                           int *out_found) {
   int rc = find_run(store, ANN_STMT_WAITING_AT, from, out_first, out_last, out_found);

@@ -20,6 +20,9 @@ int ann_waiting_has(AnnStore *store, int64_t id, int *out_waits);
 /* The first run that ends at or after `from`. */
 int ann_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
                     int *out_found);
+/* The first run that starts at or after `from`, for checks. */
+int ann_waiting_next(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
+                     int *out_found);
 /* The ids of the run first..last up to `done` wait no longer. */
 int ann_waiting_shrink(AnnStore *store, int64_t first, int64_t last, int64_t done);
 /* The growing run ends here: before an id beyond it goes straight into the forest. */

@@ -109,6 +109,7 @@ static int fill_info(AnnTable *table, const char *first, AnnListing *listing) {
   info_number(listing, "changes", state->changes);
   info_text(listing, "backend", ann_kernels()->name);
   info_number(listing, "cache_bytes", store->page_bytes);
+  info_number(listing, "cache_hits", store->n_page_hits);
   info_number(listing, "searches", store->n_searches);
   info_number(listing, "inspected", store->n_inspected);
   info_number(listing, "absorb", table->absorb);

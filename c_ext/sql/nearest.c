@@ -125,29 +125,54 @@ static int read_arguments(AnnNearest *nearest, AnnTable *table, const AnnPlanCol
 
 /* ---- batches ---- */
 
+static int reserve(AnnNearest *nearest, int64_t n) {
+  AnnRanked *larger;
+  if (n <= nearest->n_allocated) return ANN_OK;
+  larger = ann_realloc_array(nearest->rows, (uint64_t)n, sizeof *larger);
+  if (!larger) return ANN_NOMEM;
+  nearest->rows = larger;
+  nearest->n_allocated = n;
+  return ANN_OK;
+}
+
+/* The rows of the last batch that earlier ones missed.  That batch has every row there is. */
+static int keep_missed(AnnNearest *nearest, const AnnTopk *batch) {
+  AnnIdSet given;
+  int64_t i;
+  int rc = ANN_OK;
+  ann_idset_init(&given);
+  for (i = 0; i < nearest->n_rows && rc == ANN_OK; i++) {
+    rc = ann_idset_add(&given, nearest->rows[i].id, NULL);
+  }
+  for (i = 0; i < batch->n && nearest->n_rows < nearest->k && rc == ANN_OK; i++) {
+    if (batch->items[i].key > nearest->max_distance) break;
+    if (!ann_idset_has(&given, batch->items[i].id)) {
+      nearest->rows[nearest->n_rows++] = batch->items[i];
+    }
+  }
+  ann_idset_clear(&given);
+  return rc;
+}
+
 /* Keep the rows of a batch that come after the last one kept. */
 static int keep_rows(AnnNearest *nearest, const AnnTopk *batch) {
-  int64_t i, wanted = nearest->n_rows + batch->n;
-  if (wanted > nearest->n_allocated) {
-    AnnRanked *larger = ann_realloc_array(nearest->rows, (uint64_t)wanted, sizeof *larger);
-    if (!larger) return ANN_NOMEM;
-    nearest->rows = larger;
-    nearest->n_allocated = wanted;
-  }
-  for (i = 0; i < batch->n && nearest->n_rows < nearest->k; i++) {
+  int64_t i;
+  int rc = reserve(nearest, nearest->n_rows + batch->n), beyond = 0;
+  for (i = 0; i < batch->n && nearest->n_rows < nearest->k && rc == ANN_OK; i++) {
     const AnnRanked *row = &batch->items[i];
-    if (row->key > nearest->max_distance) {
-      nearest->exhausted = 1;
-      break;
-    }
+    beyond = row->key > nearest->max_distance;
+    if (beyond) break;
     if (nearest->n_rows == 0 ||
         ann_ranked_compare(row, &nearest->rows[nearest->n_rows - 1]) > 0) {
       nearest->rows[nearest->n_rows++] = *row;
     }
   }
   /* Fewer rows than asked for: there are no more. */
-  if (batch->n < nearest->batch_k || nearest->n_rows >= nearest->k) nearest->exhausted = 1;
-  return ANN_OK;
+  nearest->exhausted = beyond || batch->n < nearest->batch_k || nearest->n_rows >= nearest->k;
+  if (rc == ANN_OK && batch->n < nearest->batch_k && batch->n > nearest->n_rows) {
+    rc = keep_missed(nearest, batch);
+  }
+  return rc;
 }
 
 static int run_batch(AnnNearest *nearest, AnnTable *table, char **out_message) {

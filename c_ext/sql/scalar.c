@@ -1,7 +1,7 @@
 /* scalar.c -- see scalar.h. */
 #include "sql/scalar.h"
 
-#include <stdlib.h>
+#include <math.h>
 
 #include "core/kernel.h"
 #include "core/metric.h"
@@ -89,6 +89,10 @@ static void vector(sqlite3_context *out, int argc, sqlite3_value **argv) {
 static void append_float(sqlite3_str *text, float x) {
   char digits[40];
   int precision;
+  if (x == 0) {                             /* %g drops the sign of a negative zero */
+    sqlite3_str_appendall(text, signbit(x) ? "-0.0" : "0");
+    return;
+  }
   for (precision = 6; precision <= 9; precision++) {
     sqlite3_snprintf(sizeof digits, digits, "%.*g", precision, (double)x);
     if (precision == 9) break;
