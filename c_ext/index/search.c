@@ -139,6 +139,7 @@ static int score_survivors(Search *search, AnnTopk *survivors) {
 /* May the walk end before `leaf`? */
 static int is_enough(const Search *search, const AnnEffort *effort, const Gathered *g,
                      const AnnStep *leaf, int64_t least) {
+  if (search->query->search_k > 0 && g->inspected >= search->query->search_k) return 1;
   if (g->survivors.n < least) return 0;
   if (g->inspected >= effort->inspect) return 1;
   return effort->reach > 0 && search->query->search_k == 0 &&
