@@ -38,7 +38,7 @@ test-fast: build ## the quick ones, in less than ten seconds
 
 asan: build ## all tests again, with address and undefined-behaviour sanitizers (needs gcc)
 	@$(BIN)/cmake -S . -B $(ASAN) -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_C_COMPILER=gcc \
-		-DANN_WERROR=ON -DANN_SANITIZE=address,undefined
+		-DANN_WERROR=ON -DANN_SANITIZE=address,undefined,float-cast-overflow
 	@$(BIN)/cmake --build $(ASAN) --target sqlite_ann core_test
 	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	SQLITE_ANN_EXTENSION=$(abspath $(ASAN))/sqlite_ann SQLITE_ANN_CORE_TEST=$(abspath $(ASAN))/ann_core_test.so \

@@ -75,8 +75,15 @@ void ann_lookup_fill(AnnLookup *lookup, const float *query) {
     if (2 * size > largest) largest = 2 * size;
     lookup->minimum -= size;
   }
-  lookup->unit = largest / 255.0f;
-  steps = largest > 0 && isfinite(largest) ? 255.0f / largest : 0;
+  steps = largest > 0 ? 255.0f / largest : 0;
+  /* Beyond a float, or all zero: every table says nothing. */
+  if (!isfinite(lookup->minimum) || !isfinite(largest) || !isfinite(steps)) steps = 0;
+  lookup->unit = steps > 0 ? largest / 255.0f : 0;
+  if (steps == 0) {
+    lookup->minimum = 0;
+    memset(lookup->bytes, 0, (size_t)(16 * n));
+    return;
+  }
   for (m = 0; m < n; m++) {
     const float *q = query + 4 * m;
     float sums[16], lowest = -size_of(q);
@@ -109,7 +116,7 @@ void ann_centre_encode(const float *centre, int64_t length, float spread,
   if (!isfinite(steps)) steps = scale = 0;
   for (i = 0; i < length; i++) {
     float value = centre[i] * steps;
-    int q = steps == 0 ? 0 : (int)(value >= 0 ? value + 0.5f : value - 0.5f);
+    int q = steps == 0 || !isfinite(value) ? 0 : (int)(value >= 0 ? value + 0.5f : value - 0.5f);
     out_record[ANN_CENTRE_SIZE + i] = (uint8_t)(int8_t)q;
     squares += (double)(q * q);
   }

@@ -45,6 +45,14 @@ int ann_page_init(AnnPage *page, int level, int tree, int capacity, int64_t leng
   return page->bytes ? ANN_OK : ANN_NOMEM;
 }
 
+static int all_zero(const uint8_t *bytes, uint64_t n) {
+  uint64_t i;
+  for (i = 0; i < n; i++) {
+    if (bytes[i]) return 0;
+  }
+  return 1;
+}
+
 /* What a header must say for the rest of the code to be safe. */
 static int header_is_valid(const AnnPage *page, const uint8_t *bytes, uint64_t size) {
   if (ann_get32(bytes + ANN_HEADER_MAGIC) != ANN_PAGE_MAGIC) return 0;
@@ -55,6 +63,8 @@ static int header_is_valid(const AnnPage *page, const uint8_t *bytes, uint64_t s
   if (page->capacity <= 0 || page->capacity > MAX_CAPACITY) return 0;
   if (page->capacity % ANN_BLOCK || page->n < 0 || page->n > page->capacity) return 0;
   if (bytes[ANN_HEADER_CODE_BITS] != 1 || bytes[ANN_HEADER_FINE_BITS] != 0) return 0;
+  /* Reserved bytes will one day mean something that we do not know. */
+  if (!all_zero(bytes + 26, 6) || !all_zero(bytes + 40, 24)) return 0;
   return size == size_of(page, page->n);
 }
 
@@ -186,6 +196,20 @@ static void blank(AnnPage *page, int i) {
   if (page->kind == ANN_KIND_DIRECTORY) {
     memset(ann_page_child_centre(page, i), 0, ANN_CENTRE_SIZE + (size_t)page->length);
   }
+}
+
+int ann_page_is_tidy(const AnnPage *page) {
+  AnnPage copy;
+  int i, n = page->n, tidy;
+  if (!all_zero(ann_page_centre(page) + 12, 20)) return 0;
+  if (n % ANN_BLOCK == 0) return 1;
+  /* Blanking what is unused changes nothing in a tidy page. */
+  memset(&copy, 0, sizeof copy);
+  if (ann_page_load(&copy, page->bytes, ann_page_size(page), page->length) != ANN_OK) return 1;
+  for (i = n; i % ANN_BLOCK != 0; i++) blank(&copy, i);
+  tidy = memcmp(copy.bytes, page->bytes, ann_page_size(page)) == 0;
+  ann_page_clear(&copy);
+  return tidy;
 }
 
 /* Copy entry `from` over entry `to`, nibble by nibble. */

@@ -31,6 +31,7 @@ int ann_page_init(AnnPage *page, int level, int tree, int capacity, int64_t leng
 int ann_page_load(AnnPage *page, const void *blob, uint64_t size, int64_t length);
 void ann_page_seal(AnnPage *page);
 uint64_t ann_page_size(const AnnPage *page);
+int ann_page_is_tidy(const AnnPage *page);
 void ann_page_clear(AnnPage *page);
 
 uint8_t *ann_page_centre(const AnnPage *page);
@@ -51,6 +52,7 @@ void ann_page_estimate(const AnnPage *page, int block, const AnnLookup *lookup, 
 /* ann_page_init: an empty page with a zero centre; ANN_OK or ANN_NOMEM.
 ** ann_page_load: copies the blob; ANN_CORRUPT when it is not a valid page of that length.
 ** ann_page_seal: writes header and checksum; then bytes[0..ann_page_size) is the blob.
+** ann_page_is_tidy: of a sealed page, whether what is reserved or unused is zero.
 ** ann_page_centre, ann_page_child_centre: borrowed records, valid until the page changes.
 ** ann_page_corrections: shift and slope alone; the bits stay as they are.
 ** ann_page_find: the entry with that id, or -1.

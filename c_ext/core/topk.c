@@ -79,7 +79,7 @@ int ann_topk_push(AnnTopk *top, double key, int64_t id) {
 
 int ann_topk_push_unique(AnnTopk *top, double key, int64_t id) {
   int64_t i;
-  if (top->n == top->k && !(key < top->items[0].key)) return ANN_OK;
+  if (top->n > 0 && top->n == top->k && !(key < top->items[0].key)) return ANN_OK;
   for (i = 0; i < top->n; i++) {
     if (top->items[i].id != id) continue;
     if (key < top->items[i].key) {
@@ -92,7 +92,7 @@ int ann_topk_push_unique(AnnTopk *top, double key, int64_t id) {
 }
 
 double ann_topk_worst(const AnnTopk *top) {
-  return top->n < top->k ? INFINITY : top->items[0].key;
+  return top->n < top->k || top->n == 0 ? INFINITY : top->items[0].key;
 }
 
 void ann_topk_sort(AnnTopk *top) {

@@ -92,7 +92,7 @@ static int write_level(AnnStore *store, const AnnTree *tree, int which, int leve
     }
     rc = ann_pages_get(store, parent_number, which, level + 1, &parent);
     if (rc == ANN_OK) {
-      rc = ann_divide_append(store, parent, out_numbers[i], centre, ann_page_centre(page));
+      rc = ann_divide_enter(store, parent, out_numbers[i], page);
     }
   }
   return rc;
@@ -228,7 +228,7 @@ int ann_build_absorb(AnnStore *store, int64_t max_pages, int *out_more) {
   }
   if (rc == ANN_OK) rc = absorb_runs(store, max_pages, &full);
   *out_more = rc == ANN_OK && state->placed < state->rows;
-  if (rc == ANN_OK && !*out_more && state->changes * RECALIBRATE_SHARE > state->calibrated_rows) {
+  if (rc == ANN_OK && !*out_more && state->changes > state->calibrated_rows / RECALIBRATE_SHARE) {
     rc = ann_store_flush(store);
     if (rc == ANN_OK) rc = ann_calibrate(store);
   }

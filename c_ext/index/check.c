@@ -79,20 +79,22 @@ static int check_parent(Check *c, int64_t number, const AnnPage *page) {
   return ANN_OK;
 }
 
-/* The entry's code is what its vector gives. */
-static int check_code(Check *c, int64_t number, const AnnPage *page, int i) {
+/* The entry's code is what its point (rotated) gives. */
+static int check_code(Check *c, int64_t number, const AnnPage *page, int i, const float *x) {
   int64_t id = ann_page_id(page, i);
   AnnCode wanted, stored;
   wanted.bits = c->bits;
   stored.bits = c->stored;
-  ann_probe_set(&c->probe, c->store, c->vector);
-  ann_code_encode(c->store->options.metric, c->probe.vector, c->centre, page->length, &wanted);
+  ann_code_encode(c->store->options.metric, x, c->centre, page->length, &wanted);
   ann_page_code(page, i, &stored);
   if (wanted.shift == stored.shift && wanted.slope == stored.slope &&
       memcmp(wanted.bits, stored.bits, (size_t)page->length / 8) == 0) {
     return ANN_OK;
   }
-  return fault(c, number, &id, "code differs from the one its vector gives");
+  return page->level == 0
+             ? fault(c, number, &id, "code differs from the one its vector gives")
+             : fault(c, number, NULL, "code of child %lld differs from the one its centre gives",
+                     (long long)id);
 }
 
 static int is_among(const uint32_t *pages, int n, int64_t number) {
@@ -115,7 +117,12 @@ static int check_leaf(Check *c, int64_t number, const AnnPage *page) {
     }
     rc = absorb(c, ann_store_vector(c->store, id, c->vector, &found), number, &id);
     if (rc == ANN_OK && !found) rc = fault(c, number, &id, "entry has no vector");
-    else if (rc == ANN_OK) rc = check_code(c, number, page, i);
+    else if (rc == ANN_OK && ann_page_find(page, id) != i) {
+      rc = fault(c, number, &id, "entry is in the leaf twice");
+    } else if (rc == ANN_OK) {
+      ann_probe_set(&c->probe, c->store, c->vector);
+      rc = check_code(c, number, page, i, c->probe.vector);
+    }
   }
   c->n_entries += page->n;
   return rc;
@@ -125,6 +132,7 @@ static int check_directory(Check *c, int64_t number, const AnnPage *page) {
   AnnIdSet seen;
   int rc = ANN_OK, i, is_new = 0;
   ann_idset_init(&seen);
+  ann_centre_decode(ann_page_centre(page), page->length, c->centre);
   for (i = 0; i < page->n && rc == ANN_OK && !full(c); i++) {
     AnnPage *child = NULL;
     int64_t id = ann_page_id(page, i);
@@ -142,6 +150,10 @@ static int check_directory(Check *c, int64_t number, const AnnPage *page) {
                  child->parent);
     }
     if (child && child->level == 0) ann_pages_forget(c->store, (uint32_t)id);
+    if (rc == ANN_OK) {
+      ann_centre_decode(ann_page_child_centre(page, i), page->length, c->probe.vector);
+      rc = check_code(c, number, page, i, c->probe.vector);
+    }
   }
   c->n_children += page->n;
   ann_idset_clear(&seen);
@@ -160,6 +172,9 @@ static int check_pages(Check *c) {
     } else {
       if (number < 1 || number > c->store->state.last_page) {
         rc = fault(c, number, NULL, "page number is beyond the last one used");
+      }
+      if (rc == ANN_OK && !ann_page_is_tidy(&page)) {
+        rc = fault(c, number, NULL, "bytes that are reserved or unused are not zero");
       }
       if (rc == ANN_OK) rc = check_parent(c, number, &page);
       if (rc == ANN_OK && page.level == 0) rc = check_leaf(c, number, &page);
@@ -242,9 +257,20 @@ static int check_waiting(Check *c) {
   return rc;
 }
 
-static int check_calibration(Check *c) {
+static int check_config(Check *c) {
   AnnEffort effort;
-  return absorb(c, ann_effort_for(c->store, 1, 0.5, &effort), -1, NULL);
+  uint8_t *stored = NULL;                    /* owned */
+  char *wanted = ann_store_options_text(c->store);   /* owned */
+  int64_t size = 0;
+  int rc = wanted ? absorb(c, ann_effort_for(c->store, 1, 0.5, &effort), -1, NULL) : ANN_NOMEM;
+  if (rc == ANN_OK) rc = ann_store_config_blob(c->store, ANN_CONFIG_OPTIONS, &stored, &size);
+  if (rc == ANN_OK && (size != (int64_t)strlen(wanted) || memcmp(stored, wanted, (size_t)size))) {
+    rc = fault(c, -1, NULL, "config row %d is not what CREATE VIRTUAL TABLE says",
+               ANN_CONFIG_OPTIONS);
+  }
+  sqlite3_free(wanted);
+  ann_free(stored);
+  return rc;
 }
 
 static int check_vectors(Check *c) {
@@ -283,7 +309,7 @@ int ann_check(AnnStore *store, AnnFaults *faults) {
     if (rc == ANN_OK && (!c.vector || !c.centre || !c.bits || !c.stored)) rc = ANN_NOMEM;
     if (rc == ANN_OK) rc = check_pages(&c);
     if (rc == ANN_OK && !full(&c)) rc = check_page_counts(&c);
-    if (rc == ANN_OK && !full(&c)) rc = check_calibration(&c);
+    if (rc == ANN_OK && !full(&c)) rc = check_config(&c);
     if (rc == ANN_OK && !full(&c)) rc = check_places(&c);
     if (rc == ANN_OK && !full(&c)) rc = check_waiting(&c);
     if (rc == ANN_OK && !full(&c)) rc = check_vectors(&c);

@@ -108,8 +108,7 @@ static int fill(AnnStore *store, AnnPage *page, const Halves *h, int side) {
   return rc;
 }
 
-/* A page's entry in its parent, from the page's own centre. */
-static int enter(AnnStore *store, AnnPage *parent, uint32_t number, const AnnPage *page) {
+int ann_divide_enter(AnnStore *store, AnnPage *parent, uint32_t number, const AnnPage *page) {
   float *point = ann_alloc_array((uint64_t)page->length, sizeof *point);
   int rc = ANN_NOMEM;
   if (point) {
@@ -162,7 +161,7 @@ static int add_root(AnnStore *store, int tree, uint32_t number, AnnPage *page) {
   ann_pages_touch(store, number);
   store->state.roots[tree] = above;
   store->dirty = 1;
-  return enter(store, root, number, page);
+  return ann_divide_enter(store, root, number, page);
 }
 
 /* Room for one more in the parent of `number`; which parent that is may change. */
@@ -197,8 +196,8 @@ static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
   rc = fill(store, page, h, 0);
   if (rc == ANN_OK) rc = fill(store, other, h, 1);
   ann_page_remove(parent, at);
-  if (rc == ANN_OK) rc = enter(store, parent, number, page);
-  if (rc == ANN_OK) rc = enter(store, parent, *out_other, other);
+  if (rc == ANN_OK) rc = ann_divide_enter(store, parent, number, page);
+  if (rc == ANN_OK) rc = ann_divide_enter(store, parent, *out_other, other);
   return rc;
 }
 

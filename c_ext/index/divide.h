@@ -18,4 +18,7 @@ int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_ot
 int ann_divide_append(AnnStore *store, AnnPage *page, int64_t id, const float *x,
                       const uint8_t *record);
 
+/* Enter a page in its parent, as its own centre record says.  Both are touched by the caller. */
+int ann_divide_enter(AnnStore *store, AnnPage *parent, uint32_t number, const AnnPage *page);
+
 #endif

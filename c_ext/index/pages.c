@@ -189,6 +189,7 @@ int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_
 void ann_pages_touch(AnnStore *store, uint32_t number) {
   Cached *cached = find(store, number);
   if (!cached) return;
+  store->mutations++;
   store->n_dirty_pages += !cached->dirty;
   cached->dirty = 1;
   recount(store, cached);

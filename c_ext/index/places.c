@@ -47,6 +47,7 @@ static int claim(AnnStore *store, int64_t id, Entry **out_entry) {
   int rc = grow(store);
   Entry *entry;
   if (rc != ANN_OK) return rc;
+  store->mutations++;
   entry = &store->places[slot_of(store->places, store->n_place_slots, id)];
   if (!entry->used) {
     memset(entry, 0, sizeof *entry);

@@ -183,6 +183,7 @@ static int decode_state(AnnStore *store, const uint8_t *p, int64_t size) {
   for (i = 0; i < ANN_MAX_TREES; i++) state->roots[i] = ann_get32(p + 64 + 4 * i);
   planted = state->roots[0] != 0;
   if (state->rows < 0 || state->placed < 0 || state->placed > state->rows ||
+      state->changes < 0 || state->calibrated_rows < 0 || state->planted_rows < 0 ||
       state->last_page < 0 || state->last_page > UINT32_MAX || (state->placed && !planted)) {
     return ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
   }
@@ -233,13 +234,17 @@ static int put_state(AnnStore *store) {
   return ann_store_config_put(store, ANN_CONFIG_STATE, "state", blob, sizeof blob);
 }
 
-int ann_store_create(AnnStore *store) {
+char *ann_store_options_text(const AnnStore *store) {
   const AnnOptions *o = &store->options;
-  char *text = sqlite3_mprintf(
+  return sqlite3_mprintf(
       "column=%s type=%s dimensions=%lld metric=%s trees=%d seed=%lld leaf_capacity=%d length=%lld",
       o->column, ann_type_name(o->type), (long long)o->dimensions, ann_metric_name(o->metric),
       o->trees, (long long)o->seed, o->leaf_capacity,
       (long long)ann_rotation_length(o->dimensions));
+}
+
+int ann_store_create(AnnStore *store) {
+  char *text = ann_store_options_text(store);
   int rc = text ? ann_store_config_put(store, ANN_CONFIG_FORMAT, "format", NULL, 0) : ANN_NOMEM;
   if (rc == ANN_OK) {
     rc = ann_store_config_put(store, ANN_CONFIG_OPTIONS, "options", text, (int64_t)strlen(text));
@@ -261,6 +266,8 @@ static int check_format(AnnStore *store) {
     rc = ann_store_fail(store, ANN_CORRUPT,
                         "ann table %s: expected a row \"format\" in %s_config, which is missing",
                         store->name, store->name);
+  } else if (rc == ANN_OK && sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) {
+    rc = ann_store_corrupt(store, "config row", ANN_CONFIG_FORMAT);
   } else if (rc == ANN_OK && sqlite3_column_int(stmt, 0) != ANN_FORMAT_VERSION) {
     rc = ann_store_fail(store, ANN_ERROR,
                         "ann table %s: expected format %d, got %d; a newer sqlite_ann wrote it",

@@ -66,6 +66,7 @@ typedef struct AnnStore {
   int checked;              /* the shadow tables were found in order */
   int in_write;             /* between xBegin and xCommit or xRollback */
   int depth;                /* ann_store_begin calls not yet ended */
+  int64_t mutations;        /* changes made to pages and places in memory, ever */
   int poisoned;             /* written in part, then failed: only a rollback heals it */
 
   int loaded;               /* state is what the database says, or newer */
@@ -98,6 +99,9 @@ void ann_store_detach(AnnStore *store);
 
 /* Write the config rows of an empty table. */
 int ann_store_create(AnnStore *store);
+
+/* What config row 4 says of the options (sqlite3_free), or NULL when out of memory. */
+char *ann_store_options_text(const AnnStore *store);
 
 /* Nested calls are counted.  After a failure ann_store_end must still be called. */
 int ann_store_begin(AnnStore *store);

@@ -228,20 +228,23 @@ static int clear_forest(AnnStore *store) {
 
 int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
   uint32_t pages[ANN_MAX_TREES] = {0};
+  AnnPage *leaves[ANN_MAX_TREES];
+  int at[ANN_MAX_TREES];
   int rc = ann_places_get(store, id, pages, out_found), copy;
   if (rc != ANN_OK || !*out_found) return rc;
-  for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
-    AnnPage *page = NULL;
-    int at;
-    rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &page);
-    if (rc != ANN_OK) break;
-    at = ann_page_find(page, id);
-    if (at < 0) return ann_store_corrupt(store, "place", id);
-    ann_page_remove(page, at);
+  /* All are found before one is changed. */
+  for (copy = 0; copy < store->options.trees; copy++) {
+    rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &leaves[copy]);
+    if (rc != ANN_OK) return rc;
+    at[copy] = ann_page_find(leaves[copy], id);
+    if (at[copy] < 0) return ann_store_corrupt(store, "place", id);
+  }
+  rc = ann_places_delete(store, id);
+  if (rc != ANN_OK) return rc;
+  for (copy = 0; copy < store->options.trees; copy++) {
+    ann_page_remove(leaves[copy], at[copy]);
     ann_pages_touch(store, pages[copy]);
   }
-  if (rc == ANN_OK) rc = ann_places_delete(store, id);
-  if (rc != ANN_OK) return rc;
   store->state.placed--;
   store->state.changes++;
   store->dirty = 1;

@@ -14,6 +14,7 @@ typedef struct AnnTable {
   struct AnnTable *next;        /* in the context's list */
   AnnStore *store;              /* owned */
   int absorb;                   /* percent of the rows that may wait; 0: never absorb by itself */
+  int64_t mutations_seen;       /* the store's, when the row began: was it half-made? */
   int due;                      /* rows were put on the waiting list and may be absorbed */
   int streak;                   /* rows written by the running statement so far */
   int changes_seen;             /* sqlite3_total_changes after the last row: tells statements apart */

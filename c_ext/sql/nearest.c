@@ -11,6 +11,7 @@
 #define DEFAULT_RECALL 0.95     /* contract */
 #define FIRST_BATCH 256         /* a larger k is begun with this many */
 #define BATCH_GROWTH 4
+#define SMALL_TABLE 16384       /* rows; so many are soon scored, so that no batches are needed */
 
 static int refuse(char **out_message, char *message) {
   sqlite3_free(*out_message);
@@ -180,6 +181,9 @@ static int run_batch(AnnNearest *nearest, AnnTable *table, char **out_message) {
   AnnQuery query;
   AnnTopk batch;
   int rc = ann_store_begin(store);
+  int64_t first = store->state.rows <= SMALL_TABLE ? nearest->k : FIRST_BATCH;
+  if (nearest->batch_k > 0) nearest->batch_k *= BATCH_GROWTH;
+  else nearest->batch_k = nearest->k < first ? nearest->k : first;
   memset(&query, 0, sizeof query);
   memset(&batch, 0, sizeof batch);
   query.vector = nearest->vector;
@@ -204,9 +208,6 @@ static int stand_at(AnnNearest *nearest, int64_t at, char **out_message) {
     AnnTable *table = NULL;
     int rc = ann_context_open(nearest->context, nearest->schema, nearest->name, &table,
                               out_message);
-    nearest->batch_k = nearest->batch_k == 0
-                           ? (nearest->k < FIRST_BATCH ? nearest->k : FIRST_BATCH)
-                           : nearest->batch_k * BATCH_GROWTH;
     if (rc == ANN_OK) rc = run_batch(nearest, table, out_message);
     if (rc != ANN_OK) return rc;
   }
@@ -250,13 +251,24 @@ static AnnNearest *allocate(AnnContext *context, const AnnTable *table) {
   return NULL;
 }
 
-static AnnStamp stamp_now(AnnContext *context, const char *schema) {
-  AnnStamp stamp;
-  memset(&stamp, 0, sizeof stamp);
-  sqlite3_file_control(context->db, schema, SQLITE_FCNTL_DATA_VERSION, &stamp.data_version);
-  stamp.total_changes = sqlite3_total_changes(context->db);
-  stamp.generation = context->generation;
-  return stamp;
+/* The statements that are running, ours being at rest: the same in all of one run. */
+static uint64_t running(sqlite3 *db) {
+  sqlite3_stmt *stmt = NULL;
+  uint64_t sum = 0;
+  while ((stmt = sqlite3_next_stmt(db, stmt)) != NULL) {
+    if (!sqlite3_stmt_busy(stmt)) continue;
+    sum += ((uint64_t)(uintptr_t)stmt ^
+            (uint64_t)sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_RUN, 0)) *
+           0x9E3779B97F4A7C15u;
+  }
+  return sum;
+}
+
+/* Before anything is read: only the statements; the rest after. */
+static void stamp_state(AnnStamp *stamp, AnnContext *context, const char *schema) {
+  sqlite3_file_control(context->db, schema, SQLITE_FCNTL_DATA_VERSION, &stamp->data_version);
+  stamp->total_changes = sqlite3_total_changes(context->db);
+  stamp->generation = context->generation;
 }
 
 static int same_ids(const AnnIdSet *a, const AnnIdSet *b) {
@@ -269,7 +281,7 @@ static int same_ids(const AnnIdSet *a, const AnnIdSet *b) {
 }
 
 static int same_stamp(const AnnStamp *a, const AnnStamp *b) {
-  return a->data_version == b->data_version && a->total_changes == b->total_changes &&
+  return a->statements == b->statements && a->data_version == b->data_version && a->total_changes == b->total_changes &&
          a->generation == b->generation;
 }
 
@@ -289,14 +301,16 @@ int ann_nearest_open(AnnContext *context, AnnTable *table, const AnnPlanColumns 
                      int index_number, sqlite3_value **argv, AnnNearest **spare,
                      AnnNearest **out_nearest, char **out_message) {
   AnnNearest *nearest = allocate(context, table);
-  int rc = nearest ? ann_store_begin(table->store) : ANN_NOMEM;
+  int rc;
   *out_nearest = NULL;
-  if (!nearest) return rc;
+  if (!nearest) return ANN_NOMEM;
+  nearest->stamp.statements = running(context->db);
+  rc = ann_store_begin(table->store);
   rc = ann_context_report(table->store, rc, out_message);
   if (rc == ANN_OK) {
     rc = read_arguments(nearest, table, columns, index_number, argv, out_message);
   }
-  nearest->stamp = stamp_now(context, nearest->schema);
+  stamp_state(&nearest->stamp, context, nearest->schema);
   if (rc == ANN_OK && !nearest->eof && answers(*spare, nearest)) {
     (*spare)->eof = 0;
     ann_nearest_free(nearest);

@@ -7,8 +7,9 @@
 ** the recall allows.  Batches grow beyond k until k rows were given; only a search
 ** that is read until no other row is left gives the missed ones too, last of all.
 **
-** The rows given are remembered with the state of the database they came from, and
-** given again from memory when the same is asked of the same state.
+** The rows given are remembered with the state of the database and the run of the
+** statement they came from, and given again from memory when the same statement asks
+** the same again.
 */
 #ifndef ANN_SQL_NEAREST_H
 #define ANN_SQL_NEAREST_H
@@ -18,8 +19,9 @@
 #include "sql/context.h"
 #include "sql/plan.h"
 
-/* Which state of the database a result belongs to. */
+/* Which run of a statement, and which state of the database, a result belongs to. */
 typedef struct AnnStamp {
+  uint64_t statements;         /* the connection's running statements, and their runs */
   unsigned int data_version;   /* SQLITE_FCNTL_DATA_VERSION of the schema */
   int total_changes;           /* of this connection */
   int64_t generation;          /* AnnContext's */

@@ -30,10 +30,12 @@ static int absorb_if_due(AnnTable *table) {
 /* Called at each row: has another statement begun since the last one? */
 static int row_begins(AnnTable *table) {
   int rc = ANN_OK;
+  table->mutations_seen = table->store->mutations;
   if (sqlite3_total_changes(table->store->db) != table->changes_seen) {
     table->streak = 0;
     rc = absorb_if_due(table);
     if (rc != ANN_OK) table->store->poisoned = 1;
+    table->mutations_seen = table->store->mutations;
   }
   return rc;
 }
@@ -56,7 +58,7 @@ static int row_result(AnnTable *table, int rc) {
     rc = ann_store_flush(store);
     if (rc == ANN_OK) ann_pages_drop(store);
   }
-  if (rc == ANN_CORRUPT && (store->n_dirty_pages || store->n_places)) store->poisoned = 1;
+  if (rc == ANN_CORRUPT && store->mutations != table->mutations_seen) store->poisoned = 1;
   return rc;
 }
 

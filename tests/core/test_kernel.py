@@ -1,0 +1,138 @@
+"""core/kernel.c and its siblings: every implementation gives the bits that FORMAT.md §2 defines."""
+
+import numpy as np
+import pytest
+
+from tests import oracle
+
+SIZES = [*range(66), 95, 96, 97, 127, 128, 129, 255, 256, 257, 300, 384, 511, 512, 513, 784, 1023, 1024, 1025]
+
+
+@pytest.fixture(params=["portable", "avx2"])
+def kernels(core, request):
+    table = core.lib.ann_kernels_named(request.param.encode())
+    if table == core.ffi.NULL:
+        pytest.skip(f"{request.param} is not for this machine")
+    assert core.ffi.string(table.name).decode() == request.param
+    return table
+
+
+def bits(value):
+    return int(np.float32(value).view(np.uint32))
+
+
+def same(got, wanted):
+    """Bit by bit; NaN is NaN."""
+    return bits(got) == bits(wanted) or (got != got and wanted != wanted)
+
+
+def floats_at(core, values, offset):
+    """The values in memory that starts `offset` bytes after a multiple of 64."""
+    room = np.zeros(4 * len(values) + 192, np.uint8)
+    start = -room.ctypes.data % 64 + offset
+    room[start : start + 4 * len(values)] = np.ascontiguousarray(values, np.float32).view(np.uint8)
+    return core.ffi.cast("float *", room.ctypes.data + start), room
+
+
+def test_the_best_is_never_missing_and_unknown_names_are(core):
+    assert core.lib.ann_kernels() != core.ffi.NULL
+    assert core.lib.ann_kernels_named(b"portable") != core.ffi.NULL
+    assert core.lib.ann_kernels_named(b"") == core.ffi.NULL
+    assert core.lib.ann_kernels_named(b"Portable") == core.ffi.NULL
+
+
+def test_forcing_a_name_holds_and_an_unknown_one_changes_nothing(core):
+    before = core.ffi.string(core.lib.ann_kernels().name)
+    assert core.lib.ann_kernels_force(b"portable") == 1
+    assert core.ffi.string(core.lib.ann_kernels().name) == b"portable"
+    assert core.lib.ann_kernels_force(b"abacus") == 0
+    assert core.ffi.string(core.lib.ann_kernels().name) == b"portable"
+    assert core.lib.ann_kernels_force(before) == 1
+
+
+@pytest.mark.parametrize("size", [1.0, 1e18, 1e30, 1e-22, 1e-30])
+def test_products_and_distances_are_summed_in_sixteen_lanes(core, kernels, rng, size):
+    for n in SIZES:
+        a, b = (rng.standard_normal((2, n)) * size).astype(np.float32)
+        offset = (4 * n + 4) % 64
+        pa, keep_a = floats_at(core, a, offset)
+        pb, keep_b = floats_at(core, b, 64 - offset)
+        assert same(kernels.dot(pa, pb, n), oracle.dot(a, b)), n
+        assert same(kernels.l2(pa, pb, n), oracle.squares(a, b)), n
+        del keep_a, keep_b
+
+
+def test_every_size(core, kernels, rng):
+    c = rng.integers(-127, 128, 1025).astype(np.int8)
+    pa, keep_a = floats_at(core, rng.standard_normal(1025), 4)
+    pb, keep_b = floats_at(core, rng.standard_normal(1025), 8)
+    a, b = (np.array(core.ffi.unpack(p, 1025), np.float32) for p in (pa, pb))
+    for n in range(1026):
+        assert bits(kernels.dot(pa, pb, n)) == bits(oracle.dot(a[:n], b[:n])), n
+        assert bits(kernels.l2(pa, pb, n)) == bits(oracle.squares(a[:n], b[:n])), n
+        got = kernels.dot_i8(pa, core.pointer(c, "int8_t *"), n)
+        assert bits(got) == bits(oracle.dot(a[:n], c[:n].astype(np.float32))), n
+    del keep_a, keep_b
+
+
+def test_bytes_and_floats_may_lie_anywhere(core, kernels, rng):
+    a, c = rng.standard_normal(97).astype(np.float32), rng.integers(-128, 128, 97 + 64).astype(np.int8)
+    for offset in range(0, 64, 4):
+        pa, keep = floats_at(core, a, offset)
+        for shift in range(33):
+            pc = core.ffi.cast("int8_t *", c.ctypes.data + shift)
+            wanted = oracle.dot(a, c[shift : shift + 97].astype(np.float32))
+            assert bits(kernels.dot_i8(pa, pc, 97)) == bits(wanted)
+        del keep
+
+
+def test_what_lies_beyond_the_end_does_not_matter(core, kernels):
+    """NaN right behind the last component, as in a blob that others follow."""
+    for n in (1, 7, 8, 9, 15, 16, 17, 31, 33):
+        a = np.full(n + 16, np.nan, np.float32)
+        a[:n] = 1
+        assert kernels.dot(core.pointer(a), core.pointer(a), n) == n
+        assert kernels.l2(core.pointer(a), core.pointer(a), n) == 0
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 3e38, 1e-45, -0.0])
+def test_ends_of_the_range(core, kernels, rng, value):
+    for n in (1, 15, 16, 17, 40):
+        for at in {0, n // 2, n - 1}:
+            a, b = rng.standard_normal((2, n)).astype(np.float32)
+            a[at] = value
+            assert same(kernels.dot(core.pointer(a), core.pointer(b), n), oracle.dot(a, b))
+            assert same(kernels.l2(core.pointer(a), core.pointer(b), n), oracle.squares(a, b))
+
+
+def scanned(codes, table):
+    nibbles = np.concatenate([codes & 15, codes >> 4], axis=1).astype(np.intp)
+    return table[np.arange(len(table))[:, None], nibbles].astype(np.uint32).sum(axis=0, dtype=np.uint32)
+
+
+def scan(core, kernels, codes, table):
+    out = np.zeros(32, np.uint32)
+    pointers = (core.pointer(codes, "uint8_t *"), core.pointer(table, "uint8_t *"))
+    kernels.scan(*pointers, len(table), core.pointer(out, "uint32_t *"))
+    return out
+
+
+def test_scan_adds_up_what_the_tables_say(core, kernels, rng):
+    for n in [*range(33), 63, 64, 65, 127, 128, 255, 256, 257, 258, 511, 512, 513, 1024, 16384]:
+        for highest in (2, 256):
+            codes = rng.integers(0, 256, (n, 16), np.uint8)
+            table = rng.integers(0, highest, (n, 16), np.uint8)
+            np.testing.assert_array_equal(scan(core, kernels, codes, table), scanned(codes, table))
+
+
+def test_scan_does_not_overflow(core, kernels):
+    for n in (255, 256, 257, 514, 16384):
+        codes, table = np.full((n, 16), 0xF3, np.uint8), np.full((n, 16), 255, np.uint8)
+        assert (scan(core, kernels, codes, table) == 255 * n).all()
+
+
+def test_scan_takes_tables_and_codes_from_anywhere(core, kernels, rng):
+    for shift in range(1, 32):
+        room = rng.integers(0, 256, (2, 16 * 70 + 64), np.uint8)
+        codes, table = (room[i, shift * (i + 1) :][: 16 * 70].reshape(70, 16) for i in range(2))
+        np.testing.assert_array_equal(scan(core, kernels, codes, table), scanned(codes, table))

@@ -1,0 +1,83 @@
+"""core/topk.c: the k best, and the queue of a walk."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+IDS = st.integers(-(2**63), 2**63 - 1)
+KEYS = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, -0.0, 1.0])
+
+
+def kept(core, k, items):
+    top = core.ffi.new("AnnTopk *")
+    core.lib.ann_topk_init(top, k)
+    worst = []
+    for key, id_ in items:
+        assert core.lib.ann_topk_push(top, key, id_) == 0
+        if k:
+            worst.append(core.lib.ann_topk_worst(top))
+    core.lib.ann_topk_sort(top)
+    out = [(top.items[i].key, top.items[i].id) for i in range(top.n)]
+    core.lib.ann_topk_clear(top)
+    return out, worst
+
+
+def ordered(items):
+    """NaN counts as infinity; ties by id."""
+    return sorted((math.inf if key != key else key, id_) for key, id_ in items)
+
+
+@given(items=st.lists(st.tuples(KEYS, IDS)), k=st.integers(1, 40))
+@settings(deadline=None, max_examples=60)
+def test_keeps_the_k_smallest_ties_by_id(core_library, items, k):
+    out, worst = kept(core_library, k, items)
+    assert out == ordered(items)[:k]
+    for n, bound in enumerate(worst, 1):
+        best = ordered(items[:n])[:k]
+        assert bound == (best[-1][0] if len(best) == k else math.inf)
+
+
+def test_keeping_none_takes_everything_and_keeps_nothing(core):
+    assert kept(core, 0, [(1.0, 1), (2.0, 2)])[0] == []
+
+
+@given(items=st.lists(st.tuples(KEYS, IDS)), at_once=st.integers(1, 9))
+@settings(deadline=None, max_examples=60)
+def test_frontier_hands_out_the_nearest_first(core_library, items, at_once):
+    core = core_library
+    queue, item = core.ffi.new("AnnFrontier *"), core.ffi.new("AnnRanked *")
+    core.lib.ann_frontier_init(queue)
+    held, todo = [], list(items)
+    while todo or held:
+        for key, id_ in todo[:at_once]:
+            assert core.lib.ann_frontier_push(queue, key, id_) == 0
+        held = ordered([*held, *todo[:at_once]])
+        todo = todo[at_once:]
+        assert core.lib.ann_frontier_pop(queue, item) == 1
+        assert (item.key, item.id) == held.pop(0)
+    assert core.lib.ann_frontier_pop(queue, item) == 0
+    core.lib.ann_frontier_clear(queue)
+
+
+@pytest.mark.parametrize("kind", ["topk", "frontier"])
+def test_failed_allocation_leaves_what_was_there(core, kind):
+    holder = core.ffi.new({"topk": "AnnTopk *", "frontier": "AnnFrontier *"}[kind])
+    if kind == "topk":
+        core.lib.ann_topk_init(holder, 1000)
+    else:
+        core.lib.ann_frontier_init(holder)
+    push = getattr(core.lib, f"ann_{kind}_push")
+    core.fail_from(1)
+    assert push(holder, 1.0, 1) == 7
+    core.fail_from(2)
+    pushed = 0
+    while push(holder, float(pushed), pushed) == 0:
+        pushed += 1
+    assert holder.n == pushed > 0
+    core.fail_from(0)
+    assert push(holder, -1.0, 99) == 0
+    assert holder.n == pushed + 1
+    getattr(core.lib, f"ann_{kind}_clear")(holder)
+    assert holder.items == core.ffi.NULL

@@ -1,0 +1,742 @@
+"""A second opinion: everything that docs/FORMAT.md says, in numpy, with no line of ours from C in it.
+
+    read(database, table)         the whole index as Python values      -> Index
+    check(database, table)        what does not fit, one sentence each  -> list[str]
+    exact(metric, ids, vectors, query, k)   the true neighbours         -> ids, distances
+    alter(db, table, page, edit)  change a stored page and seal it again, for tests that damage things
+
+A database is a path, which is opened by plain SQLite without the extension, or an open connection, whose
+shadow tables are read like any other table. Section numbers (§) are those of FORMAT.md.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Database = str | Path | apsw.Connection
+
+F = np.float32
+MASK = (1 << 64) - 1
+GOLDEN = 0x9E3779B97F4A7C15
+HEADER, CENTRE, BLOCK = 64, 32, 32  # bytes of a header, of a centre before its q, entries of a block
+LEAF, DIRECTORY = 1, 2
+NO_INTEGER = "is not a whole number"
+
+SHADOWS = {
+    "config": "id INTEGER PRIMARY KEY, name TEXT, value",
+    "vectors": "id INTEGER PRIMARY KEY, vector BLOB",
+    "pages": "id INTEGER PRIMARY KEY, data BLOB",
+    "places": "id INTEGER PRIMARY KEY, pages BLOB",
+    "waiting": "id INTEGER PRIMARY KEY, last INTEGER",
+}
+STATE = ("rows", "placed", "last_page", "leaf_pages", "directory_pages", "changes", "calibrated_rows", "planted_rows")
+EFFORT_KS = (1, 10, 100)
+EFFORT_RECALLS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+
+
+class Damaged(Exception):
+    """Bytes that FORMAT.md does not allow."""
+
+
+# --- §2 arithmetic -------------------------------------------------------------------------------
+
+
+def lanes(terms: Floats) -> Floats:
+    """Sixteen running sums over the last axis: term i is added to lane i mod 16, in order."""
+    n = terms.shape[-1]
+    padded = np.zeros((*terms.shape[:-1], -(-n // 16) * 16), F)
+    padded[..., :n] = terms
+    rows = padded.reshape(*terms.shape[:-1], -1, 16)
+    out = np.zeros((*terms.shape[:-1], 16), F)
+    with np.errstate(all="ignore"):
+        for i in range(rows.shape[-2]):
+            out = out + rows[..., i, :]
+    return out
+
+
+def folded(lane: Floats) -> Floats:
+    """The lanes in halves: 8, 4, 2, 1."""
+    with np.errstate(all="ignore"):
+        for width in (8, 4, 2, 1):
+            lane = lane[..., :width] + lane[..., width : 2 * width]
+    return lane[..., 0]
+
+
+def in_a_row(lane: Floats) -> Floats:
+    """The lanes one after the other, from 0 to 15."""
+    total = np.zeros(lane.shape[:-1], F)
+    with np.errstate(all="ignore"):
+        for j in range(16):
+            total = total + lane[..., j]
+    return total
+
+
+def dot(a: Floats, b: Floats) -> Floats:
+    with np.errstate(all="ignore"):
+        return folded(lanes(a * b))
+
+
+def squares(a: Floats, b: Floats) -> Floats:
+    with np.errstate(all="ignore"):
+        difference = a - b
+        return folded(lanes(difference * difference))
+
+
+def checksum(data: bytes, skip: int = 32) -> int:
+    """§7."""
+    words = list(struct.unpack(f"<{len(data) // 8}Q", data))
+    words[skip // 8] = 0
+    lane = [1, 2, 3, 4]
+    for i, word in enumerate(words):
+        x = ((lane[i % 4] ^ word) * GOLDEN) & MASK
+        lane[i % 4] = x ^ (x >> 29)
+    total = len(data)
+    for x in lane:
+        total = ((total ^ x) * GOLDEN) & MASK
+        total ^= total >> 32
+    return total
+
+
+# --- §8 the rotation -----------------------------------------------------------------------------
+
+
+def splitmix(state: int) -> Iterator[int]:
+    """SplitMix64 from a state."""
+    while True:
+        state = (state + GOLDEN) & MASK
+        z = state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+        yield z ^ (z >> 31)
+
+
+def keyed(seed: int, tree: int, path: int) -> Iterator[int]:
+    """The generator for one place: each key is mixed in by a round, one more is thrown away."""
+    state = next(splitmix(seed)) ^ tree
+    state = next(splitmix(state)) ^ path
+    stream = splitmix(state)
+    next(stream)
+    return stream
+
+
+def rotated_length(d: int) -> int:
+    return max(-(-d // 32) * 32, 256)
+
+
+class Rotation:
+    """d components to L, by rows of an (n, d) array."""
+
+    def __init__(self, d: int, seed: int) -> None:
+        self.d, self.length = d, rotated_length(d)
+        self.block = 1 << (self.length.bit_length() - 1)
+        stream = keyed(seed, 0x726F74, 0)
+        drawn = [1.0 if next(stream) >> 63 else -1.0 for _ in range(4 * self.length)]
+        self.signs = np.array(drawn, F).reshape(4, self.length)
+
+    def __call__(self, vectors: Floats) -> Floats:
+        x = np.zeros((len(vectors), self.length), F)
+        x[:, : self.d] = vectors
+        scale, turn = F(1) / np.sqrt(F(self.block)), np.sqrt(F(0.5))
+        with np.errstate(all="ignore"):
+            for turn_number in range(4):
+                x = x * self.signs[turn_number]
+                start = self.length - self.block if turn_number % 2 else 0
+                x[:, start : start + self.block] = self._hadamard(x[:, start : start + self.block]) * scale
+                if self.block < self.length:
+                    low, high = np.split(x, 2, axis=1)
+                    x = np.concatenate([(low + high) * turn, (low - high) * turn], axis=1)
+        return x
+
+    @staticmethod
+    def _hadamard(x: Floats) -> Floats:
+        n = x.shape[1]
+        width = n // 2
+        while width:
+            pairs = x.reshape(len(x), -1, 2, width)
+            x = np.stack([pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]], axis=2).reshape(len(x), n)
+            width //= 2
+        return x
+
+
+def prepared(metric: str, rotation: Rotation, vectors: Floats) -> Floats:
+    """§9: vectors as the forest sees them."""
+    vectors = np.ascontiguousarray(vectors, F).reshape(-1, rotation.d)
+    if metric != "cosine":
+        return rotation(vectors)
+    with np.errstate(all="ignore"):
+        squared = dot(vectors, vectors)
+        norms = np.sqrt(squared)
+        for i in np.flatnonzero(~((squared > F(1e-30)) & (squared < F(1e30)))):
+            terms = vectors[i].astype(np.float64) ** 2
+            norms[i] = F(np.sqrt(np.add.accumulate(terms)[-1]))  # accumulate adds in order; sum does not
+        x = rotation(vectors / norms[:, None])
+    axis = np.zeros(rotation.length, F)
+    axis[0] = 1
+    x[norms == 0] = axis
+    return x
+
+
+# --- §10 centres, §11 codes, §12 estimates ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Centre:
+    """A record of 32 + L bytes."""
+
+    record: bytes
+
+    @property
+    def scale(self) -> np.float32:
+        return np.frombuffer(self.record, "<f4", 1, 0)[0]
+
+    @property
+    def norm(self) -> np.float32:
+        return np.frombuffer(self.record, "<f4", 1, 4)[0]
+
+    @property
+    def spread(self) -> np.float32:
+        return np.frombuffer(self.record, "<f4", 1, 8)[0]
+
+    @property
+    def q(self) -> NDArray[np.int8]:
+        return np.frombuffer(self.record, np.int8, offset=CENTRE)
+
+    @property
+    def point(self) -> Floats:
+        return self.scale * self.q.astype(F)
+
+    def base(self, metric: str, query: Floats) -> np.float32:
+        """Squared distance of the query to the centre, or the negative product."""
+        with np.errstate(all="ignore"):
+            product = self.scale * dot(query, self.q.astype(F))
+            if metric == "dot":
+                return -product
+            return (dot(query, query) + self.norm) - F(2) * product
+
+
+def encode_centre(point: Floats, spread: float) -> Centre:
+    """What the extension writes for a mean; a reader does not need it."""
+    largest = F(np.max(np.abs(point)))
+    scale = largest / F(127)
+    steps = F(127) / largest if scale > 0 else F(0)
+    value = point * steps
+    q = np.trunc(np.where(value >= 0, value + F(0.5), value - F(0.5))).astype(np.int8)
+    total = float((q.astype(np.int64) ** 2).sum())
+    norm = F(total * (float(scale) * float(scale)))
+    return Centre(struct.pack("<fff20x", scale, norm, spread) + q.tobytes())
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes of n entries: bits (n, L) of 0 and 1, shift (n,), slope (n,)."""
+
+    bits: NDArray[np.uint8]
+    shift: Floats
+    slope: Floats
+
+    def same(self, other: Codes) -> NDArray[np.bool_]:
+        """Which entries are equal, bit by bit."""
+        return (
+            (self.bits == other.bits).all(axis=1)
+            & (self.shift.view(np.uint32) == other.shift.view(np.uint32))
+            & (self.slope.view(np.uint32) == other.slope.view(np.uint32))
+        )
+
+
+def encode(metric: str, x: Floats, centre: Floats) -> Codes:
+    """Codes of the rows of x against one centre."""
+    with np.errstate(all="ignore"):
+        r = x - centre
+        positive = r >= 0
+        norm = squares(x, np.broadcast_to(centre, x.shape))
+        taxi = in_a_row(lanes(np.where(positive, r, -r)))
+        along = in_a_row(lanes(np.where(positive, centre, -centre).astype(F)))
+        inner = in_a_row(lanes(r * centre))
+        k = np.where(taxi > 0, norm / taxi, F(0)).astype(F)
+        beyond = ~np.isfinite(k)
+        k[beyond] = norm[beyond] = 0
+        if metric == "dot":
+            shift, slope = k * along - inner, -k
+        else:
+            shift, slope = norm + F(2) * k * along, F(-2) * k
+        lost = ~np.isfinite(shift)
+        shift[lost] = slope[lost] = 0
+    return Codes(positive.astype(np.uint8), shift, slope)
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """One query: 16 bytes for every 4 components, and what they stand for."""
+
+    table: NDArray[np.uint8]
+    unit: np.float32
+    minimum: np.float32
+
+    @classmethod
+    def of(cls, query: Floats) -> Lookup:
+        fours = query.reshape(-1, 4)
+        size = np.abs(fours)
+        size = ((size[:, 0] + size[:, 1]) + size[:, 2]) + size[:, 3]
+        largest = F(2) * size.max()
+        minimum = F(0)
+        for s in size:
+            minimum = minimum - s
+        sums = np.empty((len(fours), 16), F)
+        sums[:, 0] = -(((fours[:, 0] + fours[:, 1]) + fours[:, 2]) + fours[:, 3])
+        for t in range(4):
+            sums[:, 1 << t : 2 << t] = sums[:, : 1 << t] + F(2) * fours[:, t : t + 1]
+        steps = F(255) / largest if largest > 0 else F(0)
+        value = (sums + size[:, None]) * steps + F(0.5)
+        return cls(value.astype(np.uint8), largest / F(255), minimum)
+
+    def estimate(self, codes: Codes, base: np.float32) -> Floats:
+        nibbles = codes.bits.reshape(len(codes.bits), -1, 4) @ np.array([1, 2, 4, 8], np.uint8)
+        sums = self.table[np.arange(len(self.table)), nibbles].astype(np.uint32).sum(axis=1)
+        with np.errstate(all="ignore"):
+            s = sums.astype(F) * self.unit + self.minimum
+            return (base + codes.shift) + codes.slope * s
+
+
+# --- §6 pages --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Page:
+    """One page, taken apart."""
+
+    number: int
+    data: bytes
+    kind: int
+    tree: int
+    level: int
+    n: int
+    capacity: int
+    length: int
+    parent: int
+    centre: Centre
+    ids: list[int]
+    codes: Codes
+    children: list[Centre] = field(default_factory=list)
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.kind == LEAF
+
+
+def block_size(length: int, kind: int) -> int:
+    return 512 + 4 * length + (BLOCK * (CENTRE + length) if kind == DIRECTORY else 0)
+
+
+def page_size(length: int, kind: int, n: int) -> int:
+    return HEADER + CENTRE + length + -(-n // BLOCK) * block_size(length, kind)
+
+
+def sealed(data: bytes) -> bytes:
+    """The page with its checksum made right."""
+    return data[:32] + struct.pack("<Q", checksum(data)) + data[40:]
+
+
+def parse_page(number: int, data: Any, length: int) -> Page:
+    """All rules of §6 that can be told from the page alone."""
+
+    def need(condition: bool, what: str) -> None:
+        if not condition:
+            raise Damaged(f"page {number}: {what}")
+
+    need(isinstance(data, bytes), "is not a blob")
+    need(len(data) >= HEADER, f"has {len(data)} bytes, fewer than a header")
+    magic, version, kind, tree, level, n, capacity, stored_length, parent, bits, fine = struct.unpack_from(
+        "<4sBBBBIIIIBB", data
+    )
+    need(magic == b"ANNP", f"magic is {magic!r}")
+    need(version == 1, f"version is {version}")
+    need(kind in (LEAF, DIRECTORY), f"kind is {kind}")
+    need(tree < 8, f"tree is {tree}")
+    need((kind == LEAF) == (level == 0), f"kind is {kind} at level {level}")
+    need(stored_length == length, f"L is {stored_length}, not {length}")
+    need(capacity % BLOCK == 0 and BLOCK <= capacity <= 4096, f"capacity is {capacity}")
+    need(n <= capacity, f"n is {n}, more than the capacity")
+    need((bits, fine) == (1, 0), f"code bits are {bits} and {fine}")
+    need(data[26:32] == bytes(6) and data[40:64] == bytes(24), "reserved bytes of the header are not zero")
+    need(len(data) == page_size(length, kind, n), f"has {len(data)} bytes, not {page_size(length, kind, n)}")
+    need(struct.unpack_from("<Q", data, 32)[0] == checksum(data), "checksum is wrong")
+
+    centre = Centre(data[HEADER : HEADER + CENTRE + length])
+    ids: list[int] = []
+    children: list[Centre] = []
+    bit_rows, shifts, slopes = [np.zeros((0, length), np.uint8)], [np.zeros(0, F)], [np.zeros(0, F)]
+    for start in range(HEADER + CENTRE + length, len(data), block_size(length, kind)):
+        block = data[start : start + block_size(length, kind)]
+        used = min(BLOCK, n - len(ids))
+        bits_here, records = _block_bits(block, length), block[512 + 4 * length :]
+        ids += struct.unpack_from(f"<{used}q", block)
+        shifts.append(np.frombuffer(block, "<f4", used, 256))
+        slopes.append(np.frombuffer(block, "<f4", used, 384))
+        bit_rows.append(bits_here[:used])
+        if kind == DIRECTORY:
+            size = CENTRE + length
+            children += [Centre(records[i * size : (i + 1) * size]) for i in range(used)]
+            need(not any(records[used * size :]), "centres of unused entries are not zero")
+        unused = block[8 * used : 256] + block[256 + 4 * used : 384] + block[384 + 4 * used : 512]
+        need(not any(unused) and not bits_here[used:].any(), "unused entries are not zero")
+    need(all(c.record[12:32] == bytes(20) for c in [centre, *children]), "reserved bytes of a centre are not zero")
+    need(all((c.q >= -127).all() for c in [centre, *children]), "a centre has a component of -128")
+    for c in [centre, *children]:
+        total = float((c.q.astype(np.int64) ** 2).sum()) * (float(c.scale) * float(c.scale))
+        need(bool(np.isfinite(c.scale) and np.isfinite(c.spread) and c.spread >= 0), "scale or spread of a centre")
+        with np.errstate(over="ignore"):
+            need(F(total) == c.norm, f"norm of a centre is {c.norm}, not {F(total)}")
+    codes = Codes(np.concatenate(bit_rows), np.concatenate(shifts), np.concatenate(slopes))
+    need(bool(np.isfinite(codes.shift).all() and np.isfinite(codes.slope).all()), "shift or slope is not finite")
+    need(bool((codes.slope <= 0).all()), "slope is above zero")
+    return Page(number, data, kind, tree, level, n, capacity, length, parent, centre, ids, codes, children)
+
+
+def _block_bits(block: bytes, length: int) -> NDArray[np.uint8]:
+    """(32, L) of 0 and 1."""
+    codes = np.frombuffer(block, np.uint8, 4 * length, 512).reshape(length // 4, 16)
+    nibbles = np.concatenate([codes & 15, codes >> 4], axis=1).T
+    return np.stack([nibbles >> t & 1 for t in range(4)], axis=2).reshape(BLOCK, length)
+
+
+# --- §3-§5 the tables --------------------------------------------------------------------------------
+
+
+@dataclass
+class Index:
+    """Everything that is stored for one ann table."""
+
+    name: str
+    options: dict[str, str]
+    state: dict[str, int]
+    roots: list[int]
+    calibration: list[list[tuple[float, int, int]]] | None
+    vectors: dict[int, Any]
+    pages: dict[int, Any]
+    places: dict[int, Any]
+    waiting: list[tuple[int, Any]]
+
+    @property
+    def metric(self) -> str:
+        return self.options["metric"]
+
+    @property
+    def dimensions(self) -> int:
+        return int(self.options["dimensions"])
+
+    @property
+    def trees(self) -> int:
+        return int(self.options["trees"])
+
+    @property
+    def length(self) -> int:
+        return int(self.options["length"])
+
+    @property
+    def rotation(self) -> Rotation:
+        return Rotation(self.dimensions, int(self.options["seed"]))
+
+    def page(self, number: int) -> Page:
+        if number not in self.pages:
+            raise Damaged(f"page {number} is missing")
+        return parse_page(number, self.pages[number], self.length)
+
+    def walk(self, tree: int) -> Iterator[Page]:
+        """The pages of a tree, parents first."""
+        waiting = [self.roots[tree]] if self.roots[tree] else []
+        while waiting:
+            page = self.page(waiting.pop())
+            yield page
+            if not page.is_leaf:
+                waiting += reversed(page.ids)
+
+    def leaves(self, tree: int) -> list[Page]:
+        return [page for page in self.walk(tree) if page.is_leaf]
+
+    def waits(self, id_: int) -> bool:
+        return any(first <= id_ <= last for first, last in self.waiting)
+
+    def vector(self, id_: int) -> Floats:
+        return np.frombuffer(self.vectors[id_], "<f4")
+
+    def array(self) -> tuple[NDArray[np.int64], Floats]:
+        """All ids and their vectors."""
+        ids = np.array(sorted(self.vectors), np.int64)
+        rows = [self.vector(id_) for id_ in ids.tolist()]
+        return ids, np.array(rows, F).reshape(-1, self.dimensions)
+
+
+def opened(database: Database) -> apsw.Connection:
+    if isinstance(database, apsw.Connection):
+        return database
+    return apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+
+
+def tables(database: Database) -> list[str]:
+    """Names of the ann tables."""
+    sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%USING ann(%'"
+    return [name for (name,) in opened(database).execute(sql)]
+
+
+def parse_options(text: Any) -> dict[str, str]:
+    """The column's name may hold any character, so the fields are read from the end."""
+    if not isinstance(text, str):
+        raise Damaged("config row options is not text")
+    names = ["column", "type", "dimensions", "metric", "trees", "seed", "leaf_capacity", "length"]
+    out: dict[str, str] = {}
+    for name in reversed(names[1:]):
+        text, found, value = text.rpartition(f" {name}=")
+        if not found:
+            raise Damaged(f"config row options has no {name}")
+        out[name] = value
+    if not text.startswith("column="):
+        raise Damaged("config row options has no column")
+    return {"column": text.removeprefix("column="), **dict(reversed(out.items()))}
+
+
+def parse_state(blob: Any) -> tuple[dict[str, int], list[int]]:
+    if not isinstance(blob, bytes) or len(blob) != 96:
+        raise Damaged("config row state is not a blob of 96 bytes")
+    return dict(zip(STATE, struct.unpack_from("<8q", blob), strict=True)), list(struct.unpack_from("<8I", blob, 64))
+
+
+def parse_calibration(blob: Any) -> list[list[tuple[float, int, int]]]:
+    """[k][recall] of (reach, inspect, keep)."""
+    if not isinstance(blob, bytes) or len(blob) != 288:
+        raise Damaged("config row calibration is not a blob of 288 bytes")
+    cells = list(struct.iter_unpack("<fII", blob))
+    return [cells[8 * i : 8 * i + 8] for i in range(3)]  # type: ignore[misc]
+
+
+def read(database: Database, table: str | None = None) -> Index:
+    """Decode all tables; pages stay bytes until asked for. Raises Damaged where nothing can be said."""
+    db = opened(database)
+    name = table or tables(db)[0]
+
+    def rows(suffix: str) -> list[Any]:
+        try:
+            return db.execute(f'SELECT * FROM "{name}_{suffix}" ORDER BY id').fetchall()
+        except UnicodeDecodeError:
+            raise Damaged(f"{name}_{suffix} has text that is no UTF-8") from None
+
+    config = {id_: (key, value) for id_, key, value in rows("config")}
+    for id_, key in {1: "format", 2: "state", 4: "options"}.items():
+        if id_ not in config or config[id_][0] != key:
+            raise Damaged(f"config row {id_}, {key}, is missing")
+    if config[1][1] != 1 or not isinstance(config[1][1], int):
+        raise Damaged(f"format is {config[1][1]!r}")
+    state, roots = parse_state(config[2][1])
+    return Index(
+        name,
+        parse_options(config[4][1]),
+        state,
+        roots,
+        parse_calibration(config[3][1]) if 3 in config else None,
+        dict(rows("vectors")),
+        dict(rows("pages")),
+        dict(rows("places")),
+        rows("waiting"),
+    )
+
+
+# --- §13 what must hold ------------------------------------------------------------------------------
+
+
+def check(database: Database, table: str | None = None) -> list[str]:
+    """Everything that does not fit, or nothing."""
+    db = opened(database)
+    try:
+        index = read(db, table)
+    except Damaged as damage:
+        return [str(damage)]
+    faults = [*_check_schema(db, index.name), *_check_config(index), *_check_vectors(index)]
+    pages: dict[int, Page] = {}
+    for number, data in index.pages.items():
+        try:
+            pages[number] = parse_page(number, data, index.length)
+        except Damaged as damage:
+            faults.append(str(damage))
+    if len(pages) < len(index.pages) or faults:
+        return faults  # the rest would only repeat it
+    return [*_check_trees(index, pages), *_check_rows(index, pages), *_check_codes(index, pages)]
+
+
+def _check_schema(db: apsw.Connection, name: str) -> Iterator[str]:
+    for suffix, columns in SHADOWS.items():
+        sql = "SELECT type, sql FROM sqlite_schema WHERE tbl_name = ?"
+        found = db.execute(sql, (f"{name}_{suffix}",)).fetchall()
+        if [kind for kind, _ in found] != ["table"] or not found[0][1].endswith(f"({columns})"):
+            yield f"table {name}_{suffix} is {found}"
+
+
+def _check_config(index: Index) -> Iterator[str]:
+    options, state, roots = index.options, index.state, index.roots
+    if options["type"] != "float32" or options["metric"] not in ("cosine", "l2", "dot"):
+        yield f"options: {options}"
+    if int(options["length"]) != rotated_length(index.dimensions):
+        yield f"options: length is {options['length']} for {index.dimensions} dimensions"
+    if any(value < 0 for value in state.values()):
+        yield f"state: a count is negative in {state}"
+    if state["rows"] != len(index.vectors):
+        yield f"state: {state['rows']} rows, but {len(index.vectors)} vectors"
+    if state["placed"] != len(index.places):
+        yield f"state: {state['placed']} rows placed, but {len(index.places)} places"
+    planted = roots[0] != 0
+    if [root != 0 for root in roots] != [planted and tree < index.trees for tree in range(8)]:
+        yield f"state: roots are {roots} with {index.trees} trees"
+    if state["placed"] and not planted:
+        yield "state: rows are placed, but there is no forest"
+    if state["last_page"] > 0xFFFFFFFF or any(not 1 <= number <= state["last_page"] for number in index.pages):
+        yield f"state: pages beyond the last, {state['last_page']}"
+
+
+def _check_vectors(index: Index) -> Iterator[str]:
+    for id_, blob in index.vectors.items():
+        if not isinstance(blob, bytes) or len(blob) != 4 * index.dimensions:
+            yield f"vector {id_} is not a blob of {4 * index.dimensions} bytes"
+        elif not np.isfinite(np.frombuffer(blob, "<f4")).all():
+            yield f"vector {id_} is not finite"
+
+
+def _check_trees(index: Index, pages: dict[int, Page]) -> Iterator[str]:
+    reached: set[int] = set()
+    for tree in range(index.trees if index.roots[0] else 0):
+        todo = [(index.roots[tree], 0, None)]
+        while todo:
+            number, parent, level = todo.pop()
+            page = pages.get(number)
+            if page is None or number in reached:
+                yield f"page {number}, named by page {parent}, is missing or named twice"
+                continue
+            reached.add(number)
+            if (page.tree, page.parent) != (tree, parent):
+                yield f"page {number} says tree {page.tree}, parent {page.parent}, not {tree} and {parent}"
+            if (level is not None and page.level != level) or (level is None and page.is_leaf):
+                yield f"page {number} is of level {page.level} under page {parent}"
+            if page.is_leaf:
+                continue
+            if page.n == 0:
+                yield f"directory {number} is empty"
+            for child, record in zip(page.ids, page.children, strict=True):
+                todo.append((child, number, page.level - 1))
+                if child in pages and pages[child].centre != record:
+                    yield f"page {child} has another centre than its entry in page {number}"
+    if reached != set(pages):
+        yield f"pages that no root leads to: {sorted(set(pages) - reached)}"
+    leaves = sum(page.is_leaf for page in pages.values())
+    if (leaves, len(pages) - leaves) != (index.state["leaf_pages"], index.state["directory_pages"]):
+        yield f"state: {index.state} with {leaves} leaves and {len(pages) - leaves} directories"
+
+
+def _check_rows(index: Index, pages: dict[int, Page]) -> Iterator[str]:
+    places: dict[int, tuple[int, ...]] = {}
+    for id_, blob in index.places.items():
+        if not isinstance(blob, bytes) or len(blob) != 4 * index.trees:
+            yield f"place of {id_} is not a blob of {4 * index.trees} bytes"
+            return
+        places[id_] = struct.unpack(f"<{index.trees}I", blob)
+    entries = sorted((id_, page.number) for page in pages.values() if page.is_leaf for id_ in page.ids)
+    wanted = sorted((id_, number) for id_, numbers in places.items() for number in numbers)
+    if len(set(entries)) < len(entries) or len(set(wanted)) < len(wanted):
+        yield "an id is twice in one leaf"
+    elif entries != wanted:
+        yield f"entries and places differ at (id, page) {sorted(set(entries) ^ set(wanted))[:5]}"
+    end = None
+    for first, last in index.waiting:
+        if not isinstance(last, int) or last < first:
+            yield f"waiting run {first} to {last!r} {NO_INTEGER if not isinstance(last, int) else 'is empty'}"
+            return
+        if end is not None and first <= end:
+            yield f"waiting run {first} to {last} overlaps the one before"
+        end = max(last, end if end is not None else last)
+    for id_ in index.vectors:
+        if (id_ in places) == index.waits(id_):
+            yield f"row {id_} is {'in the forest and waits' if id_ in places else 'neither in the forest nor waiting'}"
+    for id_ in places.keys() - index.vectors.keys():
+        yield f"row {id_} is in the forest, but has no vector"
+
+
+def _check_codes(index: Index, pages: dict[int, Page]) -> Iterator[str]:
+    if not index.places or not index.places.keys() <= index.vectors.keys():
+        return
+    ids, vectors = index.array()
+    x = prepared(index.metric, index.rotation, vectors)
+    for page in pages.values():
+        if page.is_leaf and page.n:
+            rows = np.searchsorted(ids, page.ids)
+            if (ids[rows % len(ids)] == page.ids).all():
+                yield from _compare_codes(index, page, x[rows])
+            else:
+                yield f"page {page.number} has entries without vectors"
+
+
+def check_directory_codes(database: Database, table: str | None = None) -> list[str]:
+    """Entries of directories whose code is not that of the child's stored centre (§11)."""
+    index = read(database, table)
+    pages = [page for tree in range(index.trees) for page in index.walk(tree) if not page.is_leaf]
+    points = [np.array([child.point for child in page.children]) for page in pages]
+    return [f for page, x in zip(pages, points, strict=True) for f in _compare_codes(index, page, x)]
+
+
+def _compare_codes(index: Index, page: Page, points: Floats) -> Iterator[str]:
+    wrong = ~encode(index.metric, points, page.centre.point).same(page.codes)
+    if wrong.any():
+        odd = [page.ids[i] for i in np.flatnonzero(wrong)[:5]]
+        yield f"page {page.number}: the codes of {wrong.sum()} entries are not theirs, such as {odd}"
+
+
+# --- exact search ------------------------------------------------------------------------------------
+
+
+def distances(metric: str, vectors: NDArray[Any], query: NDArray[Any]) -> NDArray[np.float64]:
+    """From every row to the query, in double."""
+    v, q = np.asarray(vectors, np.float64), np.asarray(query, np.float64)
+    if metric == "l2":
+        return np.sqrt(((v - q) ** 2).sum(axis=1))
+    if metric == "dot":
+        return -(v @ q)
+    norms = np.sqrt((v**2).sum(axis=1)) * np.sqrt((q**2).sum())
+    cosines = np.divide(v @ q, norms, out=np.zeros(len(v)), where=norms > 0)
+    return 1 - np.clip(cosines, -1, 1)
+
+
+def exact(
+    metric: str, ids: NDArray[np.int64], vectors: NDArray[Any], query: NDArray[Any], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The k nearest, ties by smaller id."""
+    found = distances(metric, vectors, query)
+    order = np.lexsort((ids, found))[:k]
+    return ids[order], found[order]
+
+
+# --- damage ------------------------------------------------------------------------------------------
+
+
+def alter(
+    db: apsw.Connection, table: str, page: int, edit: Callable[[bytearray], object], *, seal: bool = True
+) -> None:
+    """Edit the stored bytes of a page; the checksum is made right again unless told otherwise."""
+    data = bytearray(db.execute(f'SELECT data FROM "{table}_pages" WHERE id = ?', (page,)).get)
+    edit(data)
+    stored = sealed(bytes(data)) if seal else bytes(data)
+    db.execute(f'UPDATE "{table}_pages" SET data = ? WHERE id = ?', (stored, page))
+
+
+def alter_state(db: apsw.Connection, table: str, **values: int) -> None:
+    """Give counters other values; root0 … root7 are the roots."""
+    blob = bytearray(db.execute(f'SELECT value FROM "{table}_config" WHERE id = 2').get)
+    for key, value in values.items():
+        if key.startswith("root"):
+            struct.pack_into("<I", blob, 64 + 4 * int(key.removeprefix("root")), value)
+        else:
+            struct.pack_into("<q", blob, 8 * STATE.index(key), value)
+    db.execute(f'UPDATE "{table}_config" SET value = ? WHERE id = 2', (bytes(blob),))

@@ -1,0 +1,408 @@
+"""FORMAT.md, format.h, the oracle and real databases say the same."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import apsw
+import numpy as np
+import pytest
+
+import sqlite_ann
+from tests import oracle
+from tests.golden import make as make_golden
+
+ROOT = Path(__file__).resolve().parents[1]
+MANUAL = (ROOT / "docs/FORMAT.md").read_text("utf-8")
+HEADER = (ROOT / "c_ext/core/format.h").read_text("utf-8")
+STORE = (ROOT / "c_ext/index/store.h").read_text("utf-8")
+
+# --- the document and the headers ----------------------------------------------------------------
+
+
+def manual_table(heading: str) -> list[tuple[str, str, str]]:
+    """Rows (offset, size, meaning) of the table under a heading of FORMAT.md."""
+    section = re.split(rf"^#+ {heading}$", MANUAL, flags=re.MULTILINE)[1]
+    section = re.split(r"^#+ ", section, flags=re.MULTILINE)[0]
+    table = section.split("| offset | size | meaning |\n| ---: | ---: | --- |\n")[1].split("\n\n")[0]
+    rows = [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in table.splitlines()]
+    assert all(len(row) == 3 for row in rows)
+    return rows  # type: ignore[return-value]
+
+
+def header_table(name: str) -> list[tuple[str, str, str]]:
+    """The same of format.h, whose tables stand in a comment."""
+    table = re.split(rf"^\*\* {name} +offset  size  meaning$", HEADER, flags=re.MULTILINE)[1].split("\n**\n")[0]
+    rows = re.findall(r"^\*\*(?: +directory only:)? +(\d[\w+*]*) +([\dL][\w+*()]*)  (\S.*)$", table, re.MULTILINE)
+    return [(offset, size.replace("32*(32+L)", "32*(32+L)"), meaning) for offset, size, meaning in rows]
+
+
+def defines(text: str) -> dict[str, int]:
+    found = re.findall(r"^#define (ANN_\w+) (0x[0-9A-Fa-f]+|\d+)", text, re.MULTILINE)
+    return {name: int(value, 0) for name, value in found}
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"), [("Page header", "PAGE HEADER"), ("Centre", "CENTRE"), ("Block", "BLOCK")]
+)
+def test_tables_of_format_h_are_those_of_the_manual(heading, name):
+    manual, header = manual_table(heading), header_table(name)
+    assert [row[:2] for row in manual] == [row[:2] for row in header]
+    for (_, _, ours), (_, _, theirs) in zip(manual, header, strict=True):
+        assert re.findall(r"\w+", ours)[0] in (re.findall(r"\w+", theirs)[0], "directory")
+
+
+def test_tables_have_no_gap():
+    for heading, end in {"Page header": 64, "State": 96, "Calibration": 12}.items():
+        at = 0
+        for offset, size, _ in manual_table(heading):
+            assert int(offset) == at
+            at += int(size)
+        assert at == end
+
+
+@pytest.mark.parametrize(
+    ("heading", "prefix", "names"),
+    [
+        (
+            "Page header",
+            "ANN_HEADER_",
+            "MAGIC VERSION KIND TREE LEVEL N CAPACITY LENGTH PARENT CODE_BITS FINE_BITS - CHECKSUM -",
+        ),
+        ("Centre", "ANN_CENTRE_", "SCALE NORM SPREAD - SIZE"),
+        ("Block", "ANN_BLOCK_", "IDS SHIFT SLOPE CODES -"),
+    ],
+)
+def test_constants_of_format_h_are_the_offsets_of_the_manual(heading, prefix, names):
+    constants = {name: value for name, value in defines(HEADER).items() if name.startswith(prefix)}
+    wanted = {
+        prefix + name: int(offset)
+        for name, (offset, _, _) in zip(names.split(), manual_table(heading), strict=True)
+        if name != "-"
+    }
+    if heading == "Page header":
+        wanted["ANN_HEADER_SIZE"] = 64
+    assert constants == wanted
+
+
+def test_other_constants_are_those_of_the_manual():
+    constants = defines(HEADER)
+    assert struct.pack("<I", constants["ANN_PAGE_MAGIC"]) == b"ANNP"
+    assert constants["ANN_FORMAT_VERSION"] == 1
+    assert (constants["ANN_KIND_LEAF"], constants["ANN_KIND_DIRECTORY"]) == (oracle.LEAF, oracle.DIRECTORY)
+    assert constants["ANN_DIRECTORY_CAPACITY"] % 32 == 0
+    assert MANUAL.startswith("# The bytes of an index, format 1\n")
+
+
+def test_config_rows_and_state_are_those_of_store_h():
+    rows = dict(re.findall(r"^\| (\d) \| `(\w+)` \|", MANUAL, re.MULTILINE))
+    numbers = {str(value): name.removeprefix("ANN_CONFIG_").lower() for name, value in defines(STORE).items()}
+    assert rows == {key: numbers[key] for key in rows}
+    assert defines(STORE)["ANN_STATE_SIZE"] == 96
+    fields = re.findall(
+        r"^  (?:int64_t|uint32_t) (\w+)[;\[]", STORE.split("typedef struct AnnState {")[1].split("}")[0], re.M
+    )
+    assert [re.findall(r"\w+", meaning)[0] for _, _, meaning in manual_table("State")] == fields
+    assert [*oracle.STATE, "roots"] == fields
+
+
+def test_numbers_quoted_in_the_manual_are_right():
+    assert f"{oracle.checksum(bytes(64)):#x}" in MANUAL
+    assert f"{oracle.checksum(bytes(range(64))):#x}" in MANUAL
+    stream = oracle.keyed(1, 2, 3)
+    assert re.findall(r"0x[0-9a-f]{16}", MANUAL.split("For the keys (1, 2, 3)")[1])[:3] == [
+        f"{next(stream):#018x}" for _ in range(3)
+    ]
+    first = oracle.Rotation(2, 0)(np.array([[1, 0]], np.float32))[0]
+    quoted = re.search(r"\(1, 0\) becomes \(([^…]+), …\)", MANUAL)
+    assert quoted is not None
+    np.testing.assert_allclose([float(x) for x in quoted[1].split(",")], first[:4], atol=1e-8)
+    for d, length in re.findall(r"(\d+) gives\s(\d+)", MANUAL.split("## 2. ")[0]):
+        assert oracle.rotated_length(int(d)) == int(length)
+
+
+# --- the page shown in the manual ------------------------------------------------------------------
+
+
+def test_example_of_the_manual_is_a_page_of_a_golden_database():
+    assert make_golden.example(make_golden.HERE / "grid.db") in MANUAL
+
+
+def test_bytes_shown_in_the_manual_are_the_page(db):
+    page = make_golden.example_page(make_golden.HERE / "grid.db")
+    shown = re.findall(r"^([0-9a-f]{4})  ((?:[0-9a-f]{2} +){15}[0-9a-f]{2})$", MANUAL, re.MULTILINE)
+    assert len(shown) > 20
+    for offset, row in shown:
+        assert page.data[int(offset, 16) :][:16] == bytes.fromhex(row)
+
+
+# --- databases ------------------------------------------------------------------------------------
+
+
+def make(db: apsw.Connection, d: int, metric: str = "l2", capacity: int = 64, **options: int) -> None:
+    more = "".join(f", {key} = {value}" for key, value in options.items())
+    db.execute(f"CREATE VIRTUAL TABLE v USING ann(e float32[{d}], metric = {metric}, leaf_capacity = {capacity}{more})")
+
+
+def load(db: apsw.Connection, vectors: np.ndarray, first: int = 0) -> None:
+    """All at once."""
+    ids = np.arange(first, first + len(vectors), dtype=np.int64)
+    db.execute(
+        "INSERT INTO v(rowid, e) SELECT id, vector FROM ann_rows(?, ?, 'float32', ?)",
+        (np.ascontiguousarray(vectors, np.float32).tobytes(), vectors.shape[1], ids.tobytes()),
+    )
+
+
+def insert(db: apsw.Connection, id_: int | None, vector: np.ndarray, verb: str = "INSERT") -> None:
+    db.execute(f"{verb} INTO v(rowid, e) VALUES (?, ?)", (id_, np.ascontiguousarray(vector, np.float32).tobytes()))
+
+
+def silent(db: apsw.Connection, table: str = "v") -> oracle.Index:
+    """Both checks find nothing."""
+    assert db.execute("SELECT fault, page, id FROM ann_check(?)", (table,)).fetchall() == []
+    assert oracle.check(db, table) == []
+    return oracle.read(db, table)
+
+
+def test_schema_sql_is_what_the_extension_makes(db):
+    db.execute("CREATE VIRTUAL TABLE name USING ann(embedding float32[4])")
+    made = [
+        sql
+        for (sql,) in db.execute("SELECT sql FROM sqlite_schema WHERE name LIKE 'name!_%' ESCAPE '!' ORDER BY rowid")
+    ]
+    text = (ROOT / "sql/schema.sql").read_text("utf-8")
+    statements = [s.strip() for s in re.sub(r"^--.*$", "", text, flags=re.MULTILINE).split(";") if s.strip()]
+    assert made == statements
+    in_the_manual = MANUAL.split("## 3. ")[1].split("```sql\n")[1].split("```")[0]
+    assert in_the_manual.replace(";", "").splitlines() == statements
+    for columns, sql in zip(oracle.SHADOWS.values(), statements, strict=True):
+        assert sql.endswith(f"({columns})")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
+@pytest.mark.parametrize("d", [1, 3, 31, 32, 64, 100, 300, 784])
+def test_oracle_reads_what_was_built_inserted_and_deleted(db, rng, d, metric):
+    make(db, d, metric, seed=d)
+    vectors = rng.standard_normal((1060, d)).astype(np.float32)
+    load(db, vectors[:1000])
+    index = silent(db)
+    assert (index.state["rows"], index.state["placed"], index.metric) == (1000, 1000, metric)
+    for i, vector in enumerate(vectors[1000:]):
+        insert(db, 5000 + i, vector)
+    db.execute("DELETE FROM v WHERE rowid % 5 = 1")
+    index = silent(db)
+    ids, stored = index.array()
+    assert len(ids) == index.state["rows"] == 1060 - 200 - 12
+    np.testing.assert_array_equal(stored[ids < 1000], vectors[ids[ids < 1000]])
+    # what search gives is what the oracle finds
+    query = rng.standard_normal(d).astype(np.float32)
+    rows = db.execute("SELECT id, distance FROM ann_search('v', ?, 5, 1)", (query.tobytes(),)).fetchall()
+    _, nearest = oracle.exact(metric, ids, stored, query, 5)
+    np.testing.assert_allclose([distance for _, distance in rows], nearest, rtol=1e-5, atol=1e-6)
+    found = np.array([index.vector(id_) for id_, _ in rows])
+    np.testing.assert_allclose(oracle.distances(metric, found, query), nearest, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_entries_of_directories_are_encoded_from_their_stored_centres(db, rng):
+    make(db, 20, capacity=32)
+    load(db, rng.standard_normal((3000, 20)))
+    silent(db)
+    assert oracle.check_directory_codes(db, "v") == []
+
+
+def insert_one_by_one(db, rng):
+    for id_ in range(2000, 2200):
+        insert(db, id_, rng.standard_normal(8))
+
+
+def load_many_times_more(db, rng):
+    load(db, rng.standard_normal((2500, 8)), 50_000)
+
+
+def delete_one(db, rng):
+    db.execute("DELETE FROM v WHERE rowid = 17")
+
+
+def delete_all(db, rng):
+    db.execute("DELETE FROM v")
+
+
+def optimize(db, rng):
+    load(db, rng.standard_normal((100, 8)), 50_000)
+    db.execute("INSERT INTO v(v) VALUES ('optimize')")
+    assert oracle.read(db).waiting == []
+
+
+def rebuild(db, rng):
+    delete_all_but_a_few(db, rng)
+    load(db, rng.standard_normal((1500, 8)), 50_000)
+    db.execute("INSERT INTO v(v) VALUES ('rebuild')")
+
+
+def vacuum(db, rng):
+    delete_one(db, rng)
+    db.execute("VACUUM")
+
+
+def delete_all_but_a_few(db, rng):
+    db.execute("DELETE FROM v WHERE rowid > 20")
+
+
+def undo_a_savepoint(db, rng):
+    with db:
+        insert(db, 3000, rng.standard_normal(8))
+        db.execute("SAVEPOINT inner_one")
+        db.execute("DELETE FROM v WHERE rowid < 500")
+        db.execute("ROLLBACK TO inner_one")
+        insert(db, 3001, rng.standard_normal(8))
+
+
+def fail_half_way(db, rng):
+    good = rng.standard_normal(8).astype(np.float32).tobytes()
+    with pytest.raises(apsw.SQLError):
+        db.execute(
+            "INSERT INTO v(rowid, e) SELECT 4000 + key, value FROM (SELECT 1 AS key, ? AS value UNION ALL SELECT 2, x'00')",
+            (good,),
+        )
+
+
+def roll_back(db, rng):
+    db.execute("BEGIN")
+    insert_one_by_one(db, rng)
+    db.execute("DELETE FROM v WHERE rowid < 300")
+    db.execute("ROLLBACK")
+
+
+def optimize_in_slices(db, rng):
+    load(db, rng.standard_normal((200, 8)), 10_000)
+    slices = 0
+    while oracle.read(db).waiting:
+        db.execute("INSERT INTO v(v, k) VALUES ('optimize', 20)")
+        slices += 1
+        if slices % 4 == 1:
+            silent(db)
+    assert slices > 4
+
+
+def replace_rows(db, rng):
+    for id_ in (5, 6, 7, 99_999):
+        insert(db, id_, rng.standard_normal(8), "INSERT OR REPLACE")
+
+
+def move_rows(db, rng):
+    db.execute("UPDATE v SET rowid = rowid + 100000 WHERE rowid < 100")
+
+
+def swap_vectors(db, rng):
+    db.execute(
+        "UPDATE v SET e = ? WHERE rowid BETWEEN 10 AND 200", (rng.standard_normal(8).astype(np.float32).tobytes(),)
+    )
+
+
+def use_extreme_ids(db, rng):
+    for id_ in (-(2**63), 2**63 - 1, -1, 0):
+        insert(db, id_, rng.standard_normal(8), "REPLACE")
+    load(db, rng.standard_normal((300, 8)), -(2**62))
+
+
+def use_zero_vectors(db, rng):
+    for id_ in range(5000, 5100):
+        insert(db, id_, np.zeros(8))
+
+
+def use_equal_vectors(db, rng):
+    load(db, np.ones((900, 8)), 5000)
+
+
+def rename(db, rng):
+    db.execute("ALTER TABLE v RENAME TO w")
+    db.execute("ALTER TABLE w RENAME TO v")
+    insert_one_by_one(db, rng)
+
+
+WRITES: list[Callable[[apsw.Connection, np.random.Generator], object]] = [
+    insert_one_by_one,
+    load_many_times_more,
+    delete_one,
+    delete_all_but_a_few,
+    delete_all,
+    replace_rows,
+    move_rows,
+    swap_vectors,
+    undo_a_savepoint,
+    fail_half_way,
+    roll_back,
+    optimize,
+    optimize_in_slices,
+    rebuild,
+    rename,
+    vacuum,
+    use_extreme_ids,
+    use_zero_vectors,
+    use_equal_vectors,
+]
+
+
+@cache
+def thousand_rows(metric: str) -> bytes:
+    """A database with a forest of many small leaves."""
+    db = sqlite_ann.connect(":memory:")
+    make(db, 8, metric, capacity=32)
+    load(db, np.random.default_rng(1).standard_normal((1000, 8)))
+    silent(db)
+    return db.serialize("main")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "write"), [*enumerate(WRITES)], ids=lambda it: getattr(it, "__name__", ""))
+def test_both_checks_are_silent_after_every_kind_of_write(db, rng, number, write):
+    db.deserialize("main", thousand_rows(["cosine", "l2", "dot"][number % 3]))
+    write(db, rng)
+    silent(db)
+    # what a program without the extension reads from the file is the same
+    plain = apsw.Connection(":memory:")
+    plain.deserialize("main", db.serialize("main"))
+    assert oracle.check(plain, "v") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
+@pytest.mark.parametrize("size", [1e38, 3e19, 1e-20, 1e-38, 1e-45])
+def test_both_checks_are_silent_for_numbers_at_the_ends_of_a_float(db, rng, metric, size):
+    make(db, 24, metric, capacity=32)
+    vectors = rng.uniform(-1, 1, (1000, 24))
+    vectors[::3] *= size
+    load(db, vectors.astype(np.float32))
+    for id_ in range(2000, 2040):
+        insert(db, id_, rng.uniform(-1, 1, 24) * size)
+    silent(db)
+
+
+def test_small_table_has_no_forest(db, rng):
+    make(db, 8)
+    silent(db)
+    load(db, rng.standard_normal((300, 8)), 7)
+    index = silent(db)
+    assert (index.pages, index.places, index.roots, index.waiting) == ({}, {}, [0] * 8, [(7, 306)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trees", [1, 8])
+def test_every_row_is_in_as_many_leaves_as_there_are_trees(db, rng, trees):
+    make(db, 8, trees=trees)
+    load(db, rng.standard_normal((1000, 8)))
+    index = silent(db)
+    ids = [id_ for tree in range(trees) for leaf in index.leaves(tree) for id_ in set(leaf.ids)]
+    assert sorted(ids) == [id_ for id_ in range(1000) for _ in range(trees)]
+
+
+def test_options_can_be_read_from_the_end_whatever_the_column_is_called(db):
+    db.execute('CREATE VIRTUAL TABLE v USING ann("a type=x [1]" float32[3], metric = dot)')
+    assert oracle.read(db).options["column"] == "a type=x [1]"
+    silent(db)

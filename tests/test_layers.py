@@ -1,0 +1,212 @@
+"""The sources keep to the map, c_ext/README.md, and to those house rules that a machine can check.
+
+Each test gathers everything that breaks its rule, and shows all of it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import sqlite_ann
+from sqlite_ann.extension import SUFFIX
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "c_ext"
+FILES = sorted(path.relative_to(SOURCES).as_posix() for path in SOURCES.glob("*/*.[ch]"))
+C_FILES = [name for name in FILES if name.endswith(".c")]
+
+# An entry `x.c` stands for its header too, unless that has an entry of its own further up.
+ENTRIES = re.findall(r"^\| `(\w+/\w+\.[ch])`( \*)? \|", (SOURCES / "README.md").read_text("utf-8"), re.MULTILINE)
+LISTED = [name for name, _ in ENTRIES]
+WITH_SQL = {name for name, star in ENTRIES if star}
+
+LONGEST_FILE, LONG_FUNCTION, LONGEST_FUNCTION = 600, 60, 100
+SQL = re.compile(
+    r"\b(SELECT\s|INSERT\s+INTO|REPLACE\s+INTO|UPDATE\s+\S+\s+SET|DELETE\s+FROM|(CREATE|DROP|ALTER)\s+(VIRTUAL\s+)?TABLE"
+    r"|ORDER\s+BY|PRAGMA\s+\w|SAVEPOINT\s|ROLLBACK\s+TO)"
+)
+
+
+def place_of(name: str) -> int:
+    """Where the map has a file."""
+    entry = name if name in LISTED else re.sub(r"\.h$", ".c", name)
+    return LISTED.index(entry) if entry in LISTED else -1
+
+
+@cache
+def text_of(name: str) -> str:
+    return (SOURCES / name).read_text("utf-8")
+
+
+@cache
+def code_of(name: str) -> str:
+    """The source with each comment made blank, lines kept."""
+
+    def blank(match: re.Match[str]) -> str:
+        found = match[0]
+        return found if found[0] in "\"'" else re.sub(r"[^\n]", " ", found)
+
+    tokens = r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*'
+    return re.sub(tokens, blank, text_of(name), flags=re.DOTALL)
+
+
+def included_by(name: str) -> list[str]:
+    return re.findall(r'^#\s*include\s+["<]([^">]+)[">]', code_of(name), re.MULTILINE)
+
+
+def literals_of(name: str) -> list[str]:
+    """String literals, neighbours put together as the compiler does; names of included files are not among them."""
+    code = re.sub(r"^#\s*include.*$", "", code_of(name), flags=re.MULTILINE)
+    runs = re.findall(r'"(?:\\.|[^"\\\n])*"(?:\s*"(?:\\.|[^"\\\n])*")*', code)
+    return ["".join(re.findall(r'"((?:\\.|[^"\\\n])*)"', run)) for run in runs]
+
+
+@cache
+def functions_of(name: str) -> list[tuple[str, str, int]]:
+    """(what stands before the name, name, lines to the closing brace) of each function, laid out by clang-format."""
+    found, head, first, inside = [], "", 0, False
+    for number, line in enumerate(code_of(name).splitlines(), 1):
+        if not inside:
+            if line[:1].isalpha():
+                head, first = line, number
+            elif head:
+                head += " " + line.strip()
+            match = re.match(r"([\w\s*]*?)(\w+)\(", head)
+            if head.endswith(";") or (line[:1].isalpha() and "=" in line):
+                head = ""
+            elif head.rstrip().endswith("{") or re.search(r"\{.*\}$", head):
+                if match:
+                    found.append((match[1].strip(), match[2], 1))
+                inside = not head.rstrip().endswith("}")
+                if not inside:
+                    head = ""
+        elif line.startswith("}"):
+            if found and head and "(" in head:
+                found[-1] = (*found[-1][:2], number - first + 1)
+            head, inside = "", False
+    return found
+
+
+def test_a_file_includes_only_what_stands_above_it():
+    wrong = [
+        f"{name} includes {other}"
+        for name in FILES
+        for other in included_by(name)
+        if "/" in other and not (other in FILES and other.endswith(".h") and place_of(other) <= place_of(name))
+    ]
+    assert wrong == []
+
+
+def test_no_source_is_included():
+    assert [(name, other) for name in FILES for other in included_by(name) if not other.endswith(".h")] == []
+
+
+def test_core_knows_nothing_of_sqlite():
+    core = [name for name in FILES if name.startswith("core/")]
+    assert [name for name in core if "sqlite3" in code_of(name)] == []
+    assert [(n, i) for n in core for i in included_by(n) if "sqlite" in i or i.startswith(("index/", "sql/"))] == []
+
+
+def test_index_knows_nothing_of_sql():
+    index = [name for name in FILES if name.startswith("index/")]
+    assert [(n, i) for n in index for i in included_by(n) if i.startswith("sql/")] == []
+
+
+def test_the_map_lists_every_file_and_no_other():
+    assert [name for name in LISTED if name not in FILES] == []
+    assert [name for name in FILES if place_of(name) < 0] == []
+    assert len(set(LISTED)) == len(LISTED)
+
+
+def test_a_source_stands_below_its_own_header_and_above_no_other_layer():
+    layers = [name.split("/")[0] for name in LISTED]
+    assert layers == sorted(layers, key=["core", "index", "sql"].index)
+
+
+def test_a_source_has_a_header_of_its_name():
+    without = [name for name in C_FILES if name.replace(".c", ".h") not in FILES]
+    assert without == ["index/alloc.c", "sql/init.c"]  # core/base.h declares the one, nobody calls the other
+
+
+def test_only_files_with_a_star_hold_sql():
+    """But for the declaration of a virtual table's columns, which SQLite takes as SQL."""
+    wrong = [
+        f"{name}: {literal}"
+        for name in FILES
+        if name not in WITH_SQL
+        for literal in literals_of(name)
+        if SQL.search(literal) and not literal.startswith("CREATE TABLE x(")
+    ]
+    assert wrong == []
+
+
+def test_files_are_not_longer_than_600_lines():
+    lines = {name: text_of(name).count("\n") for name in FILES}
+    assert {name: n for name, n in lines.items() if n > LONGEST_FILE} == {}
+
+
+def test_functions_are_not_longer_than_100_lines():
+    """Those of more than a screen are allowed, and told: `pytest -s` shows them."""
+    long = [
+        (lines, name, called) for name in C_FILES for _, called, lines in functions_of(name) if lines > LONG_FUNCTION
+    ]
+    print("".join(f"\n{name}: {called} has {lines} lines" for lines, name, called in sorted(long, reverse=True)))
+    assert [item for item in long if item[0] > LONGEST_FUNCTION] == []
+
+
+def test_the_measure_of_functions_sees_them_all():
+    page = {called: (head, lines) for head, called, lines in functions_of("core/page.c")}
+    assert {"ann_page_init", "blank", "copy_entry", "ann_page_centre", "ann_page_set"} <= set(page)
+    assert page["ann_page_size"][1] == 1
+    assert page["block_size"] == ("static uint64_t", 5)
+    declared = re.findall(r"^[\w *]+?\b(ann_page_\w+)\(", code_of("core/page.h"), re.MULTILINE)
+    assert set(declared) <= set(page)
+
+
+def test_functions_are_static_or_carry_the_prefix_of_their_file():
+    wrong = [
+        f"{name}: {called}"
+        for name in C_FILES
+        for head, called, _ in functions_of(name)
+        if "static" not in head.split() and not called.startswith("ann_") and name != "sql/init.c"
+    ]
+    assert wrong == []
+
+
+def test_a_source_of_core_or_index_has_a_test_file():
+    wanted = [
+        n for n in C_FILES if n.startswith(("core/", "index/")) and n not in ("index/alloc.c", "core/kernel_x86.c")
+    ]
+    assert [n for n in wanted if not (ROOT / "tests" / re.sub(r"(\w+)\.c", r"test_\1.py", n)).is_file()] == []
+
+
+def test_memory_comes_from_one_place_and_nothing_is_printed_or_ended():
+    banned = r"(?<![\w.>])(malloc|calloc|realloc|free|printf|fprintf|puts|strdup|exit|abort|s?rand)\s*\("
+    assert [(name, found) for name in FILES for found in re.findall(banned, code_of(name))] == []
+
+
+def test_arithmetic_is_equal_everywhere():
+    """No fused or approximate functions; no clock, and no randomness but core/rng.h."""
+    banned = r"\b(fmaf?|expf?|logf?|powf?|sinf?|cosf?|\w*rsqrt\w*|\w*_rcp\w*|\w*fmadd\w*|time|clock|random)\s*\("
+    assert [(name, found) for name in FILES for found in re.findall(banned, code_of(name))] == []
+
+
+def test_flags_keep_results_equal_on_every_machine():
+    text = re.sub(r"#.*", "", (ROOT / "CMakeLists.txt").read_text("utf-8"))
+    assert "-ffp-contract=off" in text
+    for flag in ("-ffast-math", "-march", "-mtune", "-Ofast", "-funsafe-math", "-fassociative-math", "-mfma"):
+        assert flag not in text
+
+
+@pytest.mark.skipif(SUFFIX != ".so" or shutil.which("nm") is None, reason="nm -D is for ELF")
+def test_the_extension_exports_its_entry_point_only():
+    command = ["nm", "-D", "--defined-only", sqlite_ann.loadable_path() + SUFFIX]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    names = [line.split()[-1].partition("@")[0] for line in out.splitlines()]
+    assert [name for name in names if not name.startswith("_")] == ["sqlite3_sqliteann_init"]  # linker's names have _
