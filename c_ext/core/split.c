@@ -95,6 +95,7 @@ int ann_split(const float *const *points, int64_t n, int64_t length, int64_t min
   } else {
     cut = cut < minimum ? minimum : n - minimum;
     qsort(order, (size_t)n, sizeof *order, ann_ranked_compare);
+    if (order[0].key == order[n - 1].key) cut = n / 2;       /* all are equal: halve them */
     for (i = 0; i < n; i++) out_side[order[i].id] = i >= cut;
   }
 done:

@@ -15,6 +15,7 @@
 /* Sampled queries.  Neighbours of one query are missed together, so that the standard
 ** error of a recall of .95 measured on 400 queries is about .005. */
 #define SAMPLE 400
+#define SMALLEST_SAMPLE 100     /* of a table of 1,000 rows; a tenth of the rows in between */
 #define LARGEST_K 100           /* ann_effort_ks' last */
 #define CANDIDATES 1200         /* estimates ranked exactly to find the true 100 */
 /* Parts of the misses that a recall allows: leaves not read, estimates not kept; the rest
@@ -37,6 +38,7 @@ typedef struct Moment {
 
 typedef struct Calibration {
   AnnStore *store;
+  int n_wanted;               /* queries to sample, at most SAMPLE */
   AnnProbe probe;             /* owned */
   float *query, *row;         /* owned: dimensions floats each */
   Moment *done_at;            /* owned: by page number */
@@ -51,6 +53,8 @@ static int init(Calibration *c, AnnStore *store) {
   int rc;
   memset(c, 0, sizeof *c);
   c->store = store;
+  c->n_wanted = store->state.placed > 10 * SAMPLE ? SAMPLE : (int)(store->state.placed / 10);
+  if (c->n_wanted < SMALLEST_SAMPLE) c->n_wanted = SMALLEST_SAMPLE;
   rc = ann_probe_init(&c->probe, store);
   if (rc != ANN_OK) return rc;
   c->query = ann_alloc_array(dimensions, sizeof(float));
@@ -247,7 +251,7 @@ static int fit(const Calibration *c, AnnEffortGrid *out_grid) {
 static int measure_leaf(Calibration *c, const AnnPage *page, double due, int *taken) {
   int wanted = (int)due - *taken, i, rc = ANN_OK;
   if (wanted > page->n) wanted = page->n;
-  for (i = 0; i < wanted && *taken < SAMPLE && rc == ANN_OK; i++, ++*taken) {
+  for (i = 0; i < wanted && *taken < c->n_wanted && rc == ANN_OK; i++, ++*taken) {
     rc = measure(c, ann_page_id(page, i * page->n / wanted));
   }
   return rc;
@@ -257,11 +261,11 @@ static int measure_leaf(Calibration *c, const AnnPage *page, double due, int *ta
 ** rows are. */
 static int measure_sample(Calibration *c) {
   AnnStore *store = c->store;
-  double due = 0, each = (double)SAMPLE * store->options.trees /
+  double due = 0, each = (double)c->n_wanted * store->options.trees /
                          (double)(store->state.leaf_pages > 0 ? store->state.leaf_pages : 1);
   int64_t number = 1, bytes = 0;
   int rc = ANN_OK, found = 1, page_rc = ANN_OK, taken = 0;
-  while (rc == ANN_OK && taken < SAMPLE) {
+  while (rc == ANN_OK && taken < c->n_wanted) {
     AnnPage page;
     rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
     if (rc == ANN_OK && found && page_rc != ANN_OK) rc = ann_store_corrupt(store, "page", number);

@@ -207,10 +207,13 @@ static int exact_is_cheaper(const Search *search, const AnnEffort *effort) {
   return exact <= entries * COST_ENTRY + (double)effort->keep * COST_ROW;
 }
 
-int ann_search(AnnStore *store, const AnnQuery *query, AnnTopk *out_top) {
+int ann_search(AnnStore *store, const AnnQuery *asked, AnnTopk *out_top) {
   Search search;
+  AnnQuery bounded = *asked;
+  const AnnQuery *query = &bounded;
   AnnEffort effort = {0, 0, 0};
   int rc = ANN_OK, exact;
+  if (bounded.k > store->state.rows) bounded.k = store->state.rows > 0 ? store->state.rows : 1;
   ann_topk_init(out_top, query->k);
   memset(&search, 0, sizeof search);
   search.store = store;

@@ -11,7 +11,8 @@
 #define DEFAULT_RECALL 0.95     /* contract */
 #define FIRST_BATCH 256         /* a larger k is begun with this many */
 #define BATCH_GROWTH 4
-#define SMALL_TABLE 16384       /* rows; so many are soon scored, so that no batches are needed */
+#define SMALL_TABLE 16384       /* rows; so many are soon scored, so that no batches are needed
+                                ** and no row can be missed by them */
 
 static int refuse(char **out_message, char *message) {
   sqlite3_free(*out_message);
@@ -136,25 +137,6 @@ static int reserve(AnnNearest *nearest, int64_t n) {
   return ANN_OK;
 }
 
-/* The rows of the last batch that earlier ones missed.  That batch has every row there is. */
-static int keep_missed(AnnNearest *nearest, const AnnTopk *batch) {
-  AnnIdSet given;
-  int64_t i;
-  int rc = ANN_OK;
-  ann_idset_init(&given);
-  for (i = 0; i < nearest->n_rows && rc == ANN_OK; i++) {
-    rc = ann_idset_add(&given, nearest->rows[i].id, NULL);
-  }
-  for (i = 0; i < batch->n && nearest->n_rows < nearest->k && rc == ANN_OK; i++) {
-    if (batch->items[i].key > nearest->max_distance) break;
-    if (!ann_idset_has(&given, batch->items[i].id)) {
-      nearest->rows[nearest->n_rows++] = batch->items[i];
-    }
-  }
-  ann_idset_clear(&given);
-  return rc;
-}
-
 /* Keep the rows of a batch that come after the last one kept. */
 static int keep_rows(AnnNearest *nearest, const AnnTopk *batch) {
   int64_t i;
@@ -170,9 +152,6 @@ static int keep_rows(AnnNearest *nearest, const AnnTopk *batch) {
   }
   /* Fewer rows than asked for: there are no more. */
   nearest->exhausted = beyond || batch->n < nearest->batch_k || nearest->n_rows >= nearest->k;
-  if (rc == ANN_OK && batch->n < nearest->batch_k && batch->n > nearest->n_rows) {
-    rc = keep_missed(nearest, batch);
-  }
   return rc;
 }
 

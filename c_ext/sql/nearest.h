@@ -4,8 +4,8 @@
 ** are read, for four times as many, and so on: reading ten rows of a search for a
 ** million costs what a search for a few hundred costs.  A later batch starts anew and
 ** goes on after the last row given; a row that it finds before that one was missed, as
-** the recall allows.  Batches grow beyond k until k rows were given; only a search
-** that is read until no other row is left gives the missed ones too, last of all.
+** the recall allows: rows come in order, and it is too late for it.  Batches grow beyond
+** k until k rows were given or none are left.  Small tables are read in one batch.
 **
 ** The rows given are remembered with the state of the database and the run of the
 ** statement they came from, and given again from memory when the same statement asks

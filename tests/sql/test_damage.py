@@ -35,7 +35,7 @@ FAULTS = {
     "format row gone": ("DELETE FROM v_config WHERE id = 1", 'expected a row "format" in v_config, which is missing'),
     "state row gone": ("DELETE FROM v_config WHERE id = 2", 'expected a row "state" in v_config, which is missing'),
     "all of config gone": ("DELETE FROM v_config", 'expected a row "format" in v_config, which is missing'),
-    "format is text": ("UPDATE v_config SET value = 'x' WHERE id = 1", "expected format 1, got 0"),
+    "format is text": ("UPDATE v_config SET value = 'x' WHERE id = 1", "config row 1 is damaged"),
     "newer format": (
         "UPDATE v_config SET value = 2 WHERE id = 1",
         "expected format 1, got 2; a newer sqlite_ann wrote it",
