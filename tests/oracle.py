@@ -666,6 +666,9 @@ def _check_rows(index: Index, pages: dict[int, Page]) -> Iterator[str]:
 
 
 def _check_codes(index: Index, pages: dict[int, Page]) -> Iterator[str]:
+    for page in pages.values():
+        if page.children:
+            yield from _compare_codes(index, page, np.array([child.point for child in page.children]))
     if not index.places or not index.places.keys() <= index.vectors.keys():
         return
     ids, vectors = index.array()
@@ -677,14 +680,6 @@ def _check_codes(index: Index, pages: dict[int, Page]) -> Iterator[str]:
                 yield from _compare_codes(index, page, x[rows])
             else:
                 yield f"page {page.number} has entries without vectors"
-
-
-def check_directory_codes(database: Database, table: str | None = None) -> list[str]:
-    """Entries of directories whose code is not that of the child's stored centre (§11)."""
-    index = read(database, table)
-    pages = [page for tree in range(index.trees) for page in index.walk(tree) if not page.is_leaf]
-    points = [np.array([child.point for child in page.children]) for page in pages]
-    return [f for page, x in zip(pages, points, strict=True) for f in _compare_codes(index, page, x)]
 
 
 def _compare_codes(index: Index, page: Page, points: Floats) -> Iterator[str]:

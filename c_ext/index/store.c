@@ -55,6 +55,10 @@ int ann_store_fail(AnnStore *store, int rc, const char *format, ...) {
   return rc;
 }
 
+void ann_store_poison(AnnStore *store) {
+  if (store->in_write) store->poisoned = 1;
+}
+
 int ann_store_corrupt(AnnStore *store, const char *what, int64_t number) {
   return ann_store_fail(store, ANN_CORRUPT, "ann table %s: %s %lld is damaged; rebuild it",
                         store->name, what, (long long)number);
@@ -364,7 +368,7 @@ int ann_store_flush(AnnStore *store) {
     rc = put_state(store);
     if (rc == ANN_OK) store->dirty = 0;
   }
-  if (rc != ANN_OK) store->poisoned = 1;
+  if (rc != ANN_OK) ann_store_poison(store);
   return rc;
 }
 

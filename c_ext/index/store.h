@@ -112,6 +112,9 @@ void ann_store_end(AnnStore *store);
 int ann_store_flush(AnnStore *store);
 void ann_store_drop(AnnStore *store);
 
+/* A write failed half-way: nothing more until the transaction is rolled back.  Nothing if it
+** is already, as SQLite does by itself when memory, disk or time is out. */
+void ann_store_poison(AnnStore *store);
 /* Record the first error's sentence; returns rc. */
 int ann_store_fail(AnnStore *store, int rc, const char *format, ...);
 /* A stored thing is not what FORMAT.md says: one place for a breakpoint. */

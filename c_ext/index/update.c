@@ -143,10 +143,11 @@ int ann_update_place(AnnStore *store, const AnnProbe *probe, int64_t id) {
   }
   if (rc == ANN_OK) rc = ann_places_put(store, id, pages);
   residuals_clear(&residuals);
+  if (rc != ANN_OK) return rc;
   store->state.placed++;
   store->state.changes++;
   store->dirty = 1;
-  return rc;
+  return ANN_OK;
 }
 
 /* Put the copy that was in the dissolved leaf `gone` into another leaf. */
@@ -283,7 +284,10 @@ int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, i
   store->dirty = 1;
   rc = settle(store, *out_id, vector, straight);
   /* Only the row itself is written so far: take it back, and nothing has happened. */
-  if (rc != ANN_OK) ann_store_vector_delete(store, *out_id, &found);
+  if (rc != ANN_OK) {
+    ann_store_vector_delete(store, *out_id, &found);
+    if (store->loaded) store->state.rows--;
+  }
   return rc;
 }
 

@@ -103,8 +103,14 @@ int ann_waiting_add(AnnStore *store, int64_t id) {
   store->tail_first = found && last == id - 1 ? first : id;
   store->tail_last = id;
   store->tail_dirty = 1;
-  /* The tail grows only at the end of the table. */
-  store->tail_open = id >= store->max_id;
+  /* The tail grows only at the end of the table, and of the runs: there may be one of
+  ** rows that are gone. */
+  store->tail_open = 0;
+  if (id >= store->max_id && id < INT64_MAX) {
+    rc = find_run(store, ANN_STMT_WAITING_NEXT, id + 1, &first, &last, &found);
+    if (rc != ANN_OK) return rc;
+    store->tail_open = !found;
+  }
   if (id > store->max_id) store->max_id = id;
   return store->tail_open ? ANN_OK : ann_waiting_flush(store);
 }

@@ -290,7 +290,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   const Inspector *inspector = function->inspector;
   AnnTable *table = NULL;
   const char *name = (const char *)sqlite3_value_text(argv[0]);
-  int rc;
+  int rc, begun;
   const char *first = plan ? (const char *)sqlite3_value_text(argv[1]) : NULL;
   (void)words, (void)argc;
   ann_listing_clear(&cursor->listing);
@@ -309,11 +309,12 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   }
   /* Pages changed in this transaction are looked at as they will be stored. */
   if (table->store->in_write && !table->store->poisoned) rc = ann_store_flush(table->store);
-  if (rc == ANN_OK && !inspector->raw) rc = ann_store_begin(table->store);
+  begun = rc == ANN_OK && !inspector->raw;
+  if (begun) rc = ann_store_begin(table->store);
   if (rc == ANN_OK) rc = inspector->fill(table, first, &cursor->listing);
   if (rc == ANN_OK) rc = cursor->listing.rc;
   rc = ann_context_report(table->store, rc, &base->pVtab->zErrMsg);
-  if (!inspector->raw) ann_store_end(table->store);
+  if (begun) ann_store_end(table->store);
   return rc;
 }
 

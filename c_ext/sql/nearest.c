@@ -282,7 +282,11 @@ int ann_nearest_open(AnnContext *context, AnnTable *table, const AnnPlanColumns 
   AnnNearest *nearest = allocate(context, table);
   int rc;
   *out_nearest = NULL;
-  if (!nearest) return ANN_NOMEM;
+  if (!nearest) {
+    ann_nearest_free(*spare);
+    *spare = NULL;
+    return ANN_NOMEM;
+  }
   nearest->stamp.statements = running(context->db);
   rc = ann_store_begin(table->store);
   rc = ann_context_report(table->store, rc, out_message);

@@ -34,7 +34,7 @@ static int row_begins(AnnTable *table) {
   if (sqlite3_total_changes(table->store->db) != table->changes_seen) {
     table->streak = 0;
     rc = absorb_if_due(table);
-    if (rc != ANN_OK) table->store->poisoned = 1;
+    if (rc != ANN_OK) ann_store_poison(table->store);
     table->mutations_seen = table->store->mutations;
   }
   return rc;
@@ -58,7 +58,7 @@ static int row_result(AnnTable *table, int rc) {
     rc = ann_store_flush(store);
     if (rc == ANN_OK) ann_pages_drop(store);
   }
-  if (rc == ANN_CORRUPT && store->mutations != table->mutations_seen) store->poisoned = 1;
+  if (rc == ANN_CORRUPT && store->mutations != table->mutations_seen) ann_store_poison(store);
   return rc;
 }
 
@@ -163,7 +163,7 @@ int ann_table_settle(AnnTable *table) {
   if (rc == ANN_OK && store->dirty) rc = absorb_if_due(table);
   if (rc == ANN_OK) rc = ann_store_flush(store);
   ann_store_end(store);
-  if (rc != ANN_OK) store->poisoned = 1;
+  if (rc != ANN_OK) ann_store_poison(store);
   return rc;
 }
 
@@ -192,7 +192,7 @@ static int command_optimize(AnnTable *table, sqlite3_value *k) {
                           table->store->name, sqlite3_value_text(k));
   }
   rc = ann_build_absorb(table->store, max_pages, &more);
-  if (rc != ANN_OK) table->store->poisoned = 1;
+  if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
 }
 
@@ -222,7 +222,7 @@ static int command_rebuild(AnnTable *table) {
   rc = ann_store_begin_afresh(table->store);
   if (rc == ANN_OK) rc = ann_build_rebuild(table->store);
   ann_store_end(table->store);
-  if (rc != ANN_OK) table->store->poisoned = 1;
+  if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
 }
 
