@@ -100,8 +100,7 @@ void ann_lookup_clear(AnnLookup *lookup) {
   memset(lookup, 0, sizeof *lookup);
 }
 
-void ann_centre_encode(const float *centre, int64_t length, float spread,
-                       uint8_t *out_record) {
+void ann_centre_encode(const float *centre, int64_t length, float spread, uint8_t *out_record) {
   float largest = 0, scale, steps;
   double squares = 0;
   int64_t i;
@@ -116,7 +115,8 @@ void ann_centre_encode(const float *centre, int64_t length, float spread,
   if (!isfinite(steps)) steps = scale = 0;
   for (i = 0; i < length; i++) {
     float value = centre[i] * steps;
-    int q = steps == 0 || !isfinite(value) ? 0 : (int)(value >= 0 ? value + 0.5f : value - 0.5f);
+    int q = steps == 0 || !isfinite(value) ? 0
+                                           : (int)(value >= 0 ? value + 0.5f : value - 0.5f);
     out_record[ANN_CENTRE_SIZE + i] = (uint8_t)(int8_t)q;
     squares += (double)(q * q);
   }
@@ -133,11 +133,12 @@ void ann_centre_decode(const uint8_t *record, int64_t length, float *out_centre)
   }
 }
 
-float ann_centre_base(int metric, const uint8_t *record, const float *query,
-                      float query_norm, int64_t length) {
+float ann_centre_base(int metric, const uint8_t *record, const float *query, float query_norm,
+                      int64_t length) {
   float scale = ann_get_f32(record + ANN_CENTRE_SCALE);
-  float product = scale * ann_kernels()->dot_i8(
-      query, (const int8_t *)(record + ANN_CENTRE_SIZE), (size_t)length);
+  float product = scale * ann_kernels()->dot_i8(query,
+                                                (const int8_t *)(record + ANN_CENTRE_SIZE),
+                                                (size_t)length);
   if (metric == ANN_DOT) return -product;
   return (query_norm + ann_get_f32(record + ANN_CENTRE_NORM)) - 2.0f * product;
 }

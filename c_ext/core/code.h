@@ -43,8 +43,8 @@ void ann_lookup_clear(AnnLookup *lookup);
 
 void ann_centre_encode(const float *centre, int64_t length, float spread, uint8_t *out_record);
 void ann_centre_decode(const uint8_t *record, int64_t length, float *out_centre);
-float ann_centre_base(int metric, const uint8_t *record, const float *query,
-                      float query_norm, int64_t length);
+float ann_centre_base(int metric, const uint8_t *record, const float *query, float query_norm,
+                      int64_t length);
 float ann_centre_score(int metric, const uint8_t *record, float base, float query_norm,
                        int64_t length);
 /* cffi:off */

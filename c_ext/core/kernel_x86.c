@@ -54,13 +54,13 @@ AVX2 static float avx2_dot(const float *a, const float *b, size_t n) {
   size_t i = 0;
   for (; i + 16 <= n; i += 16) {
     low = _mm256_add_ps(low, _mm256_mul_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)));
-    high = _mm256_add_ps(high, _mm256_mul_ps(_mm256_loadu_ps(a + i + 8),
-                                             _mm256_loadu_ps(b + i + 8)));
+    high = _mm256_add_ps(high,
+                         _mm256_mul_ps(_mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8)));
   }
   if (i < n) {
     __m256i m0 = first((long)(n - i)), m1 = first((long)(n - i) - 8);
-    low = _mm256_add_ps(low, _mm256_mul_ps(_mm256_maskload_ps(a + i, m0),
-                                           _mm256_maskload_ps(b + i, m0)));
+    low = _mm256_add_ps(
+        low, _mm256_mul_ps(_mm256_maskload_ps(a + i, m0), _mm256_maskload_ps(b + i, m0)));
     high = _mm256_add_ps(high, _mm256_mul_ps(_mm256_maskload_ps(a + i + 8, m1),
                                              _mm256_maskload_ps(b + i + 8, m1)));
   }
@@ -73,10 +73,10 @@ AVX2 static float avx2_l2(const float *a, const float *b, size_t n) {
   __m256 low = _mm256_setzero_ps(), high = low;
   size_t i = 0;
   for (; i + 16 <= n; i += 16) {
-    low = _mm256_add_ps(low, square(_mm256_sub_ps(_mm256_loadu_ps(a + i),
-                                                  _mm256_loadu_ps(b + i))));
-    high = _mm256_add_ps(high, square(_mm256_sub_ps(_mm256_loadu_ps(a + i + 8),
-                                                    _mm256_loadu_ps(b + i + 8))));
+    low = _mm256_add_ps(low,
+                        square(_mm256_sub_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i))));
+    high = _mm256_add_ps(
+        high, square(_mm256_sub_ps(_mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8))));
   }
   if (i < n) {
     __m256i m0 = first((long)(n - i)), m1 = first((long)(n - i) - 8);
@@ -89,7 +89,8 @@ AVX2 static float avx2_l2(const float *a, const float *b, size_t n) {
 }
 
 AVX2 static __m256 widen(const int8_t *c) {
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)c)));
+  return _mm256_cvtepi32_ps(
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)c)));
 }
 
 AVX2 static float avx2_dot_i8(const float *q, const int8_t *c, size_t n) {
@@ -102,10 +103,11 @@ AVX2 static float avx2_dot_i8(const float *q, const int8_t *c, size_t n) {
   if (i < n) {
     int8_t rest[16] = {0};
     memcpy(rest, c + i, n - i);
-    low = _mm256_add_ps(low, _mm256_mul_ps(_mm256_maskload_ps(q + i, first((long)(n - i))),
-                                           widen(rest)));
-    high = _mm256_add_ps(high, _mm256_mul_ps(
-        _mm256_maskload_ps(q + i + 8, first((long)(n - i) - 8)), widen(rest + 8)));
+    low = _mm256_add_ps(
+        low, _mm256_mul_ps(_mm256_maskload_ps(q + i, first((long)(n - i))), widen(rest)));
+    high = _mm256_add_ps(high,
+                         _mm256_mul_ps(_mm256_maskload_ps(q + i + 8, first((long)(n - i) - 8)),
+                                       widen(rest + 8)));
   }
   return reduce(low, high);
 }
@@ -138,8 +140,8 @@ AVX2 static void avx2_scan(const uint8_t *codes, const uint8_t *lut, size_t n_ta
       __m256i code = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 16 * m));
       __m256i table = _mm256_loadu_si256((const __m256i *)(const void *)(lut + 16 * m));
       __m256i r0 = _mm256_shuffle_epi8(table, _mm256_and_si256(code, nibble));
-      __m256i r1 = _mm256_shuffle_epi8(
-          table, _mm256_and_si256(_mm256_srli_epi16(code, 4), nibble));
+      __m256i r1 =
+          _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(code, 4), nibble));
       all0 = _mm256_add_epi16(all0, r0);
       odd0 = _mm256_add_epi16(odd0, _mm256_srli_epi16(r0, 8));
       all1 = _mm256_add_epi16(all1, r1);

@@ -14,7 +14,8 @@ static const struct {
 int ann_metric_named(const char *name) {
   char lower[16];
   size_t i;
-  for (i = 0; name[i] && i + 1 < sizeof lower; i++) lower[i] = (char)tolower((unsigned char)name[i]);
+  for (i = 0; name[i] && i + 1 < sizeof lower; i++)
+    lower[i] = (char)tolower((unsigned char)name[i]);
   lower[i] = 0;
   if (name[i]) return 0;
   for (i = 0; i < sizeof names / sizeof *names; i++) {
@@ -85,8 +86,8 @@ void ann_origin_init(AnnOrigin *origin, int metric, const float *vector, int64_t
   origin->metric = metric;
   origin->vector = vector;
   origin->dimensions = dimensions;
-  origin->norm = metric == ANN_COSINE
-                     ? (double)ann_kernels()->dot(vector, vector, (size_t)dimensions) : 0;
+  origin->norm =
+      metric == ANN_COSINE ? (double)ann_kernels()->dot(vector, vector, (size_t)dimensions) : 0;
 }
 
 double ann_origin_distance(const AnnOrigin *origin, const float *other) {

@@ -15,8 +15,7 @@ static uint64_t block_size(const AnnPage *page) {
 
 static uint64_t size_of(const AnnPage *page, int n) {
   uint64_t blocks = ((uint64_t)n + ANN_BLOCK - 1) / ANN_BLOCK;
-  return ANN_HEADER_SIZE + ANN_CENTRE_SIZE + (uint64_t)page->length +
-         blocks * block_size(page);
+  return ANN_HEADER_SIZE + ANN_CENTRE_SIZE + (uint64_t)page->length + blocks * block_size(page);
 }
 
 uint64_t ann_page_size(const AnnPage *page) { return size_of(page, page->n); }
@@ -223,7 +222,8 @@ static void copy_entry(AnnPage *page, int from, int to) {
     int nibble = source[16 * m] >> read & 15;
     target[16 * m] = (uint8_t)((target[16 * m] & ~(15 << write)) | nibble << write);
   }
-  memcpy(a + ANN_BLOCK_IDS + 8 * (to % ANN_BLOCK), b + ANN_BLOCK_IDS + 8 * (from % ANN_BLOCK), 8);
+  memcpy(a + ANN_BLOCK_IDS + 8 * (to % ANN_BLOCK), b + ANN_BLOCK_IDS + 8 * (from % ANN_BLOCK),
+         8);
   memcpy(a + ANN_BLOCK_SHIFT + 4 * (to % ANN_BLOCK),
          b + ANN_BLOCK_SHIFT + 4 * (from % ANN_BLOCK), 4);
   memcpy(a + ANN_BLOCK_SLOPE + 4 * (to % ANN_BLOCK),

@@ -31,8 +31,6 @@ static inline AnnRng ann_rng_keyed(uint64_t seed, uint64_t tree, uint64_t path) 
 }
 
 /* A number in [0, n), n > 0; the bias of the modulus is below n / 2^64. */
-static inline uint64_t ann_rng_below(AnnRng *rng, uint64_t n) {
-  return ann_rng_next(rng) % n;
-}
+static inline uint64_t ann_rng_below(AnnRng *rng, uint64_t n) { return ann_rng_next(rng) % n; }
 
 #endif

@@ -45,7 +45,8 @@ static int add_node(Grower *g, int32_t *out_node) {
 static int add_leaf(Grower *g, int32_t node, const float **members, int64_t n) {
   if (g->n_leaves == g->leaves_allocated) {
     int64_t wanted = g->leaves_allocated ? g->leaves_allocated * 2 : 64;
-    float *centres = ann_realloc_array(g->centres, (uint64_t)(wanted * g->length), sizeof(float));
+    float *centres =
+        ann_realloc_array(g->centres, (uint64_t)(wanted * g->length), sizeof(float));
     float *spreads;
     if (!centres) return ANN_NOMEM;
     g->centres = centres;
@@ -71,7 +72,8 @@ static int split_down(Grower *g, const float **members, int64_t n, uint64_t path
   if (rc == ANN_OK) rc = ann_poll(g->poll);
   if (rc != ANN_OK) return rc;
   if (n <= g->plan->leaf_sample || n < 2) return add_leaf(g, node, members, n);
-  rc = ann_split(members, n, g->length, (int64_t)((double)n * MINIMUM_SHARE) + 1, &rng, g->sides);
+  rc = ann_split(members, n, g->length, (int64_t)((double)n * MINIMUM_SHARE) + 1, &rng,
+                 g->sides);
   if (rc != ANN_OK) return rc;
   for (i = 0; i < n; i++) {
     if (g->sides[i]) g->scratch[n_right++] = members[i];

@@ -32,7 +32,10 @@ static int refuse(char *out_message, const char *format, long long a, long long 
 static int refuse_not_finite(char *out_message, int64_t i, float x) {
   snprintf(out_message, ANN_VECTOR_MESSAGE,
            "expected finite components, got %s at component %lld",
-           x != x ? "NaN" : x > 0 ? "infinity" : "-infinity", (long long)i);
+           x != x  ? "NaN"
+           : x > 0 ? "infinity"
+                   : "-infinity",
+           (long long)i);
   return ANN_ERROR;
 }
 
@@ -122,19 +125,15 @@ int ann_vector_from_json(const char *text, int64_t n_bytes, int64_t dimensions,
     if (p < end && *p == ',') {
       p = skip_space(p + 1, end);
       if (p == end || *p == ']') {
-        return refuse(out_message,
-                      "expected a number at character %lld of the JSON text",
+        return refuse(out_message, "expected a number at character %lld of the JSON text",
                       (long long)(p - text + 1), 0);
       }
     } else if (p < end && *p != ']') {
-      return refuse(out_message,
-                    "expected a comma or ] at character %lld of the JSON text",
+      return refuse(out_message, "expected a comma or ] at character %lld of the JSON text",
                     (long long)(p - text + 1), 0);
     }
   }
-  if (p == end) {
-    return refuse(out_message, "expected ] at the end of the JSON text", 0, 0);
-  }
+  if (p == end) { return refuse(out_message, "expected ] at the end of the JSON text", 0, 0); }
   if (skip_space(p + 1, end) != end) {
     return refuse(out_message, "expected nothing after ] at character %lld of the JSON text",
                   (long long)(p - text + 1), 0);

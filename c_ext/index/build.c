@@ -50,7 +50,8 @@ static int sample_rows(AnnStore *store, int64_t wanted, Sample *sample) {
   sample->points = ann_alloc_array((uint64_t)wanted, sizeof *sample->points);
   vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
   rc = sample->chunks && sample->points && vector
-           ? ann_store_scan_open(store, INT64_MIN, INT64_MAX) : ANN_NOMEM;
+           ? ann_store_scan_open(store, INT64_MIN, INT64_MAX)
+           : ANN_NOMEM;
   while (rc == ANN_OK && sample->n < wanted) {
     float **chunk = &sample->chunks[sample->n / CHUNK], *point;
     rc = ann_store_scan_next(store, &id, vector, &found);
@@ -91,9 +92,7 @@ static int write_level(AnnStore *store, const AnnTree *tree, int which, int leve
       continue;
     }
     rc = ann_pages_get(store, parent_number, which, level + 1, &parent);
-    if (rc == ANN_OK) {
-      rc = ann_divide_enter(store, parent, out_numbers[i], page);
-    }
+    if (rc == ANN_OK) { rc = ann_divide_enter(store, parent, out_numbers[i], page); }
   }
   return rc;
 }
@@ -147,7 +146,8 @@ static int plant(AnnStore *store) {
   if (wanted > store->state.rows) wanted = store->state.rows;
   memset(trees, 0, sizeof trees);
   rc = sample_rows(store, wanted, &sample);
-  if (rc == ANN_OK && sample.n == 0) rc = ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
+  if (rc == ANN_OK && sample.n == 0)
+    rc = ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
   if (rc == ANN_OK) rc = grow_trees(store, &sample, trees);
   for (t = 0; t < store->options.trees; t++) {
     if (rc == ANN_OK) rc = write_tree(store, &trees[t], t);
@@ -228,7 +228,8 @@ int ann_build_absorb(AnnStore *store, int64_t max_pages, int *out_more) {
   }
   if (rc == ANN_OK) rc = absorb_runs(store, max_pages, &full);
   *out_more = rc == ANN_OK && state->placed < state->rows;
-  if (rc == ANN_OK && !*out_more && state->changes > state->calibrated_rows / RECALIBRATE_SHARE) {
+  if (rc == ANN_OK && !*out_more &&
+      state->changes > state->calibrated_rows / RECALIBRATE_SHARE) {
     rc = ann_store_flush(store);
     if (rc == ANN_OK) rc = ann_calibrate(store);
   }

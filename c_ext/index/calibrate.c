@@ -268,7 +268,8 @@ static int measure_sample(Calibration *c) {
   while (rc == ANN_OK && taken < c->n_wanted) {
     AnnPage page;
     rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
-    if (rc == ANN_OK && found && page_rc != ANN_OK) rc = ann_store_corrupt(store, "page", number);
+    if (rc == ANN_OK && found && page_rc != ANN_OK)
+      rc = ann_store_corrupt(store, "page", number);
     if (rc != ANN_OK || !found) break;
     if (page.level == 0 && page.tree == 0) {
       due += each;

@@ -49,8 +49,8 @@ static int absorb(Check *c, int rc, int64_t page, const int64_t *id) {
   message = c->store->message;
   c->store->message = NULL;
   /* The sentence after "ann table NAME: ", which whoever shows the fault says himself. */
-  skipped = message && strncmp(message, "ann table ", 10) == 0
-                ? 12 + strlen(c->store->name) : 0;
+  skipped = message && strncmp(message, "ann table ", 10) == 0 ? 12 + strlen(c->store->name)
+                                                               : 0;
   rc = fault(c, page, id, "%s", message ? message + skipped : "damaged");
   sqlite3_free(message);
   return rc;
@@ -63,14 +63,17 @@ static int check_parent(Check *c, int64_t number, const AnnPage *page) {
   const AnnState *state = &c->store->state;
   int at, rc;
   if (page->parent == 0) {
-    if (page->tree < c->store->options.trees && state->roots[page->tree] == number) return ANN_OK;
-    return fault(c, number, NULL, "page without a parent is not the root of tree %d", page->tree);
+    if (page->tree < c->store->options.trees && state->roots[page->tree] == number)
+      return ANN_OK;
+    return fault(c, number, NULL, "page without a parent is not the root of tree %d",
+                 page->tree);
   }
   rc = ann_pages_get(c->store, page->parent, page->tree, page->level + 1, &parent);
   if (rc != ANN_OK) return absorb(c, rc, number, NULL);
   at = ann_page_find(parent, number);
   if (at < 0) {
-    return fault(c, number, NULL, "page is not among the children of its parent %u", page->parent);
+    return fault(c, number, NULL, "page is not among the children of its parent %u",
+                 page->parent);
   }
   if (memcmp(ann_page_child_centre(parent, at), ann_page_centre(page),
              ANN_CENTRE_SIZE + (size_t)page->length) != 0) {
@@ -93,8 +96,8 @@ static int check_code(Check *c, int64_t number, const AnnPage *page, int i, cons
   }
   return page->level == 0
              ? fault(c, number, &id, "code differs from the one its vector gives")
-             : fault(c, number, NULL, "code of child %lld differs from the one its centre gives",
-                     (long long)id);
+             : fault(c, number, NULL,
+                     "code of child %lld differs from the one its centre gives", (long long)id);
 }
 
 static int is_among(const uint32_t *pages, int n, int64_t number) {
@@ -264,7 +267,8 @@ static int check_config(Check *c) {
   int64_t size = 0;
   int rc = wanted ? absorb(c, ann_effort_for(c->store, 1, 0.5, &effort), -1, NULL) : ANN_NOMEM;
   if (rc == ANN_OK) rc = ann_store_config_blob(c->store, ANN_CONFIG_OPTIONS, &stored, &size);
-  if (rc == ANN_OK && (size != (int64_t)strlen(wanted) || memcmp(stored, wanted, (size_t)size))) {
+  if (rc == ANN_OK &&
+      (size != (int64_t)strlen(wanted) || memcmp(stored, wanted, (size_t)size))) {
     rc = fault(c, -1, NULL, "config row %d is not what CREATE VIRTUAL TABLE says",
                ANN_CONFIG_OPTIONS);
   }
@@ -284,8 +288,8 @@ static int check_vectors(Check *c) {
   }
   ann_store_scan_close(c->store);
   if (rc == ANN_OK && n != c->store->state.rows && !full(c)) {
-    rc = fault(c, -1, NULL, "expected %lld vectors, got %lld",
-               (long long)c->store->state.rows, (long long)n);
+    rc = fault(c, -1, NULL, "expected %lld vectors, got %lld", (long long)c->store->state.rows,
+               (long long)n);
   }
   return rc;
 }

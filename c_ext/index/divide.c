@@ -100,7 +100,8 @@ static int fill(AnnStore *store, AnnPage *page, const Halves *h, int side) {
          record_size(h->length));
   page->n = 0;
   for (i = 0; i < h->n && rc == ANN_OK; i++) {
-    const uint8_t *record = h->records ? h->records + (uint64_t)i * record_size(h->length) : NULL;
+    const uint8_t *record = h->records ? h->records + (uint64_t)i * record_size(h->length)
+                                       : NULL;
     if (h->sides[i] == side) {
       rc = ann_divide_append(store, page, h->ids[i], h->pointers[i], record);
     }
@@ -183,7 +184,8 @@ static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
   AnnPage *page = NULL, *other = NULL, *parent = NULL;
   uint32_t parent_number = 0;
   int rc = halves_cut(h, store, tree, number), at;
-  if (rc == ANN_OK) rc = ann_pages_get(store, number, tree, h->records ? ANN_ANY_LEVEL : 0, &page);
+  if (rc == ANN_OK)
+    rc = ann_pages_get(store, number, tree, h->records ? ANN_ANY_LEVEL : 0, &page);
   if (rc == ANN_OK) rc = make_room(store, tree, number, page, &parent_number, &parent);
   if (rc == ANN_OK) {
     rc = ann_pages_new(store, tree, page->level, parent_number, out_other, &other);

@@ -146,7 +146,8 @@ static int open_directory(AnnWalk *walk, const AnnStep *parent) {
     if (i % ANN_BLOCK == 0) {
       ann_page_estimate(page, i / ANN_BLOCK, &walk->probe->lookup, parent->base, estimates);
     }
-    if (child <= 0 || child > UINT32_MAX) return ann_store_corrupt(store, "page", parent->number);
+    if (child <= 0 || child > UINT32_MAX)
+      return ann_store_corrupt(store, "page", parent->number);
     memset(&step, 0, sizeof step);
     step.number = (uint32_t)child;
     step.tree = parent->tree;

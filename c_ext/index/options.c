@@ -50,8 +50,8 @@ static int refuse(char **out_message, char *message) {
 }
 
 static int is_reserved(const char *table, const char *column) {
-  static const char *const reserved[] = {"distance", "rank", "k", "recall", "search_k",
-                                         "max_distance", "exclude"};
+  static const char *const reserved[] = {"distance", "rank",         "k",      "recall",
+                                         "search_k", "max_distance", "exclude"};
   size_t i;
   if (sqlite3_stricmp(table, column) == 0) return 1;
   for (i = 0; i < sizeof reserved / sizeof *reserved; i++) {
@@ -73,29 +73,35 @@ static int parse_column(const char *table, const char *text, AnnOptions *options
   if (!type) return ANN_NOMEM;
   p = skip_space(p);
   if (!options->column[0] || !type[0] || *p != '[') {
-    rc = refuse(out_message, sqlite3_mprintf(
-        "ann table %s: expected a column such as \"embedding float32[64]\", got \"%s\"",
-        table, text));
+    rc = refuse(
+        out_message,
+        sqlite3_mprintf(
+            "ann table %s: expected a column such as \"embedding float32[64]\", got \"%s\"",
+            table, text));
     goto done;
   }
   options->type = ann_type_named(type);
   options->dimensions = strtoll(p + 1, &end, 10);
   if (!options->type) {
-    rc = refuse(out_message, sqlite3_mprintf(
-        "ann table %s, column %s: expected type float32, got \"%s\"", table, options->column,
-        type));
+    rc = refuse(out_message,
+                sqlite3_mprintf("ann table %s, column %s: expected type float32, got \"%s\"",
+                                table, options->column, type));
   } else if (end == p + 1 || *skip_space(end) != ']' || *skip_space(skip_space(end) + 1)) {
-    rc = refuse(out_message, sqlite3_mprintf(
-        "ann table %s, column %s: expected dimensions such as [64], got \"%s\"", table,
-        options->column, p));
+    rc = refuse(
+        out_message,
+        sqlite3_mprintf("ann table %s, column %s: expected dimensions such as [64], got \"%s\"",
+                        table, options->column, p));
   } else if (options->dimensions < 1 || options->dimensions > ANN_MAX_DIMENSIONS) {
-    rc = refuse(out_message, sqlite3_mprintf(
-        "ann table %s, column %s: expected 1 to %d dimensions, got %lld", table,
-        options->column, ANN_MAX_DIMENSIONS, (long long)options->dimensions));
+    rc = refuse(
+        out_message,
+        sqlite3_mprintf("ann table %s, column %s: expected 1 to %d dimensions, got %lld", table,
+                        options->column, ANN_MAX_DIMENSIONS, (long long)options->dimensions));
   } else if (is_reserved(table, options->column)) {
-    rc = refuse(out_message, sqlite3_mprintf(
-        "ann table %s: expected another column name than \"%s\", which names a hidden column",
-        table, options->column));
+    rc = refuse(
+        out_message,
+        sqlite3_mprintf(
+            "ann table %s: expected another column name than \"%s\", which names a hidden column",
+            table, options->column));
   }
 done:
   sqlite3_free(type);
@@ -110,9 +116,11 @@ static int parse_number(const char *table, const char *name, const char *value, 
   errno = 0;
   number = strtoll(value, &end, 10);
   if (errno == ERANGE || end == value || *skip_space(end) || number < low || number > high) {
-    return refuse(out_message, sqlite3_mprintf(
-        "ann table %s, option %s: expected a whole number from %lld to %lld, got \"%s\"", table,
-        name, (long long)low, (long long)high, value));
+    return refuse(
+        out_message,
+        sqlite3_mprintf(
+            "ann table %s, option %s: expected a whole number from %lld to %lld, got \"%s\"",
+            table, name, (long long)low, (long long)high, value));
   }
   *out_number = number;
   return ANN_OK;
@@ -125,9 +133,11 @@ static int set_option(const char *table, const char *name, const char *value,
   if (sqlite3_stricmp(name, "metric") == 0) {
     options->metric = ann_metric_named(value);
     if (options->metric) return ANN_OK;
-    return refuse(out_message, sqlite3_mprintf(
-        "ann table %s, option metric: expected cosine, l2 (euclidean) or dot, got \"%s\"", table,
-        value));
+    return refuse(
+        out_message,
+        sqlite3_mprintf(
+            "ann table %s, option metric: expected cosine, l2 (euclidean) or dot, got \"%s\"",
+            table, value));
   }
   if (sqlite3_stricmp(name, "trees") == 0) {
     rc = parse_number(table, name, value, 1, ANN_MAX_TREES, &number, out_message);
@@ -147,9 +157,12 @@ static int set_option(const char *table, const char *name, const char *value,
     if (rc == ANN_OK) options->leaf_capacity = (int)((number + 31) / 32 * 32);
     return rc;
   }
-  return refuse(out_message, sqlite3_mprintf(
-      "ann table %s: expected one of the options metric, trees, seed, cache_mb, leaf_capacity, "
-      "got \"%s\"", table, name));
+  return refuse(
+      out_message,
+      sqlite3_mprintf(
+          "ann table %s: expected one of the options metric, trees, seed, cache_mb, leaf_capacity, "
+          "got \"%s\"",
+          table, name));
 }
 
 /* "name = value" */
@@ -162,8 +175,10 @@ static int parse_option(const char *table, const char *text, AnnOptions *options
   if (!name) return ANN_NOMEM;
   p = skip_space(p);
   if (!name[0] || *p != '=') {
-    rc = refuse(out_message, sqlite3_mprintf(
-        "ann table %s: expected an option such as \"metric = cosine\", got \"%s\"", table, text));
+    rc = refuse(out_message,
+                sqlite3_mprintf(
+                    "ann table %s: expected an option such as \"metric = cosine\", got \"%s\"",
+                    table, text));
     goto done;
   }
   p = skip_space(p + 1);
@@ -186,9 +201,11 @@ int ann_options_parse(const char *table, int n, const char *const *argv,
   out_options->leaf_capacity = DEFAULT_LEAF_CAPACITY;
   out_options->cache_mb = DEFAULT_CACHE_MB;
   if (n < 1) {
-    return refuse(out_message, sqlite3_mprintf(
-        "ann table %s: expected a column such as \"embedding float32[64]\", got no argument",
-        table));
+    return refuse(
+        out_message,
+        sqlite3_mprintf(
+            "ann table %s: expected a column such as \"embedding float32[64]\", got no argument",
+            table));
   }
   rc = parse_column(table, argv[0], out_options, out_message);
   for (i = 1; rc == ANN_OK && i < n; i++) {

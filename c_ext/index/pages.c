@@ -216,8 +216,8 @@ int ann_pages_delete_all(AnnStore *store) {
 
 static int write_page(AnnStore *store, Cached *cached) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(
-      store, cached->deleted ? ANN_STMT_PAGE_DELETE : ANN_STMT_PAGE_PUT, &rc);
+  sqlite3_stmt *stmt =
+      ann_store_stmt(store, cached->deleted ? ANN_STMT_PAGE_DELETE : ANN_STMT_PAGE_PUT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, cached->number);
   if (!cached->deleted) {
@@ -230,7 +230,7 @@ static int write_page(AnnStore *store, Cached *cached) {
 
 static int by_number(const void *a, const void *b) {
   const Cached *const *x = a, *const *y = b;
-  return (*x)->number < (*y)->number ? -1 : (*x)->number > (*y)->number;
+  return (*x)->number<(*y)->number ? -1 : (*x)->number>(*y)->number;
 }
 
 int ann_pages_flush(AnnStore *store) {
@@ -269,8 +269,8 @@ int ann_pages_next(AnnStore *store, int64_t from, int64_t *out_number, AnnPage *
     *out_found = 1;
     *out_number = sqlite3_column_int64(stmt, 0);
     *out_bytes = sqlite3_column_bytes(stmt, 1);
-    *out_rc_page = ann_page_load(out_page, blob, blob ? (uint64_t)*out_bytes : 0,
-                                 store->rotation.length);
+    *out_rc_page =
+        ann_page_load(out_page, blob, blob ? (uint64_t)*out_bytes : 0, store->rotation.length);
     rc = *out_rc_page == ANN_NOMEM ? ANN_NOMEM : ANN_OK;
   }
   if (rc == SQLITE_DONE) rc = ANN_OK;

@@ -34,7 +34,8 @@ static int grow(AnnStore *store) {
   larger = ann_alloc_zero((uint64_t)n, sizeof *larger);
   if (!larger) return ANN_NOMEM;
   for (i = 0; i < store->n_place_slots; i++) {
-    if (store->places[i].used) larger[slot_of(larger, n, store->places[i].id)] = store->places[i];
+    if (store->places[i].used)
+      larger[slot_of(larger, n, store->places[i].id)] = store->places[i];
   }
   ann_free(store->places);
   store->places = larger;
@@ -133,14 +134,14 @@ int ann_places_delete_all(AnnStore *store) {
 
 static int by_id(const void *a, const void *b) {
   const Entry *const *x = a, *const *y = b;
-  return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+  return (*x)->id<(*y)->id ? -1 : (*x)->id>(*y)->id;
 }
 
 static int write_place(AnnStore *store, const Entry *entry) {
   uint8_t blob[4 * ANN_MAX_TREES];
   int rc = ANN_OK, i, trees = store->options.trees;
-  sqlite3_stmt *stmt = ann_store_stmt(
-      store, entry->deleted ? ANN_STMT_PLACE_DELETE : ANN_STMT_PLACE_PUT, &rc);
+  sqlite3_stmt *stmt =
+      ann_store_stmt(store, entry->deleted ? ANN_STMT_PLACE_DELETE : ANN_STMT_PLACE_PUT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, entry->id);
   for (i = 0; i < trees; i++) ann_put32(blob + 4 * i, entry->pages[i]);

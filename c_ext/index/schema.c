@@ -25,7 +25,8 @@ static int exists(sqlite3 *db, const char *schema, const char *name, const char 
                   int *out_exists) {
   sqlite3_stmt *stmt = NULL;
   char *sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".sqlite_schema WHERE name = lower('%q_%q') "
-                              "COLLATE NOCASE", schema, name, suffix);
+                              "COLLATE NOCASE",
+                              schema, name, suffix);
   int rc = sql ? sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) : ANN_NOMEM;
   *out_exists = rc == ANN_OK && sqlite3_step(stmt) == SQLITE_ROW;
   if (rc == ANN_OK) rc = sqlite3_finalize(stmt);
@@ -45,8 +46,10 @@ int ann_schema_create(sqlite3 *db, const char *schema, const char *name, char **
     }
   }
   for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
-    rc = run(db, sqlite3_mprintf("CREATE TABLE \"%w\".\"%w_%w\"(%s)", schema, name,
-                                 tables[i].suffix, tables[i].columns), out_message);
+    rc = run(db,
+             sqlite3_mprintf("CREATE TABLE \"%w\".\"%w_%w\"(%s)", schema, name,
+                             tables[i].suffix, tables[i].columns),
+             out_message);
   }
   if (rc != ANN_OK) ann_schema_drop(db, schema, name, NULL);
   return rc;
@@ -55,8 +58,10 @@ int ann_schema_create(sqlite3 *db, const char *schema, const char *name, char **
 int ann_schema_drop(sqlite3 *db, const char *schema, const char *name, char **out_message) {
   int rc = ANN_OK, i;
   for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
-    rc = run(db, sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\".\"%w_%w\"", schema, name,
-                                 tables[i].suffix), out_message);
+    rc = run(db,
+             sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\".\"%w_%w\"", schema, name,
+                             tables[i].suffix),
+             out_message);
   }
   return rc;
 }
@@ -67,8 +72,9 @@ int ann_schema_rename(sqlite3 *db, const char *schema, const char *name, const c
   for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
     rc = exists(db, schema, name, tables[i].suffix, &present);
     if (rc != ANN_OK || !present) continue;
-    rc = run(db, sqlite3_mprintf("ALTER TABLE \"%w\".\"%w_%w\" RENAME TO \"%w_%w\"", schema,
-                                 name, tables[i].suffix, new_name, tables[i].suffix),
+    rc = run(db,
+             sqlite3_mprintf("ALTER TABLE \"%w\".\"%w_%w\" RENAME TO \"%w_%w\"", schema, name,
+                             tables[i].suffix, new_name, tables[i].suffix),
              out_message);
   }
   return rc;
@@ -94,13 +100,13 @@ static int check_table(sqlite3 *db, const char *schema, const char *name, int i,
       rc = ANN_CORRUPT;
     } else if (strcmp(types, "table") != 0) {
       *out_message = sqlite3_mprintf(
-          "ann table %s: expected %s_%s to be a table without triggers or indexes, got %s", name,
-          name, suffix, types);
+          "ann table %s: expected %s_%s to be a table without triggers or indexes, got %s",
+          name, name, suffix, types);
       rc = ANN_CORRUPT;
     } else if (!found || strcmp(found, tables[i].names) != 0) {
-      *out_message = sqlite3_mprintf(
-          "ann table %s: expected %s_%s to have the columns %s, got %s", name, name, suffix,
-          tables[i].names, found ? found : "none");
+      *out_message =
+          sqlite3_mprintf("ann table %s: expected %s_%s to have the columns %s, got %s", name,
+                          name, suffix, tables[i].names, found ? found : "none");
       rc = ANN_CORRUPT;
     }
   }

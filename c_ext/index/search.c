@@ -80,11 +80,11 @@ static int score_only(Search *search) {
 /* What a walk gathers. */
 typedef struct Gathered {
   AnnTopk survivors;           /* owned: the best estimates, copies counted */
-  AnnTopk best;                /* owned: the best k estimates of different rows, for the rule */
+  AnnTopk best; /* owned: the best k estimates of different rows, for the rule */
   int64_t inspected;
 } Gathered;
 
-#define LARGEST_RULE_K 100     /* the rule looks at no more; calibrate.c measures no more */
+#define LARGEST_RULE_K 100 /* the rule looks at no more; calibrate.c measures no more */
 
 /* Estimate one leaf's entries. */
 static int scan_leaf(Search *search, const AnnProbe *probe, const AnnStep *leaf, Gathered *g) {
@@ -151,7 +151,8 @@ static int walk_leaves(Search *search, const AnnEffort *effort, const AnnProbe *
   AnnStore *store = search->store;
   AnnWalk walk;
   AnnStep leaf;
-  int found = 1, leaves = 0, rc = ann_walk_init(&walk, store, probe, 0, store->options.trees - 1, 0);
+  int found = 1, leaves = 0,
+      rc = ann_walk_init(&walk, store, probe, 0, store->options.trees - 1, 0);
   /* Every row comes as often as there are trees. */
   int64_t least = search->query->k * store->options.trees;
   if (least > effort->keep) least = effort->keep;
@@ -187,8 +188,8 @@ static int walk_forest(Search *search, const AnnEffort *effort) {
 
 /* Every row, or every listed row. */
 static int score_all(Search *search) {
-  search->store->n_inspected =
-      search->query->only ? search->query->only->n : search->store->state.rows;
+  search->store->n_inspected = search->query->only ? search->query->only->n
+                                                   : search->store->state.rows;
   if (search->query->only) return score_only(search);
   return score_run(search, INT64_MIN, INT64_MAX);
 }
@@ -232,7 +233,8 @@ int ann_search(AnnStore *store, const AnnQuery *asked, AnnTopk *out_top) {
     rc = ann_effort_for(store, query->k, query->recall < 1 ? query->recall : 0.9999, &effort);
     if (effort.reach > 0) effort.inspect *= ANN_EFFORT_PATIENCE;
     if (query->search_k > 0) {
-      if (!query->recall_given || query->search_k < effort.inspect) effort.inspect = query->search_k;
+      if (!query->recall_given || query->search_k < effort.inspect)
+        effort.inspect = query->search_k;
       if (effort.keep > query->search_k) effort.keep = query->search_k;
       if (effort.keep < store->options.trees * query->k) {
         effort.keep = store->options.trees * query->k;

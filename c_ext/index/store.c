@@ -38,7 +38,8 @@ static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_PLACE_NEXT] = "SELECT id, pages FROM %splaces\" WHERE id >= ?1 ORDER BY id LIMIT 1",
   [ANN_STMT_WAITING_AT] =
       "SELECT id, last FROM %swaiting\" WHERE id <= ?1 ORDER BY id DESC LIMIT 1",
-  [ANN_STMT_WAITING_NEXT] = "SELECT id, last FROM %swaiting\" WHERE id >= ?1 ORDER BY id LIMIT 1",
+  [ANN_STMT_WAITING_NEXT] =
+      "SELECT id, last FROM %swaiting\" WHERE id >= ?1 ORDER BY id LIMIT 1",
   [ANN_STMT_WAITING_PUT] = "REPLACE INTO %swaiting\"(id, last) VALUES(?1, ?2)",
   [ANN_STMT_WAITING_DELETE] = "DELETE FROM %swaiting\" WHERE id = ?1",
   [ANN_STMT_WAITING_CLEAR] = "DELETE FROM %swaiting\"",
@@ -175,7 +176,8 @@ static void encode_state(const AnnState *state, uint8_t *out) {
 static int decode_state(AnnStore *store, const uint8_t *p, int64_t size) {
   AnnState *state = &store->state;
   int i, planted;
-  if (!p || size != ANN_STATE_SIZE) return ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
+  if (!p || size != ANN_STATE_SIZE)
+    return ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
   state->rows = (int64_t)ann_get64(p);
   state->placed = (int64_t)ann_get64(p + 8);
   state->last_page = (int64_t)ann_get64(p + 16);
@@ -207,7 +209,8 @@ int ann_store_config_put(AnnStore *store, int row, const char *name, const void 
   sqlite3_bind_int(stmt, 1, row);
   sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
   if (row == ANN_CONFIG_FORMAT) sqlite3_bind_int(stmt, 3, ANN_FORMAT_VERSION);
-  else if (row == ANN_CONFIG_OPTIONS) sqlite3_bind_text(stmt, 3, blob, (int)size, SQLITE_STATIC);
+  else if (row == ANN_CONFIG_OPTIONS)
+    sqlite3_bind_text(stmt, 3, blob, (int)size, SQLITE_STATIC);
   else sqlite3_bind_blob64(stmt, 3, blob, (uint64_t)size, SQLITE_STATIC);
   return ann_store_run(store, stmt);
 }
@@ -251,7 +254,8 @@ int ann_store_create(AnnStore *store) {
   char *text = ann_store_options_text(store);
   int rc = text ? ann_store_config_put(store, ANN_CONFIG_FORMAT, "format", NULL, 0) : ANN_NOMEM;
   if (rc == ANN_OK) {
-    rc = ann_store_config_put(store, ANN_CONFIG_OPTIONS, "options", text, (int64_t)strlen(text));
+    rc =
+        ann_store_config_put(store, ANN_CONFIG_OPTIONS, "options", text, (int64_t)strlen(text));
   }
   memset(&store->state, 0, sizeof store->state);
   if (rc == ANN_OK) rc = put_state(store);
@@ -267,9 +271,10 @@ static int check_format(AnnStore *store) {
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_FORMAT);
   rc = ann_store_step(store, stmt, &has_row);
   if (rc == ANN_OK && !has_row) {
-    rc = ann_store_fail(store, ANN_CORRUPT,
-                        "ann table %s: expected a row \"format\" in %s_config, which is missing",
-                        store->name, store->name);
+    rc =
+        ann_store_fail(store, ANN_CORRUPT,
+                       "ann table %s: expected a row \"format\" in %s_config, which is missing",
+                       store->name, store->name);
   } else if (rc == ANN_OK && sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) {
     rc = ann_store_corrupt(store, "config row", ANN_CONFIG_FORMAT);
   } else if (rc == ANN_OK && sqlite3_column_int(stmt, 0) != ANN_FORMAT_VERSION) {
@@ -318,9 +323,10 @@ int ann_store_begin(AnnStore *store) {
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_STATE);
   rc = ann_store_step(store, stmt, &has_row);      /* not reset: holds the snapshot */
   if (rc == ANN_OK && !has_row) {
-    return ann_store_fail(store, ANN_CORRUPT,
-                          "ann table %s: expected a row \"state\" in %s_config, which is missing",
-                          store->name, store->name);
+    return ann_store_fail(
+        store, ANN_CORRUPT,
+        "ann table %s: expected a row \"state\" in %s_config, which is missing", store->name,
+        store->name);
   }
   if (rc == ANN_OK) {
     const uint8_t *blob = sqlite3_column_blob(stmt, 0);
@@ -381,7 +387,8 @@ static int read_vector(AnnStore *store, sqlite3_stmt *stmt, int column, int64_t 
   int size = sqlite3_column_bytes(stmt, column);
   const void *blob = sqlite3_column_blob(stmt, column);
   if (sqlite3_column_type(stmt, column) != SQLITE_BLOB ||
-      ann_vector_from_blob(blob, size, store->options.dimensions, out_vector, message) != ANN_OK) {
+      ann_vector_from_blob(blob, size, store->options.dimensions, out_vector, message) !=
+          ANN_OK) {
     return ann_store_corrupt(store, "vector", id);
   }
   return ANN_OK;

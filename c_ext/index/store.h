@@ -43,14 +43,30 @@ struct AnnCachedPage;
 struct AnnPlaceEntry;
 
 enum {
-  ANN_STMT_CONFIG_GET, ANN_STMT_CONFIG_PUT, ANN_STMT_SNAPSHOT,
-  ANN_STMT_VECTOR_GET, ANN_STMT_VECTOR_PUT, ANN_STMT_VECTOR_UPDATE, ANN_STMT_VECTOR_DELETE,
-  ANN_STMT_VECTOR_SCAN, ANN_STMT_VECTOR_MAX, ANN_STMT_VECTOR_COUNT,
-  ANN_STMT_PAGE_GET, ANN_STMT_PAGE_PUT, ANN_STMT_PAGE_DELETE, ANN_STMT_PAGE_CLEAR,
+  ANN_STMT_CONFIG_GET,
+  ANN_STMT_CONFIG_PUT,
+  ANN_STMT_SNAPSHOT,
+  ANN_STMT_VECTOR_GET,
+  ANN_STMT_VECTOR_PUT,
+  ANN_STMT_VECTOR_UPDATE,
+  ANN_STMT_VECTOR_DELETE,
+  ANN_STMT_VECTOR_SCAN,
+  ANN_STMT_VECTOR_MAX,
+  ANN_STMT_VECTOR_COUNT,
+  ANN_STMT_PAGE_GET,
+  ANN_STMT_PAGE_PUT,
+  ANN_STMT_PAGE_DELETE,
+  ANN_STMT_PAGE_CLEAR,
   ANN_STMT_PAGE_NEXT,
-  ANN_STMT_PLACE_GET, ANN_STMT_PLACE_PUT, ANN_STMT_PLACE_DELETE, ANN_STMT_PLACE_CLEAR,
+  ANN_STMT_PLACE_GET,
+  ANN_STMT_PLACE_PUT,
+  ANN_STMT_PLACE_DELETE,
+  ANN_STMT_PLACE_CLEAR,
   ANN_STMT_PLACE_NEXT,
-  ANN_STMT_WAITING_AT, ANN_STMT_WAITING_NEXT, ANN_STMT_WAITING_PUT, ANN_STMT_WAITING_DELETE,
+  ANN_STMT_WAITING_AT,
+  ANN_STMT_WAITING_NEXT,
+  ANN_STMT_WAITING_PUT,
+  ANN_STMT_WAITING_DELETE,
   ANN_STMT_WAITING_CLEAR,
   ANN_STMT_TICK,
   ANN_N_STMTS
@@ -82,12 +98,12 @@ typedef struct AnnStore {
   int64_t n_pages, n_page_slots;
   int64_t page_bytes;                 /* bytes held by cached pages */
   int64_t n_dirty_pages;
-  int64_t n_page_hits;                /* pages asked for and already in memory, for ann_info */
-  struct AnnPlaceEntry *places;       /* owned: changed places, see places.c */
+  int64_t n_page_hits; /* pages asked for and already in memory, for ann_info */
+  struct AnnPlaceEntry *places; /* owned: changed places, see places.c */
   int64_t n_places, n_place_slots;
 
-  int64_t n_searches;       /* searches computed, for ann_info */
-  int64_t n_inspected;      /* vectors whose code the last search looked at */
+  int64_t n_searches; /* searches computed, for ann_info */
+  int64_t n_inspected; /* vectors whose code the last search looked at */
 } AnnStore;
 
 /* Takes over `options` on success. */

@@ -8,23 +8,23 @@
 #include "index/places.h"
 #include "index/waiting.h"
 
-#define NEAR_LEAVES 12         /* leaves among which copies choose: docs/ARCHITECTURE.md, "copies" */
-#define DISSOLVE_SHARE 8       /* a leaf with less than capacity / 8 entries is dissolved */
+#define NEAR_LEAVES 12 /* leaves among which copies choose: docs/ARCHITECTURE.md, "copies" */
+#define DISSOLVE_SHARE 8 /* a leaf with less than capacity / 8 entries is dissolved */
 
 /* Residuals of one vector in the leaves it has so far: what the next copy complements. */
 typedef struct Residuals {
-  float *r;                    /* owned: trees x L */
+  float *r; /* owned: trees x L */
   float norms[ANN_MAX_TREES];
   int n;
-  float *centre;               /* owned: scratch, L */
+  float *centre; /* owned: scratch, L */
   int64_t length;
 } Residuals;
 
 static int residuals_init(Residuals *residuals, const AnnStore *store) {
   memset(residuals, 0, sizeof *residuals);
   residuals->length = store->rotation.length;
-  residuals->r = ann_alloc_array((uint64_t)(store->options.trees * residuals->length),
-                                 sizeof(float));
+  residuals->r =
+      ann_alloc_array((uint64_t)(store->options.trees * residuals->length), sizeof(float));
   residuals->centre = ann_alloc_array((uint64_t)residuals->length, sizeof(float));
   return residuals->r && residuals->centre ? ANN_OK : ANN_NOMEM;
 }
@@ -191,8 +191,8 @@ static int move_member(AnnStore *store, AnnProbe *probe, float *vector, int64_t 
 static int dissolve(AnnStore *store, uint32_t number) {
   AnnPage *page = NULL, *parent = NULL;
   AnnProbe probe;
-  float *vector = NULL;                      /* owned */
-  int64_t *ids = NULL;                       /* owned */
+  float *vector = NULL; /* owned */
+  int64_t *ids = NULL; /* owned */
   uint32_t above;
   int rc = ann_pages_get(store, number, ANN_ANY_TREE, 0, &page), n, i, at;
   if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, page->tree, 1, &parent);
@@ -212,7 +212,8 @@ static int dissolve(AnnStore *store, uint32_t number) {
     ann_pages_touch(store, above);
     rc = ann_pages_delete(store, number);
   }
-  for (i = 0; i < n && rc == ANN_OK; i++) rc = move_member(store, &probe, vector, ids[i], number);
+  for (i = 0; i < n && rc == ANN_OK; i++)
+    rc = move_member(store, &probe, vector, ids[i], number);
   ann_probe_clear(&probe);
   ann_free(vector);
   ann_free(ids);

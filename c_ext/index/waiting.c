@@ -60,7 +60,7 @@ int ann_waiting_next(AnnStore *store, int64_t from, int64_t *out_first, int64_t 
 }
 
 int ann_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
-                          int *out_found) {
+                    int *out_found) {
   int rc = find_run(store, ANN_STMT_WAITING_AT, from, out_first, out_last, out_found);
   if (rc == ANN_OK && *out_found && *out_last >= from) return ANN_OK;
   if (rc == ANN_OK) {
@@ -76,8 +76,9 @@ static int know_max(AnnStore *store) {
   stmt = ann_store_stmt(store, ANN_STMT_VECTOR_MAX, &rc);
   if (!stmt) return rc;
   rc = ann_store_step(store, stmt, &has_row);
-  if (has_row) store->max_id = sqlite3_column_type(stmt, 0) == SQLITE_NULL
-                                   ? INT64_MIN : sqlite3_column_int64(stmt, 0);
+  if (has_row)
+    store->max_id = sqlite3_column_type(stmt, 0) == SQLITE_NULL ? INT64_MIN
+                                                                : sqlite3_column_int64(stmt, 0);
   store->max_known = rc == ANN_OK;
   sqlite3_reset(stmt);
   return rc;
@@ -117,7 +118,8 @@ int ann_waiting_add(AnnStore *store, int64_t id) {
 
 int ann_waiting_shrink(AnnStore *store, int64_t first, int64_t last, int64_t done) {
   int rc = ann_waiting_flush(store);
-  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, ANN_STMT_WAITING_DELETE, &rc) : NULL;
+  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, ANN_STMT_WAITING_DELETE, &rc)
+                                    : NULL;
   store->tail_open = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, first);

@@ -90,8 +90,8 @@ int ann_context_find(AnnContext *context, const char *name, AnnTable **out_table
     }
     sqlite3_free(first);
   }
-  *out_message = sqlite3_mprintf("expected the name of an ann table, but there is no table %s",
-                                 name);
+  *out_message =
+      sqlite3_mprintf("expected the name of an ann table, but there is no table %s", name);
   return ANN_ERROR;
 }
 

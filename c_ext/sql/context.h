@@ -13,18 +13,18 @@ typedef struct AnnTable {
   struct AnnContext *context;   /* borrowed */
   struct AnnTable *next;        /* in the context's list */
   AnnStore *store;              /* owned */
-  int absorb;                   /* percent of the rows that may wait; 0: never absorb by itself */
-  int64_t mutations_seen;       /* the store's, when the row began: was it half-made? */
-  int due;                      /* rows were put on the waiting list and may be absorbed */
-  int streak;                   /* rows written by the running statement so far */
-  int changes_seen;             /* sqlite3_total_changes after the last row: tells statements apart */
+  int absorb; /* percent of the rows that may wait; 0: never absorb by itself */
+  int64_t mutations_seen; /* the store's, when the row began: was it half-made? */
+  int due; /* rows were put on the waiting list and may be absorbed */
+  int streak; /* rows written by the running statement so far */
+  int changes_seen; /* sqlite3_total_changes after the last row: tells statements apart */
 } AnnTable;
 
 typedef struct AnnContext {
-  sqlite3 *db;                  /* borrowed */
-  AnnTable *tables;             /* the open ones */
-  int references;               /* modules registered with it */
-  int64_t generation;           /* raised by every write and rollback of an ann table */
+  sqlite3 *db; /* borrowed */
+  AnnTable *tables; /* the open ones */
+  int references; /* modules registered with it */
+  int64_t generation; /* raised by every write and rollback of an ann table */
 } AnnContext;
 
 /* The open ann table of that name, opened if need be.  The name is taken whole (temp,

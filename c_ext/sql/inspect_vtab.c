@@ -56,7 +56,8 @@ static int table_bytes(const AnnStore *store, const char *suffix, const char *co
                        int64_t *out_bytes) {
   sqlite3_stmt *stmt = NULL;
   char *sql = sqlite3_mprintf("SELECT sum(pgsize) FROM dbstat('%q', 1) WHERE name = '%q_%q' "
-                              "COLLATE NOCASE", store->schema, store->name, suffix);
+                              "COLLATE NOCASE",
+                              store->schema, store->name, suffix);
   int rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) : ANN_NOMEM;
   sqlite3_free(sql);
   if (rc != ANN_OK && rc != ANN_NOMEM) {
@@ -65,7 +66,8 @@ static int table_bytes(const AnnStore *store, const char *suffix, const char *co
     rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) : ANN_NOMEM;
     sqlite3_free(sql);
   }
-  if (rc == ANN_OK && sqlite3_step(stmt) == SQLITE_ROW) *out_bytes = sqlite3_column_int64(stmt, 0);
+  if (rc == ANN_OK && sqlite3_step(stmt) == SQLITE_ROW)
+    *out_bytes = sqlite3_column_int64(stmt, 0);
   return rc == ANN_OK ? sqlite3_finalize(stmt) : rc;
 }
 
@@ -120,7 +122,8 @@ static int fill_info(AnnTable *table, const char *first, AnnListing *listing) {
 static int fill_trees(AnnTable *table, const char *first, AnnListing *listing) {
   AnnStore *store = table->store;
   int64_t number = 0, bytes = 0, leaves[ANN_MAX_TREES] = {0}, directories[ANN_MAX_TREES] = {0};
-  int64_t entries[ANN_MAX_TREES] = {0}, fullest[ANN_MAX_TREES] = {0}, depth[ANN_MAX_TREES] = {0};
+  int64_t entries[ANN_MAX_TREES] = {0}, fullest[ANN_MAX_TREES] = {0},
+          depth[ANN_MAX_TREES] = {0};
   int rc = ANN_OK, found = 1, page_rc = ANN_OK, t;
   (void)first;
   while (rc == ANN_OK) {
@@ -204,11 +207,14 @@ static int fill_check(AnnTable *table, const char *first, AnnListing *listing) {
 
 static const Inspector inspectors[] = {
   {"ann_info", "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN)", 2, fill_info, 0},
-  {"ann_trees", "CREATE TABLE x(tree INTEGER, root INTEGER, depth INTEGER, directories INTEGER, "
-   "leaves INTEGER, entries INTEGER, fullest INTEGER, \"table\" HIDDEN)", 7, fill_trees, 0},
-  {"ann_pages", "CREATE TABLE x(page INTEGER, tree INTEGER, level INTEGER, kind TEXT, "
-   "entries INTEGER, capacity INTEGER, bytes INTEGER, parent INTEGER, \"table\" HIDDEN)", 8,
-   fill_pages, 0},
+  {"ann_trees",
+   "CREATE TABLE x(tree INTEGER, root INTEGER, depth INTEGER, directories INTEGER, "
+   "leaves INTEGER, entries INTEGER, fullest INTEGER, \"table\" HIDDEN)",
+   7, fill_trees, 0},
+  {"ann_pages",
+   "CREATE TABLE x(page INTEGER, tree INTEGER, level INTEGER, kind TEXT, "
+   "entries INTEGER, capacity INTEGER, bytes INTEGER, parent INTEGER, \"table\" HIDDEN)",
+   8, fill_pages, 0},
   {"ann_check", "CREATE TABLE x(fault TEXT, page INTEGER, id INTEGER, \"table\" HIDDEN)", 3,
    fill_check, 1},
 };
@@ -254,8 +260,8 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
     }
   }
   if (name < 0) {
-    vtab->zErrMsg = sqlite3_mprintf("%s: expected one argument, the name of an ann table",
-                                    inspector->name);
+    vtab->zErrMsg =
+        sqlite3_mprintf("%s: expected one argument, the name of an ann table", inspector->name);
     return ANN_ERROR;
   }
   info->aConstraintUsage[name].argvIndex = 1;
@@ -302,8 +308,8 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
                      : ANN_NOMEM;
   if (rc != ANN_OK) {
     char *reason = base->pVtab->zErrMsg;
-    base->pVtab->zErrMsg = sqlite3_mprintf("%s: %s", inspector->name,
-                                           reason ? reason : "out of memory");
+    base->pVtab->zErrMsg =
+        sqlite3_mprintf("%s: %s", inspector->name, reason ? reason : "out of memory");
     sqlite3_free(reason);
     return rc;
   }
@@ -344,9 +350,16 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
 }
 
 static const sqlite3_module module = {
-  .xConnect = connect_function, .xBestIndex = best_index, .xDisconnect = disconnect,
-  .xOpen = open_cursor, .xClose = close_cursor, .xFilter = filter, .xNext = next, .xEof = eof,
-  .xColumn = column, .xRowid = rowid,
+  .xConnect = connect_function,
+  .xBestIndex = best_index,
+  .xDisconnect = disconnect,
+  .xOpen = open_cursor,
+  .xClose = close_cursor,
+  .xFilter = filter,
+  .xNext = next,
+  .xEof = eof,
+  .xColumn = column,
+  .xRowid = rowid,
 };
 
 static void release(void *arg) {

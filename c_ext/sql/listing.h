@@ -5,20 +5,20 @@
 #include "index/api.h"
 
 typedef struct AnnCell {
-  char *text;           /* owned; NULL: the number, or SQL NULL */
+  char *text; /* owned; NULL: the number, or SQL NULL */
   int64_t number;
   int is_number;
 } AnnCell;
 
 typedef struct AnnListing {
-  AnnCell *cells;       /* owned: n x n_columns, row by row */
+  AnnCell *cells; /* owned: n x n_columns, row by row */
   int64_t n_cells, n_allocated;
   int n_columns;
-  int rc;               /* the first failure; later calls do nothing */
+  int rc; /* the first failure; later calls do nothing */
 } AnnListing;
 
 void ann_listing_init(AnnListing *listing, int n_columns);
-void ann_listing_text(AnnListing *listing, const char *text);   /* copied; NULL is SQL NULL */
+void ann_listing_text(AnnListing *listing, const char *text); /* copied; NULL is SQL NULL */
 void ann_listing_number(AnnListing *listing, int64_t number);
 void ann_listing_null(AnnListing *listing);
 int64_t ann_listing_rows(const AnnListing *listing);

@@ -11,7 +11,8 @@
 #define DEFAULT_RECALL 0.95     /* contract */
 #define FIRST_BATCH 256         /* a larger k is begun with this many */
 #define BATCH_GROWTH 4
-#define SMALL_TABLE 16384       /* rows; so many are soon scored, so that no batches are needed
+#define SMALL_TABLE \
+  16384       /* rows; so many are soon scored, so that no batches are needed
                                 ** and no row can be missed by them */
 
 static int refuse(char **out_message, char *message) {
@@ -33,34 +34,37 @@ static int read_k(AnnNearest *nearest, const char *function, sqlite3_value *valu
   if (!value) return ANN_OK;
   nearest->k_given = 1;
   if (ann_value_integer(value, &nearest->k) && nearest->k >= 1) return ANN_OK;
-  return refuse(out_message, sqlite3_mprintf("%s: expected k to be a whole number from 1, got %s",
-                                             function, sqlite3_value_text(value)));
+  return refuse(out_message,
+                sqlite3_mprintf("%s: expected k to be a whole number from 1, got %s", function,
+                                sqlite3_value_text(value)));
 }
 
 static int read_recall(AnnNearest *nearest, const char *function, sqlite3_value *value,
                        char **out_message) {
   if (!value) return ANN_OK;
   nearest->recall_given = 1;
-  if (ann_value_number(value, &nearest->recall) && nearest->recall > 0 && nearest->recall <= 1) {
+  if (ann_value_number(value, &nearest->recall) && nearest->recall > 0 &&
+      nearest->recall <= 1) {
     return ANN_OK;
   }
-  return refuse(out_message, sqlite3_mprintf(
-      "%s: expected recall to be above 0 and at most 1, got %s", function,
-      sqlite3_value_text(value)));
+  return refuse(out_message,
+                sqlite3_mprintf("%s: expected recall to be above 0 and at most 1, got %s",
+                                function, sqlite3_value_text(value)));
 }
 
 static int read_limits(AnnNearest *nearest, const char *function, int index_number,
                        sqlite3_value **argv, char **out_message) {
   sqlite3_value *value = given(index_number, argv, ANN_ARG_SEARCH_K);
   if (value && (!ann_value_integer(value, &nearest->search_k) || nearest->search_k < 1)) {
-    return refuse(out_message, sqlite3_mprintf(
-        "%s: expected search_k to be a whole number from 1, got %s", function,
-        sqlite3_value_text(value)));
+    return refuse(out_message,
+                  sqlite3_mprintf("%s: expected search_k to be a whole number from 1, got %s",
+                                  function, sqlite3_value_text(value)));
   }
   value = given(index_number, argv, ANN_ARG_MAX_DISTANCE);
   if (value && !ann_value_number(value, &nearest->max_distance)) {
-    return refuse(out_message, sqlite3_mprintf(
-        "%s: expected max_distance to be a number, got %s", function, ann_value_kind(value)));
+    return refuse(out_message,
+                  sqlite3_mprintf("%s: expected max_distance to be a number, got %s", function,
+                                  ann_value_kind(value)));
   }
   return ANN_OK;
 }
@@ -91,9 +95,9 @@ static int read_query(AnnNearest *nearest, AnnTable *table, const AnnPlanColumns
   if (columns->column_of[ANN_ARG_SELF] < 0) {
     rc = ann_value_vector(value, nearest->dimensions, nearest->vector, message);
     if (rc != ANN_ERROR) return rc;
-    return refuse(out_message, sqlite3_mprintf("%s, table %s, column %s: %s", columns->function,
-                                               nearest->name, table->store->options.column,
-                                               message));
+    return refuse(out_message,
+                  sqlite3_mprintf("%s, table %s, column %s: %s", columns->function,
+                                  nearest->name, table->store->options.column, message));
   }
   if (!ann_value_integer(value, &item)) {
     return refuse(out_message, sqlite3_mprintf("%s: expected the id of a row, got %s",
@@ -121,7 +125,8 @@ static int read_arguments(AnnNearest *nearest, AnnTable *table, const AnnPlanCol
   if (rc != ANN_OK || nearest->k_given) return rc;
   /* Without k: all within max_distance; MATCH goes on as long as someone reads. */
   nearest->k = nearest->max_distance < INFINITY || columns->column_of[ANN_ARG_TABLE] < 0
-                   ? INT64_MAX : DEFAULT_K;
+                   ? INT64_MAX
+                   : DEFAULT_K;
   return ANN_OK;
 }
 
@@ -185,8 +190,8 @@ static int stand_at(AnnNearest *nearest, int64_t at, char **out_message) {
   nearest->at = at;
   while (at >= nearest->n_rows && !nearest->exhausted) {
     AnnTable *table = NULL;
-    int rc = ann_context_open(nearest->context, nearest->schema, nearest->name, &table,
-                              out_message);
+    int rc =
+        ann_context_open(nearest->context, nearest->schema, nearest->name, &table, out_message);
     if (rc == ANN_OK) rc = run_batch(nearest, table, out_message);
     if (rc != ANN_OK) return rc;
   }
@@ -260,15 +265,14 @@ static int same_ids(const AnnIdSet *a, const AnnIdSet *b) {
 }
 
 static int same_stamp(const AnnStamp *a, const AnnStamp *b) {
-  return a->statements == b->statements && a->data_version == b->data_version && a->total_changes == b->total_changes &&
-         a->generation == b->generation;
+  return a->statements == b->statements && a->data_version == b->data_version &&
+         a->total_changes == b->total_changes && a->generation == b->generation;
 }
 
 /* Does the earlier result answer the same question? */
 static int answers(const AnnNearest *old, const AnnNearest *now) {
-  return old && same_stamp(&old->stamp, &now->stamp) &&
-         strcmp(old->name, now->name) == 0 && strcmp(old->schema, now->schema) == 0 &&
-         old->dimensions == now->dimensions &&
+  return old && same_stamp(&old->stamp, &now->stamp) && strcmp(old->name, now->name) == 0 &&
+         strcmp(old->schema, now->schema) == 0 && old->dimensions == now->dimensions &&
          old->k == now->k && old->recall == now->recall && old->search_k == now->search_k &&
          old->recall_given == now->recall_given && old->max_distance == now->max_distance &&
          old->has_only == now->has_only && same_ids(&old->only, &now->only) &&

@@ -33,7 +33,7 @@ static int take(const AnnPlanColumns *columns, sqlite3_index_info *info, int i, 
   if (op != wanted || (is_in && argument != ANN_ARG_EXCLUDE && argument != ANN_ARG_IDS)) {
     *out_message = sqlite3_mprintf("%s: expected %s %s, got another comparison",
                                    columns->function, names[argument],
-                                   argument == ANN_ARG_EXCLUDE ? "IN (...)"
+                                   argument == ANN_ARG_EXCLUDE            ? "IN (...)"
                                    : wanted == SQLITE_INDEX_CONSTRAINT_EQ ? "= a value"
                                                                           : "MATCH a vector");
     return ANN_ERROR;

@@ -6,7 +6,13 @@
 #include "sql/value.h"
 
 enum {
-  COLUMN_N, COLUMN_VECTOR, COLUMN_ID, COLUMN_VECTORS, COLUMN_DIMENSIONS, COLUMN_TYPE, COLUMN_IDS
+  COLUMN_N,
+  COLUMN_VECTOR,
+  COLUMN_ID,
+  COLUMN_VECTORS,
+  COLUMN_DIMENSIONS,
+  COLUMN_TYPE,
+  COLUMN_IDS
 };
 #define N_ARGUMENTS 4
 
@@ -31,10 +37,11 @@ typedef struct Cursor {
 static int connect_rows(sqlite3 *db, void *aux, int argc, const char *const *argv,
                         sqlite3_vtab **out_vtab, char **out_message) {
   Table *table;
-  int rc = sqlite3_declare_vtab(db, aux
-      ? "CREATE TABLE x(n INTEGER, id INTEGER, ids HIDDEN)"
-      : "CREATE TABLE x(n INTEGER, vector BLOB, id INTEGER, vectors HIDDEN, dimensions HIDDEN, "
-        "type HIDDEN, ids HIDDEN)");
+  int rc = sqlite3_declare_vtab(
+      db,
+      aux ? "CREATE TABLE x(n INTEGER, id INTEGER, ids HIDDEN)"
+          : "CREATE TABLE x(n INTEGER, vector BLOB, id INTEGER, vectors HIDDEN, dimensions HIDDEN, "
+            "type HIDDEN, ids HIDDEN)");
   (void)argc, (void)argv, (void)out_message;
   if (rc != ANN_OK) return rc;
   sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
@@ -66,8 +73,8 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
     return ANN_ERROR;
   }
   if (!ids_only && (chosen[0] < 0 || chosen[1] < 0)) {
-    vtab->zErrMsg = sqlite3_mprintf(
-        "ann_rows: expected arguments (vectors, dimensions [, type [, ids]])");
+    vtab->zErrMsg =
+        sqlite3_mprintf("ann_rows: expected arguments (vectors, dimensions [, type [, ids]])");
     return ANN_ERROR;
   }
   for (argument = 0; argument < N_ARGUMENTS; argument++) {
@@ -115,9 +122,11 @@ static int read_ids(Cursor *cursor) {
   int64_t bytes = sqlite3_value_bytes(ids);
   if (sqlite3_value_type(ids) == SQLITE_NULL) return ANN_OK;
   if (sqlite3_value_type(ids) != SQLITE_BLOB || bytes % 8) {
-    return refuse(cursor, sqlite3_mprintf(
-        "ann_ids: expected a blob of int64 (a multiple of 8 bytes), got %s of %lld bytes",
-        ann_value_kind(ids), (long long)bytes));
+    return refuse(
+        cursor,
+        sqlite3_mprintf(
+            "ann_ids: expected a blob of int64 (a multiple of 8 bytes), got %s of %lld bytes",
+            ann_value_kind(ids), (long long)bytes));
   }
   cursor->n = bytes / 8;
   cursor->ids = sqlite3_value_blob(ids);
@@ -144,25 +153,30 @@ static int read_arguments(Cursor *cursor) {
     name = (const char *)sqlite3_value_text(a[2]);
     type = name ? ann_type_named(name) : 0;
     if (!type) {
-      return refuse(cursor, sqlite3_mprintf("ann_rows: expected type float32, got \"%s\"", name));
+      return refuse(cursor,
+                    sqlite3_mprintf("ann_rows: expected type float32, got \"%s\"", name));
     }
   }
   cursor->size = dimensions * ann_type_size(type);
   bytes = sqlite3_value_bytes(a[0]);
   if (bytes % cursor->size) {
-    return refuse(cursor, sqlite3_mprintf(
-        "ann_rows: expected a multiple of %lld bytes (%lld %s), got %lld bytes",
-        (long long)cursor->size, (long long)dimensions, ann_type_name(type), (long long)bytes));
+    return refuse(
+        cursor,
+        sqlite3_mprintf("ann_rows: expected a multiple of %lld bytes (%lld %s), got %lld bytes",
+                        (long long)cursor->size, (long long)dimensions, ann_type_name(type),
+                        (long long)bytes));
   }
   cursor->n = bytes / cursor->size;
   cursor->vectors = sqlite3_value_blob(a[0]);
   if (!a[3] || sqlite3_value_type(a[3]) == SQLITE_NULL) return ANN_OK;
   bytes = sqlite3_value_bytes(a[3]);
   if (sqlite3_value_type(a[3]) != SQLITE_BLOB || bytes != 8 * cursor->n) {
-    return refuse(cursor, sqlite3_mprintf(
-        "ann_rows: expected ids to be a blob of %lld int64 (%lld bytes), got %s of %lld bytes",
-        (long long)cursor->n, (long long)(8 * cursor->n), ann_value_kind(a[3]),
-        (long long)bytes));
+    return refuse(
+        cursor,
+        sqlite3_mprintf(
+            "ann_rows: expected ids to be a blob of %lld int64 (%lld bytes), got %s of %lld bytes",
+            (long long)cursor->n, (long long)(8 * cursor->n), ann_value_kind(a[3]),
+            (long long)bytes));
   }
   cursor->ids = sqlite3_value_blob(a[3]);
   return ANN_OK;
@@ -200,20 +214,20 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
     which = which == IDS_COLUMN_N ? COLUMN_N : which == IDS_COLUMN_ID ? COLUMN_ID : COLUMN_IDS;
   }
   switch (which) {
-    case COLUMN_N: sqlite3_result_int64(out, cursor->at); break;
-    case COLUMN_ID:
-      sqlite3_result_int64(out, cursor->ids ? (int64_t)ann_get64(cursor->ids + 8 * cursor->at)
-                                            : cursor->at);
-      break;
-    case COLUMN_VECTOR:
-      /* The bytes outlive the row: they are the cursor's until the next xFilter. */
-      sqlite3_result_blob64(out, cursor->vectors + cursor->at * cursor->size,
-                            (uint64_t)cursor->size, SQLITE_TRANSIENT);
-      break;
-    default:
-      if (cursor->arguments[which - COLUMN_VECTORS]) {
-        sqlite3_result_value(out, cursor->arguments[which - COLUMN_VECTORS]);
-      }
+  case COLUMN_N: sqlite3_result_int64(out, cursor->at); break;
+  case COLUMN_ID:
+    sqlite3_result_int64(out, cursor->ids ? (int64_t)ann_get64(cursor->ids + 8 * cursor->at)
+                                          : cursor->at);
+    break;
+  case COLUMN_VECTOR:
+    /* The bytes outlive the row: they are the cursor's until the next xFilter. */
+    sqlite3_result_blob64(out, cursor->vectors + cursor->at * cursor->size,
+                          (uint64_t)cursor->size, SQLITE_TRANSIENT);
+    break;
+  default:
+    if (cursor->arguments[which - COLUMN_VECTORS]) {
+      sqlite3_result_value(out, cursor->arguments[which - COLUMN_VECTORS]);
+    }
   }
   return ANN_OK;
 }
@@ -224,9 +238,16 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
 }
 
 static const sqlite3_module module = {
-  .xConnect = connect_rows, .xBestIndex = best_index, .xDisconnect = disconnect,
-  .xOpen = open_cursor, .xClose = close_cursor, .xFilter = filter, .xNext = next, .xEof = eof,
-  .xColumn = column, .xRowid = rowid,
+  .xConnect = connect_rows,
+  .xBestIndex = best_index,
+  .xDisconnect = disconnect,
+  .xOpen = open_cursor,
+  .xClose = close_cursor,
+  .xFilter = filter,
+  .xNext = next,
+  .xEof = eof,
+  .xColumn = column,
+  .xRowid = rowid,
 };
 
 int ann_rows_vtab_register(sqlite3 *db) {

@@ -27,7 +27,8 @@ static void distance(sqlite3_context *out, int argc, sqlite3_value **argv) {
   float *a = NULL, *b = NULL;                /* owned */
   int64_t n = 0;
   int metric = ANN_COSINE, rc;
-  if (sqlite3_value_type(argv[0]) == SQLITE_NULL || sqlite3_value_type(argv[1]) == SQLITE_NULL) {
+  if (sqlite3_value_type(argv[0]) == SQLITE_NULL ||
+      sqlite3_value_type(argv[1]) == SQLITE_NULL) {
     return;
   }
   if (argc == 3 && sqlite3_value_type(argv[2]) != SQLITE_NULL) {
@@ -149,7 +150,7 @@ int ann_scalar_register(sqlite3 *db) {
     void (*function)(sqlite3_context *, int, sqlite3_value **);
   } functions[] = {
     {"ann_distance", 2, distance}, {"ann_distance", 3, distance}, {"ann_vector", 1, vector},
-    {"ann_vector", 2, vector}, {"ann_json", 1, json}, {"ann_json", 2, json},
+    {"ann_vector", 2, vector},     {"ann_json", 1, json},         {"ann_json", 2, json},
     {"ann_version", 0, version},
   };
   int rc = ANN_OK;

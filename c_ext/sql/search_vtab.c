@@ -4,8 +4,17 @@
 #include "sql/nearest.h"
 
 enum {
-  COLUMN_ID, COLUMN_DISTANCE, COLUMN_RANK, COLUMN_TABLE, COLUMN_QUERY, COLUMN_K, COLUMN_RECALL,
-  COLUMN_SEARCH_K, COLUMN_MAX_DISTANCE, COLUMN_EXCLUDE, COLUMN_SELF
+  COLUMN_ID,
+  COLUMN_DISTANCE,
+  COLUMN_RANK,
+  COLUMN_TABLE,
+  COLUMN_QUERY,
+  COLUMN_K,
+  COLUMN_RECALL,
+  COLUMN_SEARCH_K,
+  COLUMN_MAX_DISTANCE,
+  COLUMN_EXCLUDE,
+  COLUMN_SELF
 };
 
 typedef struct Function {
@@ -29,14 +38,20 @@ static const AnnPlanColumns search_columns = {
   "ann_search",
   {COLUMN_TABLE, COLUMN_QUERY, COLUMN_K, COLUMN_RECALL, COLUMN_SEARCH_K, COLUMN_MAX_DISTANCE,
    COLUMN_EXCLUDE, -1, COLUMN_ID},
-  COLUMN_ID, COLUMN_DISTANCE, COLUMN_RANK, SQLITE_INDEX_CONSTRAINT_EQ,
+  COLUMN_ID,
+  COLUMN_DISTANCE,
+  COLUMN_RANK,
+  SQLITE_INDEX_CONSTRAINT_EQ,
 };
 
 static const AnnPlanColumns item_columns = {
   "ann_search_item",
   {COLUMN_TABLE, COLUMN_QUERY, COLUMN_K, COLUMN_RECALL, COLUMN_SEARCH_K, COLUMN_MAX_DISTANCE,
    COLUMN_EXCLUDE, COLUMN_SELF, COLUMN_ID},
-  COLUMN_ID, COLUMN_DISTANCE, COLUMN_RANK, SQLITE_INDEX_CONSTRAINT_EQ,
+  COLUMN_ID,
+  COLUMN_DISTANCE,
+  COLUMN_RANK,
+  SQLITE_INDEX_CONSTRAINT_EQ,
 };
 
 static int connect_function(sqlite3 *db, AnnContext *context, const AnnPlanColumns *columns,
@@ -56,18 +71,22 @@ static int connect_function(sqlite3 *db, AnnContext *context, const AnnPlanColum
 static int search_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
                           sqlite3_vtab **out_vtab, char **out_message) {
   (void)argc, (void)argv, (void)out_message;
-  return connect_function(db, aux, &search_columns,
+  return connect_function(
+      db, aux, &search_columns,
       "CREATE TABLE x(id INTEGER, distance REAL, rank INTEGER, \"table\" HIDDEN, query HIDDEN, "
-      "k HIDDEN, recall HIDDEN, search_k HIDDEN, max_distance HIDDEN, exclude HIDDEN)", out_vtab);
+      "k HIDDEN, recall HIDDEN, search_k HIDDEN, max_distance HIDDEN, exclude HIDDEN)",
+      out_vtab);
 }
 
 static int item_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
                         sqlite3_vtab **out_vtab, char **out_message) {
   (void)argc, (void)argv, (void)out_message;
-  return connect_function(db, aux, &item_columns,
+  return connect_function(
+      db, aux, &item_columns,
       "CREATE TABLE x(id INTEGER, distance REAL, rank INTEGER, \"table\" HIDDEN, item HIDDEN, "
       "k HIDDEN, recall HIDDEN, search_k HIDDEN, max_distance HIDDEN, exclude HIDDEN, "
-      "exclude_self HIDDEN)", out_vtab);
+      "exclude_self HIDDEN)",
+      out_vtab);
 }
 
 static int disconnect(sqlite3_vtab *vtab) {
@@ -171,27 +190,27 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   Cursor *cursor = (Cursor *)base;
   const AnnNearest *nearest = cursor->nearest;
   switch (which) {
-    case COLUMN_ID: sqlite3_result_int64(out, ann_nearest_row(nearest)->id); break;
-    case COLUMN_DISTANCE: sqlite3_result_double(out, ann_nearest_row(nearest)->key); break;
-    case COLUMN_RANK: sqlite3_result_int64(out, ann_nearest_rank(nearest)); break;
-    case COLUMN_TABLE: sqlite3_result_text(out, cursor->table, -1, SQLITE_TRANSIENT); break;
-    case COLUMN_QUERY: sqlite3_result_value(out, cursor->query); break;
-    case COLUMN_K:
-      if (nearest->k < INT64_MAX) sqlite3_result_int64(out, nearest->k);
-      break;
-    case COLUMN_RECALL: sqlite3_result_double(out, nearest->recall); break;
-    case COLUMN_SEARCH_K:
-      if (nearest->search_k) sqlite3_result_int64(out, nearest->search_k);
-      break;
-    case COLUMN_MAX_DISTANCE:
-      if (nearest->max_distance <= 1.7976931348623157e308) {
-        sqlite3_result_double(out, nearest->max_distance);
-      }
-      break;
-    case COLUMN_EXCLUDE:
-      if (cursor->excluded) sqlite3_result_value(out, cursor->excluded);
-      break;
-    default: sqlite3_result_int64(out, cursor->self); break;
+  case COLUMN_ID: sqlite3_result_int64(out, ann_nearest_row(nearest)->id); break;
+  case COLUMN_DISTANCE: sqlite3_result_double(out, ann_nearest_row(nearest)->key); break;
+  case COLUMN_RANK: sqlite3_result_int64(out, ann_nearest_rank(nearest)); break;
+  case COLUMN_TABLE: sqlite3_result_text(out, cursor->table, -1, SQLITE_TRANSIENT); break;
+  case COLUMN_QUERY: sqlite3_result_value(out, cursor->query); break;
+  case COLUMN_K:
+    if (nearest->k < INT64_MAX) sqlite3_result_int64(out, nearest->k);
+    break;
+  case COLUMN_RECALL: sqlite3_result_double(out, nearest->recall); break;
+  case COLUMN_SEARCH_K:
+    if (nearest->search_k) sqlite3_result_int64(out, nearest->search_k);
+    break;
+  case COLUMN_MAX_DISTANCE:
+    if (nearest->max_distance <= 1.7976931348623157e308) {
+      sqlite3_result_double(out, nearest->max_distance);
+    }
+    break;
+  case COLUMN_EXCLUDE:
+    if (cursor->excluded) sqlite3_result_value(out, cursor->excluded);
+    break;
+  default: sqlite3_result_int64(out, cursor->self); break;
   }
   return ANN_OK;
 }
@@ -202,15 +221,29 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
 }
 
 static const sqlite3_module search_module = {
-  .xConnect = search_connect, .xBestIndex = best_index, .xDisconnect = disconnect,
-  .xOpen = open_cursor, .xClose = close_cursor, .xFilter = filter, .xNext = next, .xEof = eof,
-  .xColumn = column, .xRowid = rowid,
+  .xConnect = search_connect,
+  .xBestIndex = best_index,
+  .xDisconnect = disconnect,
+  .xOpen = open_cursor,
+  .xClose = close_cursor,
+  .xFilter = filter,
+  .xNext = next,
+  .xEof = eof,
+  .xColumn = column,
+  .xRowid = rowid,
 };
 
 static const sqlite3_module item_module = {
-  .xConnect = item_connect, .xBestIndex = best_index, .xDisconnect = disconnect,
-  .xOpen = open_cursor, .xClose = close_cursor, .xFilter = filter, .xNext = next, .xEof = eof,
-  .xColumn = column, .xRowid = rowid,
+  .xConnect = item_connect,
+  .xBestIndex = best_index,
+  .xDisconnect = disconnect,
+  .xOpen = open_cursor,
+  .xClose = close_cursor,
+  .xFilter = filter,
+  .xNext = next,
+  .xEof = eof,
+  .xColumn = column,
+  .xRowid = rowid,
 };
 
 int ann_search_vtab_register(sqlite3 *db, AnnContext *context) {

@@ -234,10 +234,11 @@ static int run_command(AnnTable *table, const char *text, sqlite3_value *k) {
   if (rc == ANN_OK && !known) {
     if (strcmp(text, "optimize") == 0) rc = command_optimize(table, k);
     else if (strcmp(text, "integrity-check") == 0) rc = command_check(table);
-    else rc = ann_store_fail(store, ANN_ERROR,
-                             "ann table %s: expected a command optimize, rebuild, "
-                             "integrity-check, cache_mb=N or absorb=N, got \"%s\"",
-                             store->name, text);
+    else
+      rc = ann_store_fail(store, ANN_ERROR,
+                          "ann table %s: expected a command optimize, rebuild, "
+                          "integrity-check, cache_mb=N or absorb=N, got \"%s\"",
+                          store->name, text);
   }
   ann_store_end(store);
   return rc;

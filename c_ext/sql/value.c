@@ -8,11 +8,11 @@
 
 const char *ann_value_kind(sqlite3_value *value) {
   switch (sqlite3_value_type(value)) {
-    case SQLITE_NULL: return "NULL";
-    case SQLITE_INTEGER: return "an integer";
-    case SQLITE_FLOAT: return "a real number";
-    case SQLITE_TEXT: return "text";
-    default: return "a blob";
+  case SQLITE_NULL: return "NULL";
+  case SQLITE_INTEGER: return "an integer";
+  case SQLITE_FLOAT: return "a real number";
+  case SQLITE_TEXT: return "text";
+  default: return "a blob";
   }
 }
 

@@ -16,8 +16,16 @@
 #define DEFAULT_ABSORB 25      /* percent of the rows that may wait when a statement ends */
 
 enum {
-  COLUMN_VECTOR, COLUMN_COMMAND, COLUMN_DISTANCE, COLUMN_RANK, COLUMN_K, COLUMN_RECALL,
-  COLUMN_SEARCH_K, COLUMN_MAX_DISTANCE, COLUMN_EXCLUDE, N_COLUMNS
+  COLUMN_VECTOR,
+  COLUMN_COMMAND,
+  COLUMN_DISTANCE,
+  COLUMN_RANK,
+  COLUMN_K,
+  COLUMN_RECALL,
+  COLUMN_SEARCH_K,
+  COLUMN_MAX_DISTANCE,
+  COLUMN_EXCLUDE,
+  N_COLUMNS
 };
 
 enum { PLAN_LOW = 1, PLAN_HIGH = 2, PLAN_EQUAL = 4, PLAN_MATCH = 8, PLAN_SHIFT = 4 };
@@ -26,7 +34,10 @@ static const AnnPlanColumns match_columns = {
   "MATCH",
   {-1, COLUMN_VECTOR, COLUMN_K, COLUMN_RECALL, COLUMN_SEARCH_K, COLUMN_MAX_DISTANCE,
    COLUMN_EXCLUDE, -1, -1},
-  -1, COLUMN_DISTANCE, COLUMN_RANK, SQLITE_INDEX_CONSTRAINT_MATCH,
+  -1,
+  COLUMN_DISTANCE,
+  COLUMN_RANK,
+  SQLITE_INDEX_CONSTRAINT_MATCH,
 };
 
 typedef struct Cursor {
@@ -192,12 +203,12 @@ static int rollback_to(sqlite3_vtab *vtab, int n) {
 /* A constraint on the rowid, of those that a scan can use. */
 static int rowid_bit(int op) {
   switch (op) {
-    case SQLITE_INDEX_CONSTRAINT_EQ: return PLAN_EQUAL;
-    case SQLITE_INDEX_CONSTRAINT_GE:
-    case SQLITE_INDEX_CONSTRAINT_GT: return PLAN_LOW;
-    case SQLITE_INDEX_CONSTRAINT_LE:
-    case SQLITE_INDEX_CONSTRAINT_LT: return PLAN_HIGH;
-    default: return 0;
+  case SQLITE_INDEX_CONSTRAINT_EQ: return PLAN_EQUAL;
+  case SQLITE_INDEX_CONSTRAINT_GE:
+  case SQLITE_INDEX_CONSTRAINT_GT: return PLAN_LOW;
+  case SQLITE_INDEX_CONSTRAINT_LE:
+  case SQLITE_INDEX_CONSTRAINT_LT: return PLAN_HIGH;
+  default: return 0;
   }
 }
 
@@ -227,7 +238,8 @@ static int plan_scan(sqlite3_index_info *info) {
   info->orderByConsumed = info->nOrderBy == 1 && info->aOrderBy[0].iColumn < 0 &&
                           !info->aOrderBy[0].desc;
   info->idxStr = (char *)(info->idxNum & PLAN_EQUAL ? "one row by rowid"
-                          : info->idxNum ? "rows in a range of rowids" : "all rows");
+                          : info->idxNum            ? "rows in a range of rowids"
+                                                    : "all rows");
   return ANN_OK;
 }
 
@@ -275,8 +287,8 @@ static int filter_match(Cursor *cursor, int bits, sqlite3_value **argv) {
   AnnTable *table = (AnnTable *)cursor->base.pVtab;
   AnnNearest *found = NULL;
   int at = ann_plan_argument(bits, ANN_ARG_EXCLUDE);
-  int rc = ann_nearest_open(table->context, table, &match_columns, bits, argv,
-                            &cursor->nearest, &found, &table->base.zErrMsg);
+  int rc = ann_nearest_open(table->context, table, &match_columns, bits, argv, &cursor->nearest,
+                            &found, &table->base.zErrMsg);
   cursor->nearest = found;
   cursor->eof = rc != ANN_OK || found->eof;
   if (rc == ANN_OK && at >= 0) {
@@ -315,8 +327,10 @@ static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
     high = bound(argv[n], 0);
   }
   if (rc == ANN_OK) {
-    sql = sqlite3_mprintf("SELECT id, vector FROM \"%w\".\"%w_vectors\" WHERE id BETWEEN %lld AND "
-                          "%lld ORDER BY id", store->schema, store->name, low, high);
+    sql = sqlite3_mprintf(
+        "SELECT id, vector FROM \"%w\".\"%w_vectors\" WHERE id BETWEEN %lld AND "
+        "%lld ORDER BY id",
+        store->schema, store->name, low, high);
     rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &cursor->rows, NULL) : ANN_NOMEM;
     sqlite3_free(sql);
   }
@@ -373,25 +387,25 @@ static int column_vector(Cursor *cursor, sqlite3_context *out) {
 static int column_match(Cursor *cursor, sqlite3_context *out, int which) {
   const AnnNearest *nearest = cursor->nearest;
   switch (which) {
-    case COLUMN_VECTOR: return column_vector(cursor, out);
-    case COLUMN_DISTANCE: sqlite3_result_double(out, ann_nearest_row(nearest)->key); break;
-    case COLUMN_RANK: sqlite3_result_int64(out, ann_nearest_rank(nearest)); break;
-    case COLUMN_K:
-      if (nearest->k < INT64_MAX) sqlite3_result_int64(out, nearest->k);
-      break;
-    case COLUMN_RECALL: sqlite3_result_double(out, nearest->recall); break;
-    case COLUMN_SEARCH_K:
-      if (nearest->search_k) sqlite3_result_int64(out, nearest->search_k);
-      break;
-    case COLUMN_MAX_DISTANCE:
-      if (nearest->max_distance <= 1.7976931348623157e308) {
-        sqlite3_result_double(out, nearest->max_distance);
-      }
-      break;
-    case COLUMN_EXCLUDE:
-      if (cursor->excluded) sqlite3_result_value(out, cursor->excluded);
-      break;
-    default: break;
+  case COLUMN_VECTOR: return column_vector(cursor, out);
+  case COLUMN_DISTANCE: sqlite3_result_double(out, ann_nearest_row(nearest)->key); break;
+  case COLUMN_RANK: sqlite3_result_int64(out, ann_nearest_rank(nearest)); break;
+  case COLUMN_K:
+    if (nearest->k < INT64_MAX) sqlite3_result_int64(out, nearest->k);
+    break;
+  case COLUMN_RECALL: sqlite3_result_double(out, nearest->recall); break;
+  case COLUMN_SEARCH_K:
+    if (nearest->search_k) sqlite3_result_int64(out, nearest->search_k);
+    break;
+  case COLUMN_MAX_DISTANCE:
+    if (nearest->max_distance <= 1.7976931348623157e308) {
+      sqlite3_result_double(out, nearest->max_distance);
+    }
+    break;
+  case COLUMN_EXCLUDE:
+    if (cursor->excluded) sqlite3_result_value(out, cursor->excluded);
+    break;
+  default: break;
   }
   return ANN_OK;
 }
@@ -408,17 +422,17 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
 
 /* Hidden columns are for questions and commands. */
 static int refuse_hidden(AnnTable *table, sqlite3_value **columns, int is_command) {
-  static const char *const names[N_COLUMNS] = {"", "", "distance", "rank", "k", "recall",
-                                               "search_k", "max_distance", "exclude"};
+  static const char *const names[N_COLUMNS] = {
+    "", "", "distance", "rank", "k", "recall", "search_k", "max_distance", "exclude"};
   int i;
   for (i = COLUMN_DISTANCE; i < N_COLUMNS; i++) {
     if (is_command && i == COLUMN_K) continue;
     if (sqlite3_value_nochange(columns[i]) || sqlite3_value_type(columns[i]) == SQLITE_NULL) {
       continue;
     }
-    table->base.zErrMsg = sqlite3_mprintf(
-        "ann table %s: expected no value for the hidden column %s, got %s", table->store->name,
-        names[i], ann_value_kind(columns[i]));
+    table->base.zErrMsg =
+        sqlite3_mprintf("ann table %s: expected no value for the hidden column %s, got %s",
+                        table->store->name, names[i], ann_value_kind(columns[i]));
     return ANN_ERROR;
   }
   return ANN_OK;
@@ -441,8 +455,9 @@ static int insert_row(AnnTable *table, sqlite3_value *rowid, sqlite3_value **col
   } else if (ann_value_integer(rowid, &id)) {
     rc = ann_table_insert(table, &id, columns[COLUMN_VECTOR], &id);
   } else {
-    table->base.zErrMsg = sqlite3_mprintf("ann table %s: expected rowid to be an integer, got %s",
-                                          table->store->name, ann_value_kind(rowid));
+    table->base.zErrMsg =
+        sqlite3_mprintf("ann table %s: expected rowid to be an integer, got %s",
+                        table->store->name, ann_value_kind(rowid));
     return SQLITE_MISMATCH;
   }
   *out_rowid = id;
@@ -504,12 +519,28 @@ typedef struct Module {
 static const Module module = {
   {
     .iVersion = 4,
-    .xCreate = create_table, .xConnect = connect_table, .xBestIndex = best_index,
-    .xDisconnect = disconnect, .xDestroy = destroy, .xOpen = open_cursor, .xClose = close_cursor,
-    .xFilter = filter, .xNext = next, .xEof = eof, .xColumn = column, .xRowid = rowid,
-    .xUpdate = update, .xBegin = begin, .xSync = sync, .xCommit = end_transaction,
-    .xRollback = end_transaction, .xRename = rename_table, .xSavepoint = savepoint,
-    .xRelease = savepoint, .xRollbackTo = rollback_to, .xShadowName = shadow_name,
+    .xCreate = create_table,
+    .xConnect = connect_table,
+    .xBestIndex = best_index,
+    .xDisconnect = disconnect,
+    .xDestroy = destroy,
+    .xOpen = open_cursor,
+    .xClose = close_cursor,
+    .xFilter = filter,
+    .xNext = next,
+    .xEof = eof,
+    .xColumn = column,
+    .xRowid = rowid,
+    .xUpdate = update,
+    .xBegin = begin,
+    .xSync = sync,
+    .xCommit = end_transaction,
+    .xRollback = end_transaction,
+    .xRename = rename_table,
+    .xSavepoint = savepoint,
+    .xRelease = savepoint,
+    .xRollbackTo = rollback_to,
+    .xShadowName = shadow_name,
 #if SQLITE_VERSION_NUMBER >= 3044000
     .xIntegrity = integrity,
 #endif
