@@ -103,7 +103,7 @@ def test_code_of_what_is_not_a_number_is_harmless(core, metric):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("length", [64, 256, 1024])
+@pytest.mark.parametrize("length", [64, 256, pytest.param(1024, marks=pytest.mark.slow)])
 def test_estimates_are_unbiased_and_their_error_shrinks_with_the_length(core, metric, length):
     """Over random points the mean error is nothing beside its spread; the spread falls as 1 / sqrt L.
 
@@ -178,6 +178,7 @@ def test_failed_allocation_of_a_table(core):
 # --- centres ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=32, max_size=32))
 @settings(deadline=None, max_examples=60)
 def test_centre_is_bit_by_bit_what_the_manual_says(core_library, values):

@@ -62,6 +62,7 @@ def test_products_and_distances_are_summed_in_sixteen_lanes(core, kernels, rng, 
         del keep_a, keep_b
 
 
+@pytest.mark.slow
 def test_every_size(core, kernels, rng):
     c = rng.integers(-127, 128, 1025).astype(np.int8)
     pa, keep_a = floats_at(core, rng.standard_normal(1025), 4)

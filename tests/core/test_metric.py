@@ -43,6 +43,7 @@ def test_is_near_to_what_double_gives(core, rng, metric, d):
         assert distance(core, metric, a, b) == pytest.approx(wanted(metric, a, b), rel=1e-5, abs=1e-5 * math.sqrt(d))
 
 
+@pytest.mark.slow
 @given(a=st.lists(FINITE, min_size=1, max_size=12), b=st.lists(FINITE, min_size=1, max_size=12))
 @settings(deadline=None, max_examples=60)
 @pytest.mark.parametrize("metric", METRICS)

@@ -109,6 +109,7 @@ def filled(core, n, **options):
     return page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [LEAF, DIRECTORY])
 @given(steps=st.lists(st.tuples(st.sampled_from("aaars"), st.integers(0, 2**62)), max_size=120))
 @settings(deadline=None, max_examples=60)

@@ -1,0 +1,134 @@
+"""Small ann tables whose every byte can be looked at: through SQL, and through tests/oracle.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import apsw
+import numpy as np
+import pytest
+
+import sqlite_ann
+from tests import oracle
+
+D, ROWS = 8, 1200
+
+
+def clustered(rows: int, seed: int, d: int = D) -> np.ndarray:
+    """Vectors around thirty points."""
+    rng = np.random.default_rng(seed)
+    centres = 4 * rng.standard_normal((30, d))
+    return (centres[rng.integers(0, 30, rows)] + rng.standard_normal((rows, d))).astype(np.float32)
+
+
+class Table:
+    """The ann table `v` of a database, with a column `e`."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.db = db
+        self._read: tuple[int, Any] = (-1, None)
+
+    def create(self, d: int = D, metric: str = "l2", leaf_capacity: int = 32, **options: Any) -> Table:
+        options = {"metric": metric, "leaf_capacity": leaf_capacity, **options}
+        arguments = "".join(f", {name} = {value}" for name, value in options.items())
+        self.db.execute(f"CREATE VIRTUAL TABLE v USING ann(e float32[{d}]{arguments})")
+        return self
+
+    def load(self, vectors: np.ndarray, first: int = 0, step: int = 1) -> Table:
+        """All in one statement, under the ids first, first + step, …"""
+        ids = first + step * np.arange(len(vectors), dtype=np.int64)
+        sql = "INSERT INTO v(rowid, e) SELECT id, vector FROM ann_rows(?, ?, 'float32', ?)"
+        self.db.execute(sql, (vectors.astype("<f4").tobytes(), vectors.shape[1], ids.tobytes()))
+        return self
+
+    def insert(self, id_: int, vector: np.ndarray, verb: str = "INSERT") -> None:
+        self.db.execute(f"{verb} INTO v(rowid, e) VALUES (?, ?)", (id_, vector.astype("<f4").tobytes()))
+
+    def delete(self, ids: list[int]) -> None:
+        """Each by a statement of its own, in one transaction."""
+        with self.db:
+            self.db.executemany("DELETE FROM v WHERE rowid = ?", [(id_,) for id_ in ids])
+
+    def command(self, text: str, k: int | None = None) -> None:
+        self.db.execute("INSERT INTO v(v, k) VALUES (?, ?)", (text, k))
+
+    def search(self, query: np.ndarray, k: int = 10, recall: float | None = None, where: str = "", *more: Any) -> list:
+        """(id, distance), nearest first."""
+        sql = f"SELECT id, distance FROM ann_search('v', ?, ?, ?) {where and 'WHERE ' + where} ORDER BY rank"
+        return self.db.execute(sql, (query.astype("<f4").tobytes(), k, recall, *more)).fetchall()
+
+    def recall(self, queries: np.ndarray, k: int = 10, recall: float | None = None) -> float:
+        """The share of the true neighbours that searches find."""
+        found = 0
+        for query in queries:
+            near = {id_ for id_, _ in self.search(query, k, recall)}
+            found += len(near & {id_ for id_, _ in self.exact(query, k)})
+        return found / (k * len(queries))
+
+    def exact(self, query: np.ndarray, k: int = 10) -> list[tuple[int, float]]:
+        """What numpy finds."""
+        changes = self.db.total_changes()
+        if self._read[0] != changes:
+            index = self.index
+            self._read = changes, (index.metric, *index.array())
+        near, far = oracle.exact(*self._read[1], query, k)
+        return list(zip(near.tolist(), far.tolist(), strict=True))
+
+    def info(self, key: str) -> Any:
+        return self.db.execute("SELECT value FROM ann_info('v') WHERE key = ?", (key,)).get
+
+    def faults(self) -> list[str]:
+        return [fault for (fault,) in self.db.execute("SELECT fault FROM ann_check('v')")]
+
+    @property
+    def index(self) -> oracle.Index:
+        """Everything that is stored, as the oracle reads it."""
+        return oracle.read(self.db, "v")
+
+    def leaf_with(self, id_: int) -> oracle.Page:
+        """The first of the leaves that have a row."""
+        index = self.index
+        return index.page(int(np.frombuffer(index.places[id_], "<u4")[0]))
+
+    def sound(self) -> oracle.Index:
+        """Neither ann_check nor the oracle finds a fault."""
+        assert self.faults() == []
+        assert oracle.check(self.db, "v") == []
+        return self.index
+
+
+@cache
+def stored(**options: Any) -> bytes:
+    table = Table(sqlite_ann.connect(":memory:")).create(**options).load(clustered(2000, 1)[:ROWS])
+    return table.db.serialize("main")
+
+
+@pytest.fixture
+def table(db: apsw.Connection) -> Table:
+    """A database without a table yet: `table.create()`."""
+    return Table(db)
+
+
+@pytest.fixture
+def forest(db: apsw.Connection) -> Callable[..., Table]:
+    """forest(**options): a private copy of 1,200 rows, ids 0 to 1,199, in a forest of small leaves."""
+
+    def copy(**options: Any) -> Table:
+        db.deserialize("main", stored(**options))
+        return Table(db)
+
+    return copy
+
+
+@pytest.fixture
+def near() -> np.ndarray:
+    """2,000 vectors, of which the first 1,200 are those of the forest, moved a little: queries, or more rows."""
+    return (clustered(2000, 1) + 0.3 * clustered(2000, 2) / 4).astype(np.float32)
+
+
+@pytest.fixture
+def vectors() -> np.ndarray:
+    """The forest's 1,200 vectors."""
+    return clustered(2000, 1)[:ROWS]

@@ -1,0 +1,61 @@
+"""Runs of ids that are not yet in the forest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+def test_ids_that_rise_make_one_run_whatever_gaps_they_leave(table, near):
+    table.create().load(near[:300], first=10, step=7)
+    assert table.index.waiting == [(10, 10 + 7 * 299)]
+    table.sound()
+
+
+def test_ids_that_follow_one_another_join_a_run_over_many_statements(table, near):
+    table.create()
+    for id_ in (1, 2, 3, 10, 11, 5):
+        table.insert(id_, near[id_])
+    assert table.index.waiting == [(1, 3), (5, 5), (10, 11)]
+    table.sound()
+
+
+def test_a_row_inserted_singly_inside_a_run_waits(forest, near):
+    table = forest()
+    table.command("absorb=0")
+    table.load(near[:300], first=5000, step=2)
+    waiting = table.index.waiting
+    assert len(waiting) == 1  # the first rows of a statement go straight into the forest
+    first, last = waiting[0]
+    table.insert(first + 1, near[500])
+    assert first + 1 < last
+    assert first + 1 not in table.sound().places
+    assert table.index.waiting == waiting
+    assert table.search(near[500], 1) == [(first + 1, 0.0)]
+
+
+@pytest.mark.slow
+def test_a_slice_takes_the_front_of_a_run_and_the_rest_is_still_found(forest, near):
+    table = forest()
+    table.command("absorb=0")
+    table.load(near[:300], first=5000)
+    (run,) = table.index.waiting
+    table.command("optimize", 20)
+    ((first, last),) = table.index.waiting
+    assert run[0] < first <= last == run[1]
+    index = table.sound()
+    assert first - 1 in index.places
+    assert first not in index.places
+    for id_ in (run[0], first - 1, first, last):
+        assert id_ in [found for found, _ in table.search(index.vector(id_), 5, 0.99)]
+
+
+def test_deleting_a_waiting_row_costs_no_run_and_its_id_may_come_back(table, near):
+    table.create().load(near[:300])
+    table.delete([100, 299, 0])
+    assert table.index.waiting == [(0, 299)]
+    table.insert(100, near[7])
+    assert table.index.waiting == [(0, 299)]
+    index = table.sound()
+    np.testing.assert_array_equal(index.vector(100), near[7])
+    assert index.state["rows"] == 298
