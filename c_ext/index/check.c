@@ -90,7 +90,8 @@ static int check_code(Check *c, int64_t number, const AnnPage *page, int i, cons
   stored.bits = c->stored;
   ann_code_encode(c->store->options.metric, x, c->centre, page->length, &wanted);
   ann_page_code(page, i, &stored);
-  if (wanted.shift == stored.shift && wanted.slope == stored.slope &&
+  if (memcmp(&wanted.shift, &stored.shift, sizeof wanted.shift) == 0 &&
+      memcmp(&wanted.slope, &stored.slope, sizeof wanted.slope) == 0 &&
       memcmp(wanted.bits, stored.bits, (size_t)page->length / 8) == 0) {
     return ANN_OK;
   }
