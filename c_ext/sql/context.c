@@ -44,7 +44,9 @@ int ann_context_open(AnnContext *context, const char *schema, const char *name,
   char *sql;
   int rc;
   *out_table = lookup(context, schema, name);
-  if (*out_table) return ANN_OK;
+  /* A rollback to a savepoint from before the creation tells the new table nothing; an
+  ** older one may have its name again.  SQLite, asked to prepare, connects the right one. */
+  if (*out_table && !(*out_table)->created) return ANN_OK;
   sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".\"%w\"", schema, name);
   rc = sql ? sqlite3_prepare_v2(context->db, sql, -1, &stmt, NULL) : ANN_NOMEM;
   sqlite3_free(sql);

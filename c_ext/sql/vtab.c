@@ -120,7 +120,7 @@ static int create_table(sqlite3 *db, void *aux, int argc, const char *const *arg
     return rc;
   }
   /* SQLite counts a table among those being written from its creation on, without xBegin. */
-  table->store->in_write = 1;
+  table->store->in_write = table->created = 1;
   *out_vtab = &table->base;
   return ANN_OK;
 }
@@ -176,7 +176,7 @@ static int sync(sqlite3_vtab *vtab) { return settle(vtab); }
 
 static int end_transaction(sqlite3_vtab *vtab) {
   AnnTable *table = (AnnTable *)vtab;
-  table->store->in_write = 0;
+  table->store->in_write = table->created = 0;
   table->store->poisoned = 0;
   table->context->generation++;
   ann_store_drop(table->store);
