@@ -37,64 +37,99 @@ static int has_table(sqlite3 *db, const char *schema, const char *name) {
          SQLITE_OK;
 }
 
-/* Made by SQLite if it was not yet mentioned. */
+/* A virtual table that SQLite has replaced may still be in the list, behind the new one. */
 int ann_context_open(AnnContext *context, const char *schema, const char *name,
-                     AnnTable **out_table, char **out_message) {
-  sqlite3_stmt *stmt = NULL;
-  char *sql;
-  int rc;
-  *out_table = lookup(context, schema, name);
-  /* A rollback to a savepoint from before the creation tells the new table nothing; an
-  ** older one may have its name again.  SQLite, asked to prepare, connects the right one. */
-  if (*out_table && !(*out_table)->created) return ANN_OK;
-  sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".\"%w\"", schema, name);
-  rc = sql ? sqlite3_prepare_v2(context->db, sql, -1, &stmt, NULL) : ANN_NOMEM;
+                     AnnTable **out_table, sqlite3_stmt **out_hold, char **out_message) {
+  char *sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".\"%w\" LIMIT 0", schema, name);
+  int rc = sql ? sqlite3_prepare_v2(context->db, sql, -1, out_hold, NULL) : ANN_NOMEM;
+  *out_table = NULL;
   sqlite3_free(sql);
-  sqlite3_finalize(stmt);
+  if (rc == ANN_OK) {
+    sqlite3_step(*out_hold);
+    rc = sqlite3_reset(*out_hold);
+  }
   if (rc != ANN_OK) {
     *out_message = sqlite3_mprintf("%s", sqlite3_errmsg(context->db));
-    return rc;
+  } else {
+    *out_table = lookup(context, schema, name);
+    if (*out_table) return ANN_OK;
+    *out_message = sqlite3_mprintf("expected an ann table, but %s.%s is another kind of table",
+                                   schema, name);
+    rc = ANN_ERROR;
   }
-  *out_table = lookup(context, schema, name);
-  if (*out_table) return ANN_OK;
-  *out_message = sqlite3_mprintf("expected an ann table, but %s.%s is another kind of table",
-                                 schema, name);
-  return ANN_ERROR;
+  ann_context_let_go(*out_hold);
+  *out_hold = NULL;
+  return rc;
 }
+
+void ann_context_let_go(sqlite3_stmt *hold) { sqlite3_finalize(hold); }
 
 /* Search order of an unqualified name. */
 static const char *schema_at(sqlite3 *db, int i) {
   return i == 0 ? "temp" : i == 1 ? "main" : sqlite3_db_name(db, i);
 }
 
+/* Where the name is: *out_schema (sqlite3_free) and, within name, *out_table_name; NULL
+** when there is no such table. */
+static int locate(sqlite3 *db, const char *name, char **out_schema,
+                  const char **out_table_name) {
+  const char *dot = strchr(name, '.'), *schema;
+  int i;
+  *out_schema = NULL;
+  *out_table_name = name;
+  for (i = 0; (schema = schema_at(db, i)) != NULL; i++) {
+    if (!has_table(db, schema, name)) continue;
+    *out_schema = sqlite3_mprintf("%s", schema);
+    return *out_schema ? ANN_OK : ANN_NOMEM;
+  }
+  if (!dot) return ANN_OK;
+  *out_schema = sqlite3_mprintf("%.*s", (int)(dot - name), name);
+  if (!*out_schema) return ANN_NOMEM;
+  *out_table_name = dot + 1;
+  if (!has_table(db, *out_schema, dot + 1)) {
+    sqlite3_free(*out_schema);
+    *out_schema = NULL;
+  }
+  return ANN_OK;
+}
+
+/* Have SQLite look whether other connections changed the schemas it knows. */
+static void refresh(sqlite3 *db) {
+  const char *schema;
+  int i;
+  for (i = 0; (schema = schema_at(db, i)) != NULL; i++) {
+    char *sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".sqlite_schema LIMIT 0", schema);
+    if (sql) sqlite3_exec(db, sql, NULL, NULL, NULL);
+    sqlite3_free(sql);
+  }
+}
+
 int ann_context_find(AnnContext *context, const char *name, AnnTable **out_table,
-                     char **out_message) {
-  const char *dot, *schema;
-  int i, rc = ANN_ERROR;
+                     sqlite3_stmt **out_hold, char **out_message) {
+  char *schema = NULL;                       /* owned */
+  const char *table_name = NULL;
+  int rc;
   *out_table = NULL;
+  *out_hold = NULL;
   if (!name) {
     *out_message = sqlite3_mprintf("expected the name of an ann table, got NULL");
     return ANN_ERROR;
   }
-  for (i = 0; (schema = schema_at(context->db, i)) != NULL; i++) {
-    if (has_table(context->db, schema, name)) {
-      return ann_context_open(context, schema, name, out_table, out_message);
-    }
+  rc = locate(context->db, name, &schema, &table_name);
+  if (rc == ANN_OK && !schema) {
+    refresh(context->db);
+    rc = locate(context->db, name, &schema, &table_name);
   }
-  dot = strchr(name, '.');
-  if (dot) {
-    char *first = sqlite3_mprintf("%.*s", (int)(dot - name), name);
-    if (!first) return ANN_NOMEM;
-    if (has_table(context->db, first, dot + 1)) {
-      rc = ann_context_open(context, first, dot + 1, out_table, out_message);
-      sqlite3_free(first);
-      return rc;
-    }
-    sqlite3_free(first);
+  if (rc == ANN_OK && !schema) {
+    *out_message =
+        sqlite3_mprintf("expected the name of an ann table, but there is no table %s", name);
+    return ANN_ERROR;
   }
-  *out_message =
-      sqlite3_mprintf("expected the name of an ann table, but there is no table %s", name);
-  return ANN_ERROR;
+  if (rc == ANN_OK) {
+    rc = ann_context_open(context, schema, table_name, out_table, out_hold, out_message);
+  }
+  sqlite3_free(schema);
+  return rc;
 }
 
 int ann_context_report(const AnnStore *store, int rc, char **out_message) {

@@ -28,14 +28,19 @@ typedef struct AnnContext {
   int64_t generation; /* raised by every write and rollback of an ann table */
 } AnnContext;
 
-/* The open ann table of that name, opened if need be.  The name is taken whole (temp,
-** main, then attached), else split at its first dot.  ANN_ERROR with one sentence in
-** *out_message (sqlite3_malloc) when there is none. */
+/* The ann table of that name, opened if need be.  The name is taken whole (temp, main,
+** then attached), else split at its first dot.  ANN_ERROR with one sentence in *out_message
+** (sqlite3_malloc) when there is none.
+**
+** SQLite may replace its virtual table whenever the schema changes: by another
+** connection, by a rollback.  *out_hold, a statement that mentions it and was just run, makes
+** sure that this is the present one, and keeps it until ann_context_let_go. */
 int ann_context_find(AnnContext *context, const char *name, AnnTable **out_table,
-                     char **out_message);
+                     sqlite3_stmt **out_hold, char **out_message);
 /* The same by schema and name. */
 int ann_context_open(AnnContext *context, const char *schema, const char *name,
-                     AnnTable **out_table, char **out_message);
+                     AnnTable **out_table, sqlite3_stmt **out_hold, char **out_message);
+void ann_context_let_go(sqlite3_stmt *hold);
 void ann_context_add(AnnContext *context, AnnTable *table);
 void ann_context_remove(AnnContext *context, AnnTable *table);
 /* For sqlite3_create_module_v2: gives one reference back. */

@@ -295,6 +295,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   Function *function = (Function *)base->pVtab;
   const Inspector *inspector = function->inspector;
   AnnTable *table = NULL;
+  sqlite3_stmt *hold = NULL;
   const char *name = (const char *)sqlite3_value_text(argv[0]);
   int rc, begun;
   const char *first = plan ? (const char *)sqlite3_value_text(argv[1]) : NULL;
@@ -304,8 +305,9 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   cursor->row = 0;
   sqlite3_free(cursor->table);
   cursor->table = sqlite3_mprintf("%s", name ? name : "");
-  rc = cursor->table ? ann_context_find(function->context, name, &table, &base->pVtab->zErrMsg)
-                     : ANN_NOMEM;
+  rc = cursor->table
+           ? ann_context_find(function->context, name, &table, &hold, &base->pVtab->zErrMsg)
+           : ANN_NOMEM;
   if (rc != ANN_OK) {
     char *reason = base->pVtab->zErrMsg;
     base->pVtab->zErrMsg =
@@ -321,6 +323,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   if (rc == ANN_OK) rc = cursor->listing.rc;
   rc = ann_context_report(table->store, rc, &base->pVtab->zErrMsg);
   if (begun) ann_store_end(table->store);
+  ann_context_let_go(hold);
   return rc;
 }
 

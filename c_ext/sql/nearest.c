@@ -190,9 +190,11 @@ static int stand_at(AnnNearest *nearest, int64_t at, char **out_message) {
   nearest->at = at;
   while (at >= nearest->n_rows && !nearest->exhausted) {
     AnnTable *table = NULL;
-    int rc =
-        ann_context_open(nearest->context, nearest->schema, nearest->name, &table, out_message);
+    sqlite3_stmt *hold = NULL;
+    int rc = ann_context_open(nearest->context, nearest->schema, nearest->name, &table, &hold,
+                              out_message);
     if (rc == ANN_OK) rc = run_batch(nearest, table, out_message);
+    ann_context_let_go(hold);
     if (rc != ANN_OK) return rc;
   }
   nearest->eof = at >= nearest->n_rows;

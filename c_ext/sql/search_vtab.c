@@ -153,6 +153,7 @@ static int filter(sqlite3_vtab_cursor *base, int bits, const char *words, int ar
   Cursor *cursor = (Cursor *)base;
   Function *function = (Function *)base->pVtab;
   AnnTable *table = NULL;
+  sqlite3_stmt *hold = NULL;
   AnnNearest **spare = cursor->nearest ? &cursor->nearest : &function->spare, *found = NULL;
   int at = ann_plan_argument(bits, ANN_ARG_TABLE), rc;
   (void)words, (void)argc;
@@ -161,7 +162,7 @@ static int filter(sqlite3_vtab_cursor *base, int bits, const char *words, int ar
   rc = keep_arguments(cursor, bits, argv);
   if (rc != ANN_OK) return rc;
   rc = ann_context_find(function->context, (const char *)sqlite3_value_text(argv[at]), &table,
-                        &base->pVtab->zErrMsg);
+                        &hold, &base->pVtab->zErrMsg);
   if (rc != ANN_OK) {
     char *reason = base->pVtab->zErrMsg;
     base->pVtab->zErrMsg = sqlite3_mprintf("%s: %s", function->columns->function,
@@ -171,6 +172,7 @@ static int filter(sqlite3_vtab_cursor *base, int bits, const char *words, int ar
   }
   rc = ann_nearest_open(function->context, table, function->columns, bits, argv, spare, &found,
                         &base->pVtab->zErrMsg);
+  ann_context_let_go(hold);
   ann_nearest_free(cursor->nearest);
   cursor->nearest = found;
   cursor->eof = rc != ANN_OK || found->eof;

@@ -162,12 +162,29 @@ static int begin(sqlite3_vtab *vtab) {
   return ANN_OK;
 }
 
+/* A table made in this transaction, and then undone by a rollback to a savepoint from
+** before, is not told; SQLite has no such virtual table any more, or a newer one. */
+static int is_present(AnnTable *table) {
+  AnnTable *present = NULL;
+  sqlite3_stmt *hold = NULL;
+  char *message = NULL;
+  int rc;
+  if (!table->created) return 1;
+  rc = ann_context_open(table->context, table->store->schema, table->store->name, &present,
+                        &hold, &message);
+  sqlite3_free(message);
+  ann_context_let_go(hold);
+  return rc != ANN_OK && rc != ANN_ERROR ? 1 : present == table;
+}
+
 /* Settle what is in memory; last_insert_rowid() stays the user's. */
 static int settle(sqlite3_vtab *vtab) {
   AnnTable *table = (AnnTable *)vtab;
   sqlite3 *db = table->store->db;
   sqlite3_int64 last = sqlite3_last_insert_rowid(db);
-  int rc = ann_table_settle(table);
+  int rc = ANN_OK;
+  if (is_present(table)) rc = ann_table_settle(table);
+  else ann_store_drop(table->store);
   sqlite3_set_last_insert_rowid(db, last);
   return ann_context_report(table->store, rc, &vtab->zErrMsg);
 }

@@ -5,6 +5,8 @@
     WRITES, READS       name -> what to do with a connection; a write is one statement or one transaction
     content(db)         {rowid: vector}
     sound(db)           ann_check is silent, an exact search is right
+
+Each gives the same rows on every run.
 """
 
 from __future__ import annotations

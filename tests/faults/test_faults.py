@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -128,10 +128,8 @@ def test_interrupted_read(fresh, name):
     operation(db)
     for at in sorted({1 + calls.calls * i // 12 for i in range(12)}):
         Interrupt(db, at, 3)
-        try:
+        with suppress(apsw.InterruptError):
             assert operation(db) == right
-        except apsw.InterruptError:
-            pass
         db.set_progress_handler(None)
         assert operation(db) == right
 
@@ -188,11 +186,8 @@ def test_read_without_memory(fresh, name):
     right = operation(db)
     needed = peak(operation, db)
     for share in shares(30):
-        with memory(int(needed * share)):
-            try:
-                assert operation(db) == right
-            except MEMORY:
-                pass
+        with memory(int(needed * share)), suppress(*MEMORY):
+            assert operation(db) == right
         assert operation(db) == right
 
 

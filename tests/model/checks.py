@@ -44,7 +44,7 @@ def same_searches(db: apsw.Connection, key: Key, table: Table, query: Vector, ch
     k = choice.choice((1, 3, 10, 64, 65, 300, 10_000))
     exact(_search(db, key, query, k, 1), k, truth, table.metric)
     plausible(_search(db, key, query, k), k, truth, truth.keys())
-    ids = choice.sample(sorted(truth), min(len(truth), choice.choice((1, 5, 200)))) + [choice.randrange(10**6)]
+    ids = [*choice.sample(sorted(truth), min(len(truth), choice.choice((1, 5, 200)))), choice.randrange(10**6)]
     kind = choice.randrange(5)
     if kind == 0:
         found = _search(db, key, query, k, more="AND id IN (SELECT value FROM json_each(?))", list_=ids)

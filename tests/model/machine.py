@@ -1,146 +1,44 @@
-"""Random statements on a database file and on the model; after each, they must agree.
+"""Random statements on a database file and on the model.
 
-Two connections are open: one writes, the other sees what is committed. Each has the tables' files `main` and
-`aux`. The roles change now and then, so that both have something to forget.
+The connections change roles now and then, so that both have something to forget.
 """
 
 from __future__ import annotations
 
-import random
-import shutil
-import tempfile
-from pathlib import Path
-
 import apsw
-import numpy as np
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import precondition, rule
 
-import sqlite_ann
-
-from . import checks
+from .bench import FOREST, METRICS, NAMES, SCHEMAS, Bench
 from .checks import blob, quoted
-from .model import FIRST_ID, LAST_ID, Key, Model, Table, Vector, copied
+from .model import FIRST_ID, LAST_ID, copied
 
-SCHEMAS = ("main", "aux")
 VERBS = st.sampled_from(("ABORT", "ABORT", "IGNORE", "REPLACE", "FAIL", "ROLLBACK"))
 EDGES = (FIRST_ID, FIRST_ID + 1, -1, 0, 1, 2**53, LAST_ID - 1, LAST_ID)
-LARGE, FOREST = 4000, 1500  # rows that a table may have; rows of a load that makes a forest
+LARGE = 4000  # rows that a table may have
 
 
-def in_transaction(machine: Machine) -> bool:
+def in_transaction(machine: Bench) -> bool:
     return machine.model.in_transaction
 
 
-def outside(machine: Machine) -> bool:
+def outside(machine: Bench) -> bool:
     """No transaction, nobody reads: what needs the whole file may run."""
     return not machine.model.in_transaction and machine.seen is None and machine.held is None
 
 
-def has_table(machine: Machine) -> bool:
+def has_table(machine: Bench) -> bool:
     return bool(machine.model.tables)
 
 
-class Machine(RuleBasedStateMachine):
-    journal = "delete"  # subclasses say which
-
-    @initialize(
-        seed=st.integers(0, 2**32 - 1), metric=st.sampled_from(("l2", "cosine", "dot")), trees=st.integers(1, 3),
-        dimensions=st.sampled_from((8, 3, 33)), rows=st.sampled_from((FOREST, 1030, 0)), optimize=st.booleans(),
-    )  # fmt: skip
-    def start(self, seed: int, metric: str, trees: int, dimensions: int, rows: int, optimize: bool) -> None:
-        self.choice = random.Random(seed)
-        self.rng = np.random.default_rng(seed)
-        self.folder = Path(tempfile.mkdtemp(prefix="ann-model-"))
-        self.model = Model()
-        self.trees, self.dimensions = trees, dimensions
-        self.held: apsw.Cursor | None = None  # a statement of the writer that was not read to its end
-        self.seen: dict[Key, Table] | None = None  # what the reader's open transaction sees
-        self.copy: dict[Key, Table] | None = None  # tables of main when it was copied to copy.db
-        self.db, self.other = self.connect(), self.connect()
-        self.create("main", metric)
-        if rows:
-            self.load(("main", "v0"), rows)
-            if optimize:
-                self.command(("main", "v0"), "optimize")
-
-    def connect(self) -> apsw.Connection:
-        db = sqlite_ann.connect(self.folder / "main.db")
-        db.execute("ATTACH ? AS aux", (str(self.folder / "aux.db"),))
-        for schema in SCHEMAS:
-            db.execute(f"PRAGMA {schema}.journal_mode = {self.journal}; PRAGMA {schema}.synchronous = off")
-        return db
-
-    def teardown(self) -> None:
-        if hasattr(self, "folder"):
-            self.close()
-            shutil.rmtree(self.folder)
-
-    def close(self) -> None:
-        self.let_go()
-        self.db.close()
-        self.other.close()
-        self.seen = None
-
-    # --- what rules are made of ------------------------------------------------------------------
-
-    def vectors(self, n: int) -> list[Vector]:
-        """Whole numbers around a few centres: near ones, ties and duplicates."""
-        centres = np.random.default_rng(self.dimensions).integers(-12, 13, (9, self.dimensions))
-        around = centres[self.rng.integers(0, 9, n)] + self.rng.integers(-2, 3, (n, self.dimensions))
-        return [tuple(vector) for vector in around.tolist()]
-
-    def any_table(self) -> Key:
-        return self.choice.choice(sorted(self.model.tables))
-
-    def run(self, sql: str, arguments: tuple[object, ...], done: bool) -> None:
-        """The statement succeeds, or fails because an id is taken."""
-        try:
-            self.db.execute(sql, arguments)
-        except apsw.ConstraintError as error:
-            assert not done, error
-            assert error.extendedresult == apsw.SQLITE_CONSTRAINT_ROWID
-            assert "is there already" in str(error)
-        else:
-            assert done, f"expected a conflict: {sql}"
-
-    def load(self, key: Key, n: int, first: int | None = None, step: int = 1, verb: str = "ABORT") -> None:
-        """n rows in one statement."""
-        table = self.model.tables[key]
-        first = max((i for i in table.rows if i < 2**60), default=0) + 1 if first is None else first
-        ids = [i for i in range(first, first + n * step, step) if i <= LAST_ID]
-        rows = list(zip(ids, self.vectors(len(ids)), strict=True))
-        done = self.model.statement(lambda: self.model.tables[key].insert(rows, verb), verb)
-        self.run(
-            f"INSERT OR {verb} INTO {quoted(*key)}(rowid, embedding) SELECT id, vector FROM ann_rows(?, ?, 'float32', ?)",
-            (b"".join(blob(v) for _, v in rows), table.dimensions, np.array(ids, "<i8").tobytes()), done,
-        )  # fmt: skip
-
-    def command(self, key: Key, text: str, k: int | None = None) -> None:
-        before = self.db.last_insert_rowid()
-        self.db.execute(f'INSERT INTO {quoted(*key)}({quoted(key[1])}, k) VALUES (?, ?)', (text, k))
-        assert self.db.last_insert_rowid() == before
-        self.model.statement(lambda: None)
-
-    def some_ids(self, key: Key, n: int) -> list[int]:
-        """Ids of the table next to each other or anywhere, and one that it may not have."""
-        ids = sorted(self.model.tables[key].rows)
-        n = min(n, len(ids))
-        at = self.choice.randrange(len(ids) - n + 1)
-        chosen = ids[at : at + n] if self.choice.random() < 0.5 else self.choice.sample(ids, n)
-        return [*chosen, self.choice.choice((5, LAST_ID, self.choice.randrange(3000)))]
-
-    def let_go(self) -> None:
-        if self.held is not None:
-            self.held.close(True)
-            self.held = None
-
+class Machine(Bench):
     # --- rows ------------------------------------------------------------------------------------
 
     @precondition(has_table)
     @rule(edge=st.sampled_from((None, None, *EDGES)), near=st.integers(-3, 3000), verb=VERBS)
     def insert_one(self, edge: int | None, near: int, verb: str) -> None:
-        key, vector = self.any_table(), self.vectors(1)[0]
+        key = self.any_table()
+        vector = self.vectors(key, 1)[0]
         row = near if edge is None else edge
         done = self.model.statement(lambda: self.model.tables[key].insert([(row, vector)], verb), verb)
         self.run(f"INSERT OR {verb} INTO {quoted(*key)}(rowid, embedding) VALUES (?, ?)", (row, blob(vector)), done)
@@ -149,7 +47,7 @@ class Machine(RuleBasedStateMachine):
     @rule(n=st.sampled_from((1, 1, 5)))
     def insert_without_id(self, n: int) -> None:
         key = self.any_table()
-        for vector in self.vectors(n):
+        for vector in self.vectors(key, n):
             expected = self.model.tables[key].next_id()
             self.db.execute(f"INSERT INTO {quoted(*key)}(embedding) VALUES (?)", (str(list(vector)),))
             row = self.db.last_insert_rowid()
@@ -171,7 +69,7 @@ class Machine(RuleBasedStateMachine):
     def insert_bad_vector(self, n: int) -> None:
         """The last vector is refused; nothing of the statement stays."""
         key = self.any_table()
-        vectors = [str(list(vector)) for vector in self.vectors(n)]
+        vectors = [str(list(vector)) for vector in self.vectors(key, n)]
         vectors[-1] = "[1, 2"
         try:
             self.db.execute(f"INSERT INTO {quoted(*key)}(embedding) SELECT value FROM json_each(?)",
@@ -184,7 +82,8 @@ class Machine(RuleBasedStateMachine):
     @precondition(has_table)
     @rule(n=st.sampled_from((1, 1, 20, 300)))
     def update_vectors(self, n: int) -> None:
-        key, vector = self.any_table(), self.vectors(1)[0]
+        key = self.any_table()
+        vector = self.vectors(key, 1)[0]
         ids = self.some_ids(key, n)
         self.model.statement(lambda: self.model.tables[key].update(ids, vector))
         self.db.execute(f"UPDATE {quoted(*key)} SET embedding = ? WHERE rowid IN (SELECT value FROM json_each(?))",
@@ -262,36 +161,34 @@ class Machine(RuleBasedStateMachine):
 
     # --- the tables themselves, and the file -----------------------------------------------------
 
-    def create(self, schema: str, metric: str) -> None:
-        name = next(f"v{i}" for i in range(9) if (schema, f"v{i}") not in self.model.tables)
-        self.db.execute(
-            f"CREATE VIRTUAL TABLE {schema}.{name} USING ann(embedding float32[{self.dimensions}], metric={metric},"
-            f" trees={self.trees}, leaf_capacity=32)"
-        )
-        self.model.statement(lambda: self.model.tables.update({(schema, name): Table(self.dimensions, metric)}))
-
     @precondition(lambda self: len(self.model.tables) < 2)
-    @rule(schema=st.sampled_from(SCHEMAS), metric=st.sampled_from(("l2", "cosine", "dot")))
+    @rule(schema=st.sampled_from(SCHEMAS), metric=METRICS)
     def create_another(self, schema: str, metric: str) -> None:
         self.let_go()
-        self.create(schema, metric)
+        self.create((schema, next(n for n in NAMES if (schema, n) not in self.model.tables)), metric)
+
+    @precondition(has_table)
+    @rule(metric=METRICS, rows=st.sampled_from((0, 3, FOREST)))
+    def create_again(self, metric: str, rows: int) -> None:
+        """Another table of the same name."""
+        key = self.any_table()
+        self.drop_table(key)
+        self.create(key, metric)
+        self.load(key, rows)
 
     @precondition(has_table)
     @rule()
     def rename(self) -> None:
         self.let_go()
         key = self.any_table()
-        new = (key[0], self.choice.choice([n for n in ("v0", "v1", 'the "q"', "V 2") if (key[0], n) not in self.model.tables]))
+        new = (key[0], self.choice.choice([n for n in NAMES if (key[0], n) not in self.model.tables]))
         self.db.execute(f"ALTER TABLE {quoted(*key)} RENAME TO {quoted(new[1])}")
         self.model.statement(lambda: self.model.tables.update({new: self.model.tables.pop(key)}))
 
     @precondition(has_table)
     @rule()
     def drop(self) -> None:
-        self.let_go()
-        key = self.any_table()
-        self.db.execute(f"DROP TABLE {quoted(*key)}")
-        self.model.statement(lambda: self.model.tables.pop(key))
+        self.drop_table(self.any_table())
 
     @precondition(outside)
     @rule(schema=st.sampled_from(SCHEMAS))
@@ -352,7 +249,7 @@ class Machine(RuleBasedStateMachine):
         key = self.any_table()
         self.held = (
             self.db.execute(f"SELECT rowid, embedding FROM {quoted(*key)}") if scan
-            else self.db.execute("SELECT id FROM ann_search(?, ?, 1000)", (".".join(key), blob(self.vectors(1)[0])))
+            else self.db.execute("SELECT id FROM ann_search(?, ?, 1000)", (".".join(key), blob(self.vectors(key, 1)[0])))
         )  # fmt: skip
         self.held.fetchone()
 
@@ -368,24 +265,3 @@ class Machine(RuleBasedStateMachine):
         except (apsw.AbortError, apsw.SQLError):
             pass
         self.let_go()
-
-    # --- after every step ------------------------------------------------------------------------
-
-    @invariant()
-    def agrees(self) -> None:
-        if not hasattr(self, "db"):
-            return
-        checks.same_rows(self.db, self.model.tables)
-        for key, table in self.model.tables.items():
-            query = self.vectors(1)[0]
-            checks.same_searches(self.db, key, table, query, self.choice)
-            # ann_check writes down what a transaction has in memory: only now and then, so that some lasts
-            if not self.model.in_transaction or self.choice.random() < 0.3:
-                checks.sound(self.db, key)
-        if self.choice.random() < 0.1:
-            assert self.db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        committed = self.model.committed if self.seen is None else self.seen
-        checks.same_rows(self.other, committed)
-        for key, table in committed.items():
-            if self.choice.random() < 0.3:
-                checks.same_searches(self.other, key, table, self.vectors(1)[0], self.choice)

@@ -17,7 +17,7 @@ from .machine import Machine
 DEEP = os.environ.get("ANN_MODEL", "ci") == "deep"
 
 QUIET = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
-CI = settings(max_examples=14, stateful_step_count=30, phases=[Phase.generate], **QUIET)
+CI = settings(max_examples=22, stateful_step_count=30, phases=[Phase.generate], **QUIET)
 DEEPER = settings(max_examples=400, stateful_step_count=60, phases=[Phase.generate, Phase.shrink], **QUIET)
 
 
