@@ -6,7 +6,7 @@ PYTHON ?= python3
 BUILD  := build/dev
 ASAN   := build/asan
 PYTEST := $(BIN)/python -m pytest
-C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c)
+C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c fuzz/*.c)
 
 # Without a C compiler, one from PyPI.
 ifeq ($(shell command -v cc 2>/dev/null),)
@@ -19,7 +19,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-fast asan format lint bench-recall clean
+.PHONY: help demo build test test-fast test-faults fuzz asan format lint bench bench-recall clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -33,8 +33,27 @@ build: $(VENV)/.ready ## the package in .venv, the extension, and the core for i
 test: build ## all tests but those that need fetched data
 	$(PYTEST) -n 2 -m "not data"
 
-test-fast: build ## the quick ones, in less than ten seconds
-	$(PYTEST) -n 2 -m "not data and not slow" -q
+# A taste of every layer; all of the quick ones together take most of a minute.
+FAST := tests/test_layers.py tests/core/test_topk.py tests/core/test_idset.py tests/core/test_metric.py \
+	tests/python/test_vectors.py tests/sql/test_table.py
+test-fast: build ## a taste of every layer, in less than ten seconds
+	$(PYTEST) -n 2 -m "not data and not slow" -q $(FAST)
+
+test-faults: build ## full disks, lost memory, killed writers, damaged pages
+	$(PYTEST) -n 2 tests/faults tests/sql/test_damage.py
+
+SECONDS_EACH ?= 30
+fuzz: ## hostile pages and vectors, half a minute each (libFuzzer)
+	@$(call need,command -v clang-14,clang-14 libclang-rt-14-dev)
+	@mkdir -p build/fuzz/page.corpus
+	@$(PYTHON) -c "import sqlite3; [open(f'build/fuzz/page.corpus/{i}', 'wb').write(d) for i, d in \
+		sqlite3.connect('tests/golden/grid.db').execute('SELECT id, data FROM grid_pages')]"
+	@set -e; for what in page vector; do \
+		clang-14 -g -O1 -std=c11 -ffp-contract=off -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ic_ext \
+			fuzz/$$what.c fuzz/alloc.c c_ext/core/*.c -lm -o build/fuzz/$$what; \
+		mkdir -p build/fuzz/$$what.corpus; \
+		build/fuzz/$$what -max_total_time=$(SECONDS_EACH) -max_len=20000 -artifact_prefix=build/fuzz/ build/fuzz/$$what.corpus; \
+	done
 
 asan: build ## all tests again, with address and undefined-behaviour sanitizers (needs gcc)
 	@$(BIN)/cmake -S . -B $(ASAN) -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_C_COMPILER=gcc \
@@ -54,6 +73,8 @@ lint: $(VENV)/.ready ## what the tools object to
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+bench: bench-recall ## what there is to measure
 
 bench-recall: build ## recall and speed on real data (fetches it the first time)
 	$(BIN)/python bench/recall.py

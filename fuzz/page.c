@@ -1,0 +1,52 @@
+/* page.c -- hostile pages: whatever ann_page_load accepts, everything done to a page must bear.
+**
+** The checksum is made right first, or nothing would ever get past it.
+*/
+#include <stdlib.h>
+
+#include "core/bytes.h"
+#include "core/format.h"
+#include "core/kernel.h"
+#include "core/page.h"
+
+#define LENGTH 64 /* rotated components; small, so that pages are found quickly */
+
+static void use(AnnPage *page) {
+  static const float query[LENGTH] = {1, -2, 3};
+  static uint8_t bits[LENGTH / 8], record[ANN_CENTRE_SIZE + LENGTH];
+  float estimates[ANN_BLOCK];
+  AnnCode code = {bits, 0, 0};
+  AnnLookup lookup;
+  int i;
+  if (ann_lookup_init(&lookup, LENGTH) != ANN_OK) return;
+  ann_lookup_fill(&lookup, query);
+  for (i = 0; i < page->n; i++) {
+    if (i % ANN_BLOCK == 0) ann_page_estimate(page, i / ANN_BLOCK, &lookup, 1, estimates);
+    ann_page_code(page, i, &code);
+    ann_page_find(page, ann_page_id(page, i));
+    if (page->kind == ANN_KIND_DIRECTORY) {
+      ann_centre_base(1, ann_page_child_centre(page, i), query, 14, LENGTH);
+    }
+  }
+  ann_page_is_tidy(page);
+  if (page->n < page->capacity) ann_page_append(page, 7, &code, record);
+  if (page->n > 0) ann_page_remove(page, 0);
+  ann_page_seal(page);
+  ann_lookup_clear(&lookup);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  uint8_t *copy = malloc(size ? size : 1);
+  AnnPage page;
+  if (!copy) return 0;
+  memcpy(copy, data, size);
+  if (size >= ANN_HEADER_SIZE && size % 32 == 0) {
+    ann_put64(copy + ANN_HEADER_CHECKSUM, ann_checksum(copy, size, ANN_HEADER_CHECKSUM));
+  }
+  if (ann_page_load(&page, copy, size, LENGTH) == ANN_OK) {
+    use(&page);
+    ann_page_clear(&page);
+  }
+  free(copy);
+  return 0;
+}
