@@ -13,7 +13,7 @@ typedef struct AnnTable {
   struct AnnContext *context;   /* borrowed */
   struct AnnTable *next;        /* in the context's list */
   AnnStore *store;              /* owned */
-  int created;                  /* by the open transaction, which may take that back unheard */
+  int created; /* by the open transaction, which may take that back unheard */
   int absorb; /* percent of the rows that may wait; 0: never absorb by itself */
   int64_t mutations_seen; /* the store's, when the row began: was it half-made? */
   int due; /* rows were put on the waiting list and may be absorbed */
