@@ -21,7 +21,7 @@ static void use(AnnPage *page) {
   if (ann_lookup_init(&lookup, LENGTH) != ANN_OK) return;
   ann_lookup_fill(&lookup, query);
   for (i = 0; i < page->n; i++) {
-    if (i % ANN_BLOCK == 0) ann_page_estimate(page, i / ANN_BLOCK, &lookup, 1, estimates);
+    if (i % ANN_BLOCK == 0) ann_page_estimate(page, i / ANN_BLOCK, &lookup, 1, 2, estimates);
     ann_page_code(page, i, &code);
     ann_page_find(page, ann_page_id(page, i));
     if (page->kind == ANN_KIND_DIRECTORY) {

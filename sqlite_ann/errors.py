@@ -35,6 +35,13 @@ class Error(Exception):
         self.code = code
 
 
+def translation(error: apsw.Error) -> Error:
+    """The Error for what apsw raised."""
+    # apsw writes its exception's name before SQLite's message; a code of 0 is apsw's own complaint.
+    message = str(error).removeprefix(f"{type(error).__name__}: ")
+    return Error(message, getattr(error, "extendedresult", 0) or apsw.SQLITE_ERROR)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Everything apsw raises inside leaves as an Error; also to decorate a function with.
@@ -47,6 +54,4 @@ def translated() -> Iterator[None]:
     try:
         yield
     except apsw.Error as error:
-        # apsw writes its exception's name before SQLite's message; a code of 0 is apsw's own complaint.
-        message = str(error).removeprefix(f"{type(error).__name__}: ")
-        raise Error(message, getattr(error, "extendedresult", 0) or apsw.SQLITE_ERROR) from error
+        raise translation(error) from error

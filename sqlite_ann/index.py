@@ -19,13 +19,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import vectors as arrays
-from .errors import Error, translated
+from .errors import Error, translated, translation
 from .names import quoted, resolved
 from .progress import Report, reporting
 from .transaction import savepoint
 
 BULK_ROWS = 1000  # more at once, and the forest takes them in when `optimize` says so
 OPTIMIZE_PAGES = 512  # pages a slice of `optimize` may touch: other writers wait no longer than that takes
+
+SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
+SEARCH_PLAIN = SEARCH + " ORDER BY rank"
 
 Found = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -106,7 +109,6 @@ class Index:
                 done += len(some_ids)
                 report(done, len(ids))
 
-    @translated()
     def search(
         self,
         query: ArrayLike,
@@ -139,7 +141,33 @@ class Index:
         array([[1],
                [3]])
         """
-        queries = arrays.float_buffer(arrays.as_vectors(query, self.dim))
+        # One vector in the form that SQL takes is the usual case, and often soon done: nothing else is asked of it.
+        if type(query) is np.ndarray and query.dtype == arrays.FLOAT and query.shape == (self.dim,):
+            if (
+                ids is None
+                and exclude is None
+                and search_k is None
+                and max_distance is None
+                and query.flags.c_contiguous
+            ):
+                try:
+                    return _columns(self.db.execute(SEARCH_PLAIN, (self.name, query, k, recall)).fetchall())
+                except apsw.Error as error:
+                    raise translation(error) from error
+        return self._search(query, k, recall, ids, exclude, search_k, max_distance)
+
+    @translated()
+    def _search(
+        self,
+        query: ArrayLike,
+        k: int | None,
+        recall: float | None,
+        ids: ArrayLike | None,
+        exclude: ArrayLike | None,
+        search_k: int | None,
+        max_distance: float | None,
+    ) -> Found:
+        """`search` for queries of every form, with everything that can be asked of it."""
         where = {
             "search_k = ?": search_k,
             "max_distance = ?": max_distance,
@@ -147,10 +175,8 @@ class Index:
             "exclude IN (SELECT id FROM ann_ids(?))": None if exclude is None else arrays.as_ids(exclude),
         }
         where = {clause: value for clause, value in where.items() if value is not None}
-        sql = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
-        if where:
-            sql += " WHERE " + " AND ".join(where)
-        sql += " ORDER BY rank"
+        sql = SEARCH + (" WHERE " + " AND ".join(where) if where else "") + " ORDER BY rank"
+        queries = arrays.float_buffer(arrays.as_vectors(query, self.dim))
         with savepoint(self.db) if len(queries) > 1 else nullcontext():  # all see the same table
             rows = [self._rows(sql, self.name, q, k, recall, *where.values()) for q in queries]
 

@@ -51,6 +51,17 @@ static inline void *ann_alloc_zero(uint64_t n, uint64_t size) {
   return p;
 }
 
+/* The place of the lowest bit set; bits is not 0. */
+static inline int ann_lowest_bit(uint32_t bits) {
+  int i = 0;
+#if defined(__GNUC__)
+  i = __builtin_ctz(bits);
+#else
+  while (!(bits >> i & 1)) i++;
+#endif
+  return i;
+}
+
 /* Long work asks now and then whether to go on: check(arg) is ANN_OK, or the code
 ** with which to stop (ANN_INTERRUPT). */
 typedef struct AnnPoll {

@@ -8,10 +8,6 @@
 #include "core/kernel.h"
 #include "core/metric.h"
 
-/* Weight of a leaf's mean squared radius in the order of leaves: docs/ARCHITECTURE.md,
-** "order of leaves". */
-#define SPREAD_WEIGHT 0.25f
-
 void ann_code_encode(int metric, const float *x, const float *centre, int64_t length,
                      AnnCode *out_code) {
   const AnnKernels *kernels = ann_kernels();
@@ -148,5 +144,10 @@ float ann_centre_score(int metric, const uint8_t *record, float base, float quer
   float spread = ann_get_f32(record + ANN_CENTRE_SPREAD);
   /* For a product the best member lies about two deviations along the query. */
   if (metric == ANN_DOT) return base - 2.0f * sqrtf(query_norm * spread / (float)length);
-  return base + SPREAD_WEIGHT * spread;
+  return base + ANN_SPREAD_WEIGHT * spread;
+}
+
+void ann_centre_prefetch(const uint8_t *record, int64_t length) {
+  int64_t i;
+  for (i = 0; i < ANN_CENTRE_SIZE + length; i += 64) __builtin_prefetch(record + i);
 }

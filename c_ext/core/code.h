@@ -21,6 +21,8 @@
 
 #include "core/base.h"
 
+#define ANN_SPREAD_WEIGHT 0.25f
+
 /* cffi:on */
 typedef struct AnnCode {
   uint8_t *bits;     /* owned by the caller: length / 8 bytes, bit i of byte i/8 by i%8 */
@@ -47,12 +49,15 @@ float ann_centre_base(int metric, const uint8_t *record, const float *query, flo
                       int64_t length);
 float ann_centre_score(int metric, const uint8_t *record, float base, float query_norm,
                        int64_t length);
+void ann_centre_prefetch(const uint8_t *record, int64_t length);
 /* cffi:off */
 
 /* x, centre, query: rotated, `length` components.  query_norm: squared length.
 ** A centre is what its record says: callers encode it first and use the decoded one.
 ** ann_centre_base: |q - c|^2, or -<q, c> for dot.
-** ann_centre_score: the order in which leaves are read, smaller first.
+** ann_centre_score: the order in which leaves are read, smaller first: for distances, base +
+** ANN_SPREAD_WEIGHT x the mean squared radius (docs/ARCHITECTURE.md, "order of leaves").
+** ann_centre_prefetch: a hint that the centre is about to be read.
 */
 
 #endif

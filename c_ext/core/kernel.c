@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "core/bytes.h"
 #include "core/kernel_x86.h"
 
 /* The fixed order in which lanes are added; part of the definition of every sum. */
@@ -73,8 +74,21 @@ static void portable_scan(const uint8_t *codes, const uint8_t *lut, size_t n_tab
   }
 }
 
+static uint32_t portable_estimate(const uint32_t *sums, const uint8_t *corrections,
+                                  const AnnLine *line, float *out) {
+  uint32_t within = 0;
+  int v;
+  for (v = 0; v < ANN_BLOCK; v++) {
+    float shift = ann_get_f32(corrections + 4 * v);
+    float slope = ann_get_f32(corrections + 4 * (ANN_BLOCK + v));
+    out[v] = (line->base + shift) + slope * ((float)sums[v] * line->unit + line->minimum);
+    within |= (uint32_t)!(out[v] > line->bound) << v;
+  }
+  return within;
+}
+
 static const AnnKernels portable = {
-  "portable", portable_dot, portable_l2, portable_dot_i8, portable_scan,
+  "portable", portable_dot, portable_l2, portable_dot_i8, portable_scan, portable_estimate,
 };
 
 /* All that this CPU runs, the best last; the first is the portable one. */

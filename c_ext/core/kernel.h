@@ -17,6 +17,13 @@
 #define ANN_BLOCK 32          /* codes scored together; the unit of a page */
 
 /* cffi:on */
+/* What turns the sums of a block into estimates. */
+typedef struct AnnLine {
+  float unit, minimum;        /* of the look-up table */
+  float base;                 /* of the page's centre */
+  float bound;                /* estimates above it are of no interest */
+} AnnLine;
+
 typedef struct AnnKernels {
   const char *name;           /* "portable", "avx2" */
   /* sum of a[i] * b[i] */
@@ -29,6 +36,11 @@ typedef struct AnnKernels {
   ** of a block: byte 16 m + j holds code j in its low and code j + 16 in its high
   ** nibble.  lut: 16 bytes a table. */
   void (*scan)(const uint8_t *codes, const uint8_t *lut, size_t n_tables, uint32_t *out);
+  /* out[v] = (base + shift v) + slope v * ((float)sums[v] * unit + minimum), for the 32
+  ** entries of a block; bit v of the result is 0 where out[v] > bound.  corrections: 32
+  ** shifts, then 32 slopes, as they are stored. */
+  uint32_t (*estimate)(const uint32_t *sums, const uint8_t *corrections, const AnnLine *line,
+                       float *out);
 } AnnKernels;
 
 const AnnKernels *ann_kernels(void);

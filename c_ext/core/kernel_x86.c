@@ -158,6 +158,27 @@ AVX2 static void avx2_scan(const uint8_t *codes, const uint8_t *lut, size_t n_ta
   }
 }
 
-const AnnKernels ann_kernels_avx2 = {"avx2", avx2_dot, avx2_l2, avx2_dot_i8, avx2_scan};
+AVX2 static uint32_t avx2_estimate(const uint32_t *sums, const uint8_t *corrections,
+                                   const AnnLine *line, float *out) {
+  const __m256 unit = _mm256_set1_ps(line->unit), minimum = _mm256_set1_ps(line->minimum);
+  const __m256 base = _mm256_set1_ps(line->base), bound = _mm256_set1_ps(line->bound);
+  const float *shifts = (const float *)(const void *)corrections, *slopes = shifts + ANN_BLOCK;
+  uint32_t within = 0;
+  int v;
+  for (v = 0; v < ANN_BLOCK; v += 8) {
+    /* Sums are far below 2^31, so that their sign is no matter. */
+    __m256 sum = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(sums + v)));
+    __m256 s = _mm256_add_ps(_mm256_mul_ps(sum, unit), minimum);
+    __m256 shift = _mm256_add_ps(base, _mm256_loadu_ps(shifts + v));
+    __m256 value = _mm256_add_ps(shift, _mm256_mul_ps(_mm256_loadu_ps(slopes + v), s));
+    _mm256_storeu_ps(out + v, value);
+    within |= (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(value, bound, _CMP_NGT_UQ)) << v;
+  }
+  return within;
+}
+
+const AnnKernels ann_kernels_avx2 = {
+  "avx2", avx2_dot, avx2_l2, avx2_dot_i8, avx2_scan, avx2_estimate,
+};
 
 #endif

@@ -62,11 +62,11 @@ static double wide_l2(const float *a, const float *b, int64_t n) {
 /* Squared norms between these lose nothing that matters to float range. */
 static int in_range(double x) { return x > 1e-30 && x < 1e30; }
 
-static double cosine(const AnnOrigin *origin, const float *b) {
+static double cosine(const AnnOrigin *origin, const float *b, double bb) {
   const AnnKernels *k = ann_kernels();
   const float *a = origin->vector;
   int64_t n = origin->dimensions;
-  double aa = origin->norm, bb = k->dot(b, b, (size_t)n), ab;
+  double aa = origin->norm, ab;
   if (in_range(aa) && in_range(bb)) {
     ab = k->dot(a, b, (size_t)n);
   } else {
@@ -91,10 +91,18 @@ void ann_origin_init(AnnOrigin *origin, int metric, const float *vector, int64_t
 }
 
 double ann_origin_distance(const AnnOrigin *origin, const float *other) {
+  double norm = 0;
+  if (origin->metric == ANN_COSINE) {
+    norm = (double)ann_kernels()->dot(other, other, (size_t)origin->dimensions);
+  }
+  return ann_origin_distance_of(origin, other, norm);
+}
+
+double ann_origin_distance_of(const AnnOrigin *origin, const float *other, double norm) {
   const float *vector = origin->vector;
   size_t n = (size_t)origin->dimensions;
   double sum;
-  if (origin->metric == ANN_COSINE) return cosine(origin, other);
+  if (origin->metric == ANN_COSINE) return cosine(origin, other, norm);
   if (origin->metric == ANN_L2) {
     sum = ann_kernels()->l2(vector, other, n);
     return sqrt(sum == 0 || in_range(sum) ? sum : wide_l2(vector, other, origin->dimensions));

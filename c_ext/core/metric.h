@@ -31,10 +31,14 @@ typedef struct AnnOrigin {    /* a query to which many distances are taken */
 
 void ann_origin_init(AnnOrigin *origin, int metric, const float *vector, int64_t dimensions);
 double ann_origin_distance(const AnnOrigin *origin, const float *other);
+double ann_origin_distance_of(const AnnOrigin *origin, const float *other, double norm);
 double ann_metric_distance(int metric, const float *a, const float *b, int64_t dimensions);
 int ann_metric_is_zero(const float *vector, int64_t dimensions);
 /* cffi:off */
 
-/* ann_metric_named: the metric (any case; "euclidean" is l2), or 0. */
+/* ann_metric_named: the metric (any case; "euclidean" is l2), or 0.
+** ann_origin_distance_of: the same number when other's squared length, as a float sum, is
+** known; only cosine looks at it.
+*/
 
 #endif

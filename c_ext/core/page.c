@@ -109,7 +109,13 @@ void ann_page_seal(AnnPage *page) {
             ann_checksum(bytes, ann_page_size(page), ANN_HEADER_CHECKSUM));
 }
 
+static void forget_spreads(AnnPage *page) {
+  ann_free(page->spreads);
+  page->spreads = NULL;
+}
+
 void ann_page_clear(AnnPage *page) {
+  forget_spreads(page);
   ann_free(page->bytes);
   memset(page, 0, sizeof *page);
 }
@@ -162,6 +168,7 @@ void ann_page_set(AnnPage *page, int i, int64_t id, const AnnCode *code,
                   const uint8_t *record) {
   uint8_t *block = block_at(page, i);
   int at = i % ANN_BLOCK;
+  forget_spreads(page);
   ann_put64(block + ANN_BLOCK_IDS + 8 * at, (uint64_t)id);
   ann_put_f32(block + ANN_BLOCK_SHIFT + 4 * at, code->shift);
   ann_put_f32(block + ANN_BLOCK_SLOPE + 4 * at, code->slope);
@@ -236,21 +243,39 @@ static void copy_entry(AnnPage *page, int from, int to) {
 
 void ann_page_remove(AnnPage *page, int i) {
   int last = page->n - 1;
+  forget_spreads(page);
   if (i != last) copy_entry(page, last, i);
   blank(page, last);
   page->n = last;
 }
 
-void ann_page_estimate(const AnnPage *page, int block, const AnnLookup *lookup, float base,
-                       float *out_estimates) {
+uint32_t ann_page_estimate(const AnnPage *page, int block, const AnnLookup *lookup, float base,
+                           float bound, float *out_estimates) {
+  const AnnKernels *kernels = ann_kernels();
   const uint8_t *bytes = block_at(page, block * ANN_BLOCK);
-  uint32_t sums[ANN_BLOCK];
+  int n = page->n - block * ANN_BLOCK;
+  uint32_t sums[ANN_BLOCK], within;
+  AnnLine line = {lookup->unit, lookup->minimum, base, bound};
+  kernels->scan(bytes + ANN_BLOCK_CODES, lookup->bytes, (size_t)lookup->n_tables, sums);
+  within = kernels->estimate(sums, bytes + ANN_BLOCK_SHIFT, &line, out_estimates);
+  return n < ANN_BLOCK ? within & (((uint32_t)1 << n) - 1) : within;
+}
+
+const float *ann_page_spreads(AnnPage *page) {
   int i;
-  ann_kernels()->scan(bytes + ANN_BLOCK_CODES, lookup->bytes, (size_t)lookup->n_tables, sums);
-  for (i = 0; i < ANN_BLOCK; i++) {
-    float shift = ann_get_f32(bytes + ANN_BLOCK_SHIFT + 4 * i);
-    float slope = ann_get_f32(bytes + ANN_BLOCK_SLOPE + 4 * i);
-    float s = (float)sums[i] * lookup->unit + lookup->minimum;
-    out_estimates[i] = (base + shift) + slope * s;
+  if (page->spreads) return page->spreads;
+  page->spreads = ann_alloc_array((uint64_t)page->n, sizeof *page->spreads);
+  for (i = 0; page->spreads && i < page->n; i++) {
+    page->spreads[i] = ann_get_f32(ann_page_child_centre(page, i) + ANN_CENTRE_SPREAD);
   }
+  return page->spreads;
+}
+
+/* What follows, the hardware sees coming. */
+#define PREFETCHED 1024        /* bytes */
+
+void ann_page_prefetch(const AnnPage *page) {
+  const uint8_t *first = block_at(page, 0) + ANN_BLOCK_SHIFT;
+  int i;
+  for (i = 0; i < PREFETCHED; i += 64) __builtin_prefetch(first + i);
 }

@@ -25,6 +25,7 @@ typedef struct AnnPage {
   int capacity;       /* entries at most */
   int64_t length;     /* L */
   uint32_t parent;    /* page, 0 for a root */
+  float *spreads;     /* owned: of a directory's children, made when asked for, else NULL */
 } AnnPage;
 
 int ann_page_init(AnnPage *page, int level, int tree, int capacity, int64_t length);
@@ -45,8 +46,10 @@ int ann_page_append(AnnPage *page, int64_t id, const AnnCode *code, const uint8_
 void ann_page_set(AnnPage *page, int i, int64_t id, const AnnCode *code, const uint8_t *record);
 void ann_page_remove(AnnPage *page, int i);
 
-void ann_page_estimate(const AnnPage *page, int block, const AnnLookup *lookup, float base,
-                       float *out_estimates);
+uint32_t ann_page_estimate(const AnnPage *page, int block, const AnnLookup *lookup, float base,
+                           float bound, float *out_estimates);
+const float *ann_page_spreads(AnnPage *page);
+void ann_page_prefetch(const AnnPage *page);
 /* cffi:off */
 
 /* ann_page_init: an empty page with a zero centre; ANN_OK or ANN_NOMEM.
@@ -58,7 +61,11 @@ void ann_page_estimate(const AnnPage *page, int block, const AnnLookup *lookup, 
 ** ann_page_find: the entry with that id, or -1.
 ** ann_page_append: ANN_OK or ANN_NOMEM (nothing changed); the caller has checked n < capacity.
 ** `record`: the child's centre record for a directory, NULL for a leaf.
-** ann_page_estimate: 32 floats, of which the first min(32, n - 32 block) count.
+** ann_page_estimate: 32 floats, of which the first min(32, n - 32 block) count; of these, bit
+** i of the result is set unless estimate i is above the bound.
+** ann_page_spreads: n mean squared distances, the children's; valid until the page changes;
+** NULL when out of memory.
+** ann_page_prefetch: a hint that the page is about to be scanned.
 */
 
 #endif

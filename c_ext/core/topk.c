@@ -1,4 +1,4 @@
-/* topk.c -- see topk.h.  Two binary heaps over one pair type. */
+/* topk.c -- see topk.h. */
 #include "core/topk.h"
 
 #include <math.h>
@@ -27,29 +27,25 @@ static int grow(AnnRanked **items, int64_t n, int64_t *capacity) {
   return ANN_OK;
 }
 
-/* Restore a heap whose item i may be out of place downwards.  `max`: the largest on top. */
-static void sift_down(AnnRanked *items, int64_t n, int64_t i, int max) {
+/* Restore a heap, the largest on top, whose item i may be out of place downwards. */
+static void sift_down(AnnRanked *items, int64_t n, int64_t i) {
   AnnRanked moving = items[i];
   for (;;) {
     int64_t child = 2 * i + 1;
     if (child >= n) break;
-    if (child + 1 < n) {
-      int right = max ? before(&items[child], &items[child + 1])
-                      : before(&items[child + 1], &items[child]);
-      child += right;
-    }
-    if (max ? !before(&moving, &items[child]) : !before(&items[child], &moving)) break;
+    if (child + 1 < n) child += before(&items[child], &items[child + 1]);
+    if (!before(&moving, &items[child])) break;
     items[i] = items[child];
     i = child;
   }
   items[i] = moving;
 }
 
-static void sift_up(AnnRanked *items, int64_t i, int max) {
+static void sift_up(AnnRanked *items, int64_t i) {
   AnnRanked moving = items[i];
   while (i > 0) {
     int64_t parent = (i - 1) / 2;
-    if (max ? !before(&items[parent], &moving) : !before(&moving, &items[parent])) break;
+    if (!before(&items[parent], &moving)) break;
     items[i] = items[parent];
     i = parent;
   }
@@ -61,6 +57,11 @@ void ann_topk_init(AnnTopk *top, int64_t k) {
   top->k = k;
 }
 
+void ann_topk_restart(AnnTopk *top, int64_t k) {
+  top->n = 0;
+  top->k = k;
+}
+
 int ann_topk_push(AnnTopk *top, double key, int64_t id) {
   AnnRanked item;
   item.key = ordered(key);
@@ -69,10 +70,10 @@ int ann_topk_push(AnnTopk *top, double key, int64_t id) {
     int rc = grow(&top->items, top->n, &top->capacity);
     if (rc != ANN_OK) return rc;
     top->items[top->n] = item;
-    sift_up(top->items, top->n++, 1);
+    sift_up(top->items, top->n++);
   } else if (top->k > 0 && before(&item, &top->items[0])) {
     top->items[0] = item;
-    sift_down(top->items, top->n, 0, 1);
+    sift_down(top->items, top->n, 0);
   }
   return ANN_OK;
 }
@@ -84,7 +85,7 @@ int ann_topk_push_unique(AnnTopk *top, double key, int64_t id) {
     if (top->items[i].id != id) continue;
     if (key < top->items[i].key) {
       top->items[i].key = key;
-      sift_down(top->items, top->n, i, 1);
+      sift_down(top->items, top->n, i);
     }
     return ANN_OK;
   }
@@ -106,23 +107,72 @@ void ann_topk_clear(AnnTopk *top) {
 
 void ann_frontier_init(AnnFrontier *queue) { memset(queue, 0, sizeof *queue); }
 
-int ann_frontier_push(AnnFrontier *queue, double key, int64_t payload) {
-  int rc = grow(&queue->items, queue->n, &queue->capacity);
-  if (rc != ANN_OK) return rc;
-  queue->items[queue->n].key = ordered(key);
-  queue->items[queue->n].id = payload;
-  sift_up(queue->items, queue->n++, 0);
+/* Floats in order as unsigned integers: the sign bit turned, of negative ones all bits.
+** NaN counts as +infinity, -0 as 0. */
+static AnnQueued queued(float key, uint32_t payload) {
+  uint32_t bits;
+  key = key != key ? INFINITY : key + 0.0f;
+  memcpy(&bits, &key, sizeof bits);
+  bits ^= bits >> 31 ? 0xFFFFFFFFu : 0x80000000u;
+  return (AnnQueued)bits << 32 | payload;
+}
+
+static float key_of(AnnQueued item) {
+  uint32_t bits = (uint32_t)(item >> 32);
+  float key;
+  bits ^= bits >> 31 ? 0x80000000u : 0xFFFFFFFFu;
+  memcpy(&key, &bits, sizeof key);
+  return key;
+}
+
+int ann_frontier_push(AnnFrontier *queue, float key, uint32_t payload) {
+  AnnQueued item = queued(key, payload), *items = queue->items;
+  int64_t i = queue->n;
+  if (queue->n == queue->capacity) {
+    int64_t wanted = queue->capacity ? queue->capacity * 2 : 256;
+    items = ann_realloc_array(items, (uint64_t)wanted, sizeof *items);
+    if (!items) return ANN_NOMEM;
+    queue->items = items;
+    queue->capacity = wanted;
+  }
+  queue->n++;
+  while (i > 0 && item < items[(i - 1) / 4]) {
+    items[i] = items[(i - 1) / 4];
+    i = (i - 1) / 4;
+  }
+  items[i] = item;
   return ANN_OK;
 }
 
-int ann_frontier_pop(AnnFrontier *queue, AnnRanked *out_item) {
+int ann_frontier_top(const AnnFrontier *queue, float *out_key, uint32_t *out_payload) {
   if (queue->n == 0) return 0;
-  *out_item = queue->items[0];
-  queue->n--;
-  if (queue->n > 0) {
-    queue->items[0] = queue->items[queue->n];
-    sift_down(queue->items, queue->n, 0, 0);
+  *out_key = key_of(queue->items[0]);
+  *out_payload = (uint32_t)queue->items[0];
+  return 1;
+}
+
+/* The least of up to four children that start at `first`. */
+static int64_t least_of(const AnnQueued *items, int64_t first, int64_t n) {
+  int64_t last = first + 4 < n ? first + 4 : n, least = first, i;
+  for (i = first + 1; i < last; i++) {
+    if (items[i] < items[least]) least = i;
   }
+  return least;
+}
+
+int ann_frontier_pop(AnnFrontier *queue, uint32_t *out_payload) {
+  AnnQueued *items = queue->items, moving;
+  int64_t i = 0, child;
+  if (queue->n == 0) return 0;
+  *out_payload = (uint32_t)items[0];
+  moving = items[--queue->n];
+  while ((child = 4 * i + 1) < queue->n) {
+    child = least_of(items, child, queue->n);
+    if (moving <= items[child]) break;
+    items[i] = items[child];
+    i = child;
+  }
+  items[i] = moving;
   return 1;
 }
 

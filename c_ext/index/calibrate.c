@@ -1,6 +1,7 @@
 /* calibrate.c -- see calibrate.h. */
 #include "index/calibrate.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/idset.h"
@@ -82,7 +83,7 @@ static int estimate_leaf(Calibration *c, const AnnPage *page, float base, int64_
     float value;
     int64_t id;
     if (i % ANN_BLOCK == 0) {
-      ann_page_estimate(page, i / ANN_BLOCK, &c->probe.lookup, base, values);
+      ann_page_estimate(page, i / ANN_BLOCK, &c->probe.lookup, base, INFINITY, values);
     }
     value = values[i % ANN_BLOCK];
     if (value > ann_topk_worst(estimates)) continue;
@@ -103,7 +104,9 @@ static int exhaust(Calibration *c, int64_t self, AnnTopk *estimates) {
   AnnStep leaf;
   AnnTopk best[ANN_EFFORT_KS];
   Moment now;
-  int found = 1, rc = ann_walk_init(&walk, store, &c->probe, 0, store->options.trees - 1, 0), j;
+  int found = 1, rc, j;
+  ann_walk_init(&walk, store);
+  rc = ann_walk_start(&walk, &c->probe, 0, store->options.trees - 1, 0);
   memset(&now, 0, sizeof now);
   for (j = 0; j < ANN_EFFORT_KS; j++) ann_topk_init(&best[j], ann_effort_ks[j]);
   while (rc == ANN_OK) {

@@ -11,6 +11,9 @@ const double ann_effort_recalls[ANN_EFFORT_RECALLS] = {.5, .7, .8, .9, .95, .98,
 int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
   uint8_t blob[ANN_EFFORT_SIZE], *p = blob;
   int i, j;
+  ann_free(store->grid);
+  store->grid = NULL;
+  store->grid_known = 0;
   for (i = 0; i < ANN_EFFORT_KS; i++) {
     for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 12) {
       const AnnEffort *cell = &grid->cells[i][j];
@@ -22,24 +25,27 @@ int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
   return ann_store_config_put(store, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
 }
 
-static int load(AnnStore *store, AnnEffortGrid *out_grid, int *out_found) {
+/* The stored grid in store->grid, which stays NULL when there is none. */
+static int load(AnnStore *store) {
   uint8_t *blob = NULL;               /* owned */
   int64_t size = 0;
   int rc = ann_store_config_blob(store, ANN_CONFIG_CALIBRATION, &blob, &size), i, j;
   const uint8_t *p = blob;
-  *out_found = rc == ANN_OK && blob != NULL;
-  if (*out_found && size != ANN_EFFORT_SIZE) {
+  if (rc == ANN_OK && blob && size != ANN_EFFORT_SIZE) {
     rc = ann_store_corrupt(store, "config row", ANN_CONFIG_CALIBRATION);
-    *out_found = 0;
+  } else if (rc == ANN_OK && blob) {
+    store->grid = ann_alloc_zero(1, sizeof *store->grid);
+    if (!store->grid) rc = ANN_NOMEM;
   }
-  for (i = 0; *out_found && i < ANN_EFFORT_KS; i++) {
+  for (i = 0; store->grid && i < ANN_EFFORT_KS; i++) {
     for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 12) {
-      out_grid->cells[i][j].reach = ann_get_f32(p);
-      out_grid->cells[i][j].inspect = ann_get32(p + 4);
-      out_grid->cells[i][j].keep = ann_get32(p + 8);
+      store->grid->cells[i][j].reach = ann_get_f32(p);
+      store->grid->cells[i][j].inspect = ann_get32(p + 4);
+      store->grid->cells[i][j].keep = ann_get32(p + 8);
     }
   }
   ann_free(blob);
+  store->grid_known = rc == ANN_OK;
   return rc;
 }
 
@@ -48,6 +54,11 @@ double ann_effort_ratio(double score, int64_t inspected, double kth) {
   /* Estimates can fall below zero, where the query is one of the rows. */
   if (!(kth > score * 1e-6)) kth = score * 1e-6;
   return score * sqrt(sqrt((double)inspected)) / kth;
+}
+
+float ann_effort_bound(const AnnEffort *effort, int64_t inspected, double kth) {
+  if (kth == INFINITY || !(kth > 0)) return INFINITY;
+  return (float)(effort->reach * kth / sqrt(sqrt((double)inspected)));
 }
 
 /* Linear between a and b, and beyond b; never below a. */
@@ -71,20 +82,21 @@ static AnnEffort at_recall(const AnnEffort *row, double recall) {
 }
 
 int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_effort) {
-  AnnEffortGrid grid;
-  int found = 0, i = 1, rc = load(store, &grid, &found);
+  const AnnEffortGrid *grid;
+  int i = 1, rc = store->grid_known ? ANN_OK : load(store);
   double growth;
   if (rc != ANN_OK) return rc;
-  if (!found) {
+  grid = store->grid;
+  if (!grid) {
     out_effort->reach = 0;
     out_effort->inspect = store->state.placed / 2;
     out_effort->keep = 20 * k + 200;
     return ANN_OK;
   }
   while (i < ANN_EFFORT_KS - 1 && k > ann_effort_ks[i]) i++;
-  *out_effort = between(at_recall(grid.cells[i - 1], recall), at_recall(grid.cells[i], recall),
-                        (double)(k - ann_effort_ks[i - 1]) /
-                            (double)(ann_effort_ks[i] - ann_effort_ks[i - 1]));
+  *out_effort = between(
+      at_recall(grid->cells[i - 1], recall), at_recall(grid->cells[i], recall),
+      (double)(k - ann_effort_ks[i - 1]) / (double)(ann_effort_ks[i] - ann_effort_ks[i - 1]));
   /* More rows since then: the leaves to look at grow more slowly than the rows. */
   growth = (double)store->state.placed /
            (double)(store->state.calibrated_rows > 0 ? store->state.calibrated_rows : 1);

@@ -40,6 +40,8 @@ typedef struct AnnEffortGrid {
 
 /* The left side of the rule over the k-th best estimate; 0 while fewer than k are found. */
 double ann_effort_ratio(double score, int64_t inspected, double kth);
+/* The score from which on the rule says to stop; +infinity while fewer than k are found. */
+float ann_effort_bound(const AnnEffort *effort, int64_t inspected, double kth);
 
 /* What a search for k at `recall` (0..1) must do, from the stored grid, or a cautious
 ** guess when there is none. */

@@ -80,7 +80,7 @@ static int add_step(AnnWalk *walk, const AnnStep *step) {
     walk->n_allocated = wanted;
   }
   walk->steps[walk->n_steps] = *step;
-  return ann_frontier_push(&walk->frontier, step->score, walk->n_steps++);
+  return ann_frontier_push(&walk->frontier, step->score, (uint32_t)walk->n_steps++);
 }
 
 /* What the queue orders a step by. */
@@ -106,14 +106,19 @@ static void measure(const AnnWalk *walk, AnnStep *step) {
   step->measured = 1;
 }
 
-int ann_walk_init(AnnWalk *walk, AnnStore *store, const AnnProbe *probe, int first, int last,
-                  int by_centre) {
-  int rc = ANN_OK, tree;
+void ann_walk_init(AnnWalk *walk, AnnStore *store) {
   memset(walk, 0, sizeof *walk);
   walk->store = store;
+  ann_frontier_init(&walk->frontier);
+}
+
+int ann_walk_start(AnnWalk *walk, const AnnProbe *probe, int first, int last, int by_centre) {
+  AnnStore *store = walk->store;
+  int rc = ANN_OK, tree;
   walk->probe = probe;
   walk->by_centre = by_centre;
-  ann_frontier_init(&walk->frontier);
+  walk->bound = INFINITY;
+  walk->n_steps = walk->frontier.n = walk->n_opened = 0;
   for (tree = first; tree <= last && rc == ANN_OK; tree++) {
     AnnPage *root = NULL;
     AnnStep step;
@@ -131,51 +136,94 @@ int ann_walk_init(AnnWalk *walk, AnnStore *store, const AnnProbe *probe, int fir
   return rc;
 }
 
-/* Queue all children of a directory by their estimated distance. */
+/* The scores of a block's children from their estimated distances. */
+static void score_block(const AnnWalk *walk, const AnnPage *page, int level,
+                        const float *spreads, int first, int n, const float *estimates,
+                        float *out_scores) {
+  int metric = walk->store->options.metric, i;
+  float weight = level > 0 ? -REACH : walk->by_centre ? 0 : ANN_SPREAD_WEIGHT;
+  if (metric == ANN_DOT) {
+    for (i = 0; i < n; i++) {
+      AnnStep step = {.level = (uint8_t)level, .base = estimates[i]};
+      step.record = ann_page_child_centre(page, first + i);
+      out_scores[i] = score_of(walk, &step);
+    }
+    return;
+  }
+  for (i = 0; i < n; i++) out_scores[i] = estimates[i] + weight * spreads[first + i];
+}
+
+/* Queue the children of a directory by their estimated distance. */
 static int open_directory(AnnWalk *walk, const AnnStep *parent) {
   AnnStore *store = walk->store;
   AnnPage *page = NULL;
-  float estimates[ANN_BLOCK];
-  float reach = DOUBT * sqrtf(parent->base > 0 ? parent->base : walk->probe->norm);
+  AnnLookup lookup = walk->probe->lookup;
+  const float *spreads = NULL;
+  float estimates[ANN_BLOCK], scores[ANN_BLOCK];
   int rc = ann_pages_get(store, parent->number, parent->tree, parent->level, &page), i;
   walk->n_opened++;
+  if (rc == ANN_OK && !(spreads = ann_page_spreads(page))) rc = ANN_NOMEM;
+  /* Slopes are <= 0: so much nearer than it seems. */
+  lookup.minimum += DOUBT * sqrtf(parent->base > 0 ? parent->base : walk->probe->norm);
   for (i = 0; rc == ANN_OK && i < page->n; i++) {
     AnnStep step;
-    AnnCode code = {NULL, 0, 0};
-    int64_t child = ann_page_id(page, i);
-    if (i % ANN_BLOCK == 0) {
-      ann_page_estimate(page, i / ANN_BLOCK, &walk->probe->lookup, parent->base, estimates);
+    int64_t child;
+    int at = i % ANN_BLOCK;
+    if (at == 0) {
+      int n = page->n - i < ANN_BLOCK ? page->n - i : ANN_BLOCK;
+      ann_page_estimate(page, i / ANN_BLOCK, &lookup, parent->base, INFINITY, estimates);
+      score_block(walk, page, parent->level - 1, spreads, i, n, estimates, scores);
     }
+    if (scores[at] > walk->bound) continue;
+    child = ann_page_id(page, i);
     if (child <= 0 || child > UINT32_MAX)
       return ann_store_corrupt(store, "page", parent->number);
-    memset(&step, 0, sizeof step);
     step.number = (uint32_t)child;
     step.tree = parent->tree;
     step.level = (uint8_t)(parent->level - 1);
+    step.measured = 0;
     step.record = ann_page_child_centre(page, i);
-    ann_page_corrections(page, i, &code);
-    step.base = estimates[i % ANN_BLOCK] + code.slope * reach;   /* slopes are <= 0 */
-    step.score = score_of(walk, &step);
+    step.base = estimates[at];
+    step.score = scores[at];
     rc = add_step(walk, &step);
   }
   return rc;
 }
 
+/* Have the page, or the centre, of what seems to come next on its way to the cache. */
+static void prefetch(const AnnWalk *walk) {
+  uint32_t at;
+  float score;
+  const AnnStep *step;
+  if (!ann_frontier_top(&walk->frontier, &score, &at)) return;
+  step = &walk->steps[at];
+  if (step->measured) ann_pages_prefetch(walk->store, step->number);
+  else ann_centre_prefetch(step->record, walk->store->rotation.length);
+}
+
 int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
-  AnnRanked item;
+  uint32_t at, other;
+  float next;
   int rc = ANN_OK;
   *out_found = 0;
-  while (rc == ANN_OK && ann_frontier_pop(&walk->frontier, &item)) {
-    AnnStep *step = &walk->steps[item.id];
+  while (rc == ANN_OK && ann_frontier_pop(&walk->frontier, &at)) {
+    AnnStep *step = &walk->steps[at];
     if (!step->measured) {
       measure(walk, step);
-      rc = ann_frontier_push(&walk->frontier, step->score, item.id);
-    } else if (step->level > 0) {
+      /* Still the nearest: it need not queue again. */
+      if (ann_frontier_top(&walk->frontier, &next, &other) && step->score >= next) {
+        if (step->score <= walk->bound)
+          rc = ann_frontier_push(&walk->frontier, step->score, at);
+        continue;
+      }
+    }
+    if (step->level > 0) {
       AnnStep parent = *step;                /* steps may move while children are added */
       rc = open_directory(walk, &parent);
     } else {
       *out_step = *step;
       *out_found = 1;
+      prefetch(walk);
       break;
     }
   }

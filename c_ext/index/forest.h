@@ -6,7 +6,8 @@
 ** exactly, against its centre, and goes back if others now seem nearer.
 **
 ** Cost of a query: one estimate for every child of an opened directory, one product
-** of L components for every child that comes to the front.
+** of L components for every child that comes to the front.  A searcher that knows that it
+** will not read on beyond a score lowers walk->bound to it.
 */
 #ifndef ANN_INDEX_FOREST_H
 #define ANN_INDEX_FOREST_H
@@ -39,6 +40,7 @@ typedef struct AnnWalk {
   AnnStore *store;        /* borrowed */
   const AnnProbe *probe;  /* borrowed */
   int by_centre;          /* order by distance to the centre alone: for placing */
+  float bound;            /* what scores above it is passed over; +infinity for nothing */
   AnnFrontier frontier;   /* owned: payload is an index into steps */
   AnnStep *steps;         /* owned */
   int64_t n_steps, n_allocated;
@@ -50,9 +52,9 @@ int ann_probe_init(AnnProbe *probe, AnnStore *store);
 void ann_probe_set(AnnProbe *probe, const AnnStore *store, const float *vector);
 void ann_probe_clear(AnnProbe *probe);
 
-/* Walk trees first..last. */
-int ann_walk_init(AnnWalk *walk, AnnStore *store, const AnnProbe *probe, int first, int last,
-                  int by_centre);
+void ann_walk_init(AnnWalk *walk, AnnStore *store);
+/* Walk trees first..last, in the memory of the last walk if there was one. */
+int ann_walk_start(AnnWalk *walk, const AnnProbe *probe, int first, int last, int by_centre);
 /* The next leaf, in *out_step; *out_found is 0 when there is none left. */
 int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found);
 void ann_walk_clear(AnnWalk *walk);

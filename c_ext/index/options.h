@@ -13,7 +13,7 @@ typedef struct AnnOptions {
   int metric;              /* ANN_COSINE, … */
   int trees;               /* 1..8 */
   int leaf_capacity;       /* entries a leaf page holds at most, a multiple of 32 */
-  int cache_mb;            /* megabytes of decoded pages a transaction may keep */
+  int cache_mb;            /* megabytes of pages and rows that may be kept in memory */
   int64_t dimensions;
   int64_t seed;
 } AnnOptions;

@@ -9,6 +9,7 @@ struct AnnCachedPage {
   uint32_t number;
   int dirty;          /* differs from the table */
   int deleted;        /* to be removed from the table; holds no page */
+  int used;           /* asked for since the hand of the clock passed */
   int64_t counted;    /* bytes of it in store->page_bytes */
   AnnPage page;
 };
@@ -83,6 +84,11 @@ void ann_pages_forget(AnnStore *store, uint32_t number) {
   if (cached && !cached->dirty) remove_slot(store, slot_of(store, number));
 }
 
+void ann_pages_prefetch(const AnnStore *store, uint32_t number) {
+  const Cached *cached = find(store, number);
+  if (cached && cached->page.bytes) ann_page_prefetch(&cached->page);
+}
+
 void ann_pages_drop(AnnStore *store) {
   int64_t i;
   for (i = 0; i < store->n_page_slots && store->n_pages; i++) {
@@ -102,6 +108,31 @@ void ann_pages_clear(AnnStore *store) {
 
 int ann_pages_over_budget(const AnnStore *store) {
   return store->page_bytes > (int64_t)store->options.cache_mb << 20;
+}
+
+/* The hand goes round until an eighth of the budget is free, so that it need not move for
+** every page; twice at most: once to take the marks away, once to evict. */
+static void trim(AnnStore *store, int directories) {
+  int64_t turns = 2 * store->n_page_slots;
+  int64_t enough = ((int64_t)store->options.cache_mb << 20) / 8 * 7;
+  if (!ann_pages_over_budget(store)) return;
+  for (; turns > 0 && store->page_bytes > enough; turns--) {
+    int64_t i = store->page_hand & (store->n_page_slots - 1);
+    Cached *cached = store->pages[i];
+    if (cached && !cached->dirty && !cached->used && (directories || cached->page.level == 0)) {
+      remove_slot(store, i);                  /* another may have moved here: look again */
+    } else {
+      if (cached) cached->used = 0;
+      store->page_hand++;
+    }
+  }
+}
+
+void ann_pages_trim_leaves(AnnStore *store) { trim(store, 0); }
+
+void ann_pages_trim(AnnStore *store) {
+  trim(store, 0);
+  trim(store, 1);                            /* what leaves alone could not free */
 }
 
 static int load(AnnStore *store, uint32_t number, AnnPage *out_page) {
@@ -129,6 +160,7 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
   Cached *cached = find(store, number);
   int rc = ANN_OK;
   store->n_page_hits += cached != NULL;
+  if (cached) cached->used = 1;
   if (!cached) {
     AnnPage page;
     rc = load(store, number, &page);
@@ -275,5 +307,34 @@ int ann_pages_next(AnnStore *store, int64_t from, int64_t *out_number, AnnPage *
   }
   if (rc == SQLITE_DONE) rc = ANN_OK;
   sqlite3_reset(stmt);
+  return rc;
+}
+
+int ann_pages_warm(AnnStore *store) {
+  int64_t number = 1, bytes = 0, budget = (int64_t)store->options.cache_mb << 20;
+  int found = 1, rc = ANN_OK, rc_page = ANN_OK;
+  while (rc == ANN_OK) {
+    AnnPage page;
+    Cached *cached = NULL;
+    rc = ann_pages_next(store, number, &number, &page, &rc_page, &bytes, &found);
+    if (rc != ANN_OK || !found) break;
+    if (rc_page != ANN_OK) return ann_store_corrupt(store, "page", number);
+    if (number > UINT32_MAX || find(store, (uint32_t)number)) {
+      ann_page_clear(&page);
+    } else if (store->page_bytes + bytes > budget) {
+      ann_page_clear(&page);
+      break;
+    } else {
+      rc = add(store, (uint32_t)number, &cached);
+      if (rc != ANN_OK) {
+        ann_page_clear(&page);
+      } else {
+        cached->page = page;
+        recount(store, cached);
+      }
+    }
+    number++;
+    if (rc == ANN_OK && number % 64 == 0) rc = ann_store_tick(store);
+  }
   return rc;
 }

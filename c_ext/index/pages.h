@@ -1,7 +1,8 @@
 /* pages.h -- pages by number: read on first use, changed in memory, written together.
 **
+** Between searches pages are kept within the budget (cache_mb), see store.h.
 ** A pointer to a page is borrowed until ann_pages_flush, _drop, _trim or _forget;
-** within one search, insert or slice of a build pages stay where they are.
+** within one insert or slice of a build pages stay where they are.
 **
 **   ann_pages_get   O(1) when held; else one row read, one checksum (about 5 us for 16 kB)
 */
@@ -29,8 +30,16 @@ int ann_pages_delete_all(AnnStore *store);
 int ann_pages_flush(AnnStore *store);
 /* Let an unchanged page go. */
 void ann_pages_forget(AnnStore *store, uint32_t number);
+/* A hint that a page, if it is in memory, is about to be scanned. */
+void ann_pages_prefetch(const AnnStore *store, uint32_t number);
 /* Above the budget (cache_mb)? */
 int ann_pages_over_budget(const AnnStore *store);
+/* Let go of unchanged pages down to the budget, those that were not asked for lately first;
+** of directories, into which steps of a walk may point, only in ann_pages_trim. */
+void ann_pages_trim_leaves(AnnStore *store);
+void ann_pages_trim(AnnStore *store);
+/* Keep every page that there is room for, in order of number. */
+int ann_pages_warm(AnnStore *store);
 void ann_pages_drop(AnnStore *store);    /* forget all, changed or not */
 void ann_pages_clear(AnnStore *store);   /* and free the table itself */
 

@@ -8,19 +8,32 @@
 #include "index/effort.h"
 #include "index/forest.h"
 #include "index/pages.h"
+#include "index/rows.h"
 #include "index/waiting.h"
 
 /* Microseconds, to choose between two ways of answering: docs/ARCHITECTURE.md, costs. */
 #define COST_ROW 2.5           /* reading one vector by id and measuring it */
 #define COST_ENTRY 0.03        /* estimating one entry of a leaf */
 
+struct AnnSearcher {
+  AnnStore *store;             /* borrowed */
+  int ready;                   /* the rest is made; at the first search */
+  AnnProbe probe;              /* owned */
+  AnnWalk walk;                /* owned */
+  AnnTopk survivors;           /* owned: the best estimates, copies counted */
+  AnnTopk best; /* owned: the best k estimates of different rows, for the rule */
+  float *vector;               /* owned: one row */
+};
+
 /* One search under way. */
 typedef struct Search {
   AnnStore *store;
+  AnnSearcher *memory;
   const AnnQuery *query;
+  AnnEffort effort;
   AnnOrigin origin;
   AnnTopk *top;
-  float *vector;               /* owned: one row */
+  int64_t inspected;
 } Search;
 
 static int wanted(const AnnQuery *query, int64_t id) {
@@ -30,20 +43,23 @@ static int wanted(const AnnQuery *query, int64_t id) {
 
 /* Score one row, if the table has it. */
 static int score_row(Search *search, int64_t id) {
-  int found = 0, rc = ann_store_vector(search->store, id, search->vector, &found);
-  if (rc != ANN_OK || !found) return rc;
-  return ann_topk_push(search->top, ann_origin_distance(&search->origin, search->vector), id);
+  const AnnRow *row = NULL;
+  int rc = ann_rows_get(search->store, id, &row);
+  if (rc != ANN_OK || !row) return rc;
+  return ann_topk_push(search->top,
+                       ann_origin_distance_of(&search->origin, row->vector, row->norm), id);
 }
 
 /* Score the rows first..last. */
 static int score_run(Search *search, int64_t first, int64_t last) {
+  float *vector = search->memory->vector;
   int64_t id = 0, n = 0;
   int found = 1, rc = ann_store_scan_open(search->store, first, last);
   while (rc == ANN_OK) {
-    rc = ann_store_scan_next(search->store, &id, search->vector, &found);
+    rc = ann_store_scan_next(search->store, &id, vector, &found);
     if (rc != ANN_OK || !found) break;
     if (wanted(search->query, id)) {
-      rc = ann_topk_push(search->top, ann_origin_distance(&search->origin, search->vector), id);
+      rc = ann_topk_push(search->top, ann_origin_distance(&search->origin, vector), id);
     }
     if (rc == ANN_OK && ++n % 256 == 0) rc = ann_store_tick(search->store);
   }
@@ -77,43 +93,64 @@ static int score_only(Search *search) {
   return rc;
 }
 
-/* What a walk gathers. */
-typedef struct Gathered {
-  AnnTopk survivors;           /* owned: the best estimates, copies counted */
-  AnnTopk best; /* owned: the best k estimates of different rows, for the rule */
-  int64_t inspected;
-} Gathered;
-
 #define LARGEST_RULE_K 100 /* the rule looks at no more; calibrate.c measures no more */
 
+/* One estimate among the best so far. */
+static int keep_estimate(Search *search, float estimate, int64_t id) {
+  int rc = ann_topk_push(&search->memory->survivors, estimate, id);
+  return rc == ANN_OK ? ann_topk_push_unique(&search->memory->best, estimate, id) : rc;
+}
+
+/* The entries of a block that are set in `within`, where all may be returned. */
+static int take_all(Search *search, const AnnPage *page, int first, uint32_t within,
+                    const float *estimates) {
+  int rc = ANN_OK;
+  for (; within && rc == ANN_OK; within &= within - 1) {
+    int at = ann_lowest_bit(within);
+    rc = keep_estimate(search, estimates[at], ann_page_id(page, first + at));
+  }
+  return rc;
+}
+
+/* The same where some may not, which then do not count as looked at. */
+static int take_wanted(Search *search, const AnnPage *page, int first, uint32_t within,
+                       const float *estimates) {
+  const AnnQuery *query = search->query;
+  int rc = ANN_OK, at, n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
+  for (at = 0; at < n && rc == ANN_OK; at++) {
+    int64_t id = ann_page_id(page, first + at);
+    if (query->search_k > 0 && search->inspected >= query->search_k) break;
+    if (!wanted(query, id)) continue;
+    search->inspected++;
+    if (within >> at & 1) rc = keep_estimate(search, estimates[at], id);
+  }
+  return rc;
+}
+
 /* Estimate one leaf's entries. */
-static int scan_leaf(Search *search, const AnnProbe *probe, const AnnStep *leaf, Gathered *g) {
+static int scan_leaf(Search *search, const AnnStep *leaf) {
   AnnPage *page = NULL;
   float estimates[ANN_BLOCK];
   const AnnQuery *query = search->query;
   int filtered = query->only != NULL || query->exclude != NULL;
-  int rc = ann_pages_get(search->store, leaf->number, leaf->tree, 0, &page), i;
-  for (i = 0; rc == ANN_OK && i < page->n; i++) {
-    float estimate;
-    int64_t id;
-    if (query->search_k > 0 && g->inspected >= query->search_k) break;
-    if (i % ANN_BLOCK == 0) {
-      ann_page_estimate(page, i / ANN_BLOCK, &probe->lookup, leaf->base, estimates);
-    }
-    estimate = estimates[i % ANN_BLOCK];
-    if (!filtered) {
-      g->inspected++;
-      if (estimate > ann_topk_worst(&g->survivors)) continue;
-    }
-    id = ann_page_id(page, i);
+  int rc = ann_pages_get(search->store, leaf->number, leaf->tree, 0, &page), first, n;
+  for (first = 0; rc == ANN_OK && first < page->n; first += ANN_BLOCK) {
+    uint32_t within =
+        ann_page_estimate(page, first / ANN_BLOCK, &search->memory->probe.lookup, leaf->base,
+                          (float)ann_topk_worst(&search->memory->survivors), estimates);
     if (filtered) {
-      if (!wanted(query, id)) continue;
-      g->inspected++;
+      rc = take_wanted(search, page, first, within, estimates);
+      continue;
     }
-    rc = ann_topk_push(&g->survivors, estimate, id);
-    if (rc == ANN_OK) rc = ann_topk_push_unique(&g->best, estimate, id);
+    n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
+    if (query->search_k > 0 && n > query->search_k - search->inspected) {
+      n = (int)(query->search_k - search->inspected);
+      within &= (uint32_t)(((uint64_t)1 << n) - 1);
+    }
+    search->inspected += n;
+    rc = take_all(search, page, first, within, estimates);
   }
-  if (ann_pages_over_budget(search->store)) ann_pages_forget(search->store, leaf->number);
+  if (ann_pages_over_budget(search->store)) ann_pages_trim_leaves(search->store);
   return rc;
 }
 
@@ -136,53 +173,55 @@ static int score_survivors(Search *search, AnnTopk *survivors) {
   return rc;
 }
 
-/* May the walk end before `leaf`? */
-static int is_enough(const Search *search, const AnnEffort *effort, const Gathered *g,
-                     const AnnStep *leaf, int64_t least) {
-  if (search->query->search_k > 0 && g->inspected >= search->query->search_k) return 1;
-  if (g->survivors.n < least) return 0;
-  if (g->inspected >= effort->inspect) return 1;
-  return effort->reach > 0 && search->query->search_k == 0 &&
-         ann_effort_ratio(leaf->score, g->inspected, ann_topk_worst(&g->best)) > effort->reach;
+/* Is the rule in force, and are there rows enough for it? */
+static int rule_holds(const Search *search, int64_t least) {
+  return search->memory->survivors.n >= least && search->effort.reach > 0 &&
+         search->query->search_k == 0;
 }
 
-static int walk_leaves(Search *search, const AnnEffort *effort, const AnnProbe *probe,
-                       Gathered *g) {
+/* May the walk end before `leaf`? */
+static int is_enough(const Search *search, const AnnStep *leaf, int64_t least) {
+  if (search->query->search_k > 0 && search->inspected >= search->query->search_k) return 1;
+  if (search->memory->survivors.n < least) return 0;
+  if (search->inspected >= search->effort.inspect) return 1;
+  return rule_holds(search, least) &&
+         ann_effort_ratio(leaf->score, search->inspected,
+                          ann_topk_worst(&search->memory->best)) > search->effort.reach;
+}
+
+static int walk_leaves(Search *search) {
   AnnStore *store = search->store;
-  AnnWalk walk;
+  AnnWalk *walk = &search->memory->walk;
   AnnStep leaf;
-  int found = 1, leaves = 0,
-      rc = ann_walk_init(&walk, store, probe, 0, store->options.trees - 1, 0);
+  int found = 1, leaves = 0;
+  int rc = ann_walk_start(walk, &search->memory->probe, 0, store->options.trees - 1, 0);
   /* Every row comes as often as there are trees. */
   int64_t least = search->query->k * store->options.trees;
-  if (least > effort->keep) least = effort->keep;
+  if (least > search->effort.keep) least = search->effort.keep;
   while (rc == ANN_OK) {
-    rc = ann_walk_next(&walk, &leaf, &found);
-    if (rc != ANN_OK || !found || is_enough(search, effort, g, &leaf, least)) break;
-    rc = scan_leaf(search, probe, &leaf, g);
+    rc = ann_walk_next(walk, &leaf, &found);
+    if (rc != ANN_OK || !found || is_enough(search, &leaf, least)) break;
+    rc = scan_leaf(search, &leaf);
+    if (rule_holds(search, least)) {
+      /* What the rule would stop at now, it would stop at later all the more. */
+      walk->bound = ann_effort_bound(&search->effort, search->inspected,
+                                     ann_topk_worst(&search->memory->best));
+    }
     if (rc == ANN_OK && ++leaves % 16 == 0) rc = ann_store_tick(store);
   }
-  ann_walk_clear(&walk);
   return rc;
 }
 
-static int walk_forest(Search *search, const AnnEffort *effort) {
-  AnnStore *store = search->store;
-  AnnProbe probe;
-  Gathered g;
+static int walk_forest(Search *search) {
+  AnnSearcher *memory = search->memory;
   int64_t k = search->query->k;
-  int rc = ann_probe_init(&probe, store);
-  if (rc != ANN_OK) return rc;
-  memset(&g, 0, sizeof g);
-  ann_topk_init(&g.survivors, effort->keep);
-  ann_topk_init(&g.best, k < LARGEST_RULE_K ? k : LARGEST_RULE_K);
-  ann_probe_set(&probe, store, search->query->vector);
-  rc = walk_leaves(search, effort, &probe, &g);
-  if (rc == ANN_OK) rc = score_survivors(search, &g.survivors);
-  store->n_inspected = g.inspected;
-  ann_topk_clear(&g.survivors);
-  ann_topk_clear(&g.best);
-  ann_probe_clear(&probe);
+  int rc;
+  ann_topk_restart(&memory->survivors, search->effort.keep);
+  ann_topk_restart(&memory->best, k < LARGEST_RULE_K ? k : LARGEST_RULE_K);
+  ann_probe_set(&memory->probe, search->store, search->query->vector);
+  rc = walk_leaves(search);
+  if (rc == ANN_OK) rc = score_survivors(search, &memory->survivors);
+  search->store->n_inspected = search->inspected;
   return rc;
 }
 
@@ -195,7 +234,8 @@ static int score_all(Search *search) {
 }
 
 /* Would looking at the rows themselves cost less than walking the forest? */
-static int exact_is_cheaper(const Search *search, const AnnEffort *effort) {
+static int exact_is_cheaper(const Search *search) {
+  const AnnEffort *effort = &search->effort;
   const AnnState *state = &search->store->state;
   double all = (double)state->placed * search->store->options.trees;
   double rows = (double)(search->query->only ? search->query->only->n : state->rows);
@@ -208,48 +248,90 @@ static int exact_is_cheaper(const Search *search, const AnnEffort *effort) {
   return exact <= entries * COST_ENTRY + (double)effort->keep * COST_ROW;
 }
 
-int ann_search(AnnStore *store, const AnnQuery *asked, AnnTopk *out_top) {
+/* What the walk has to do; *out_exact when looking at every row is as good. */
+static int plan_effort(Search *search, int *out_exact) {
+  const AnnQuery *query = search->query;
+  AnnEffort *effort = &search->effort;
+  int trees = search->store->options.trees;
+  int rc = ann_effort_for(search->store, query->k, query->recall < 1 ? query->recall : 0.9999,
+                          effort);
+  if (effort->reach > 0) effort->inspect *= ANN_EFFORT_PATIENCE;
+  if (query->search_k == 0) {
+    *out_exact = exact_is_cheaper(search);
+    return rc;
+  }
+  if (!query->recall_given || query->search_k < effort->inspect) {
+    effort->inspect = query->search_k;
+  }
+  if (effort->keep > query->search_k) effort->keep = query->search_k;
+  if (effort->keep < trees * query->k) effort->keep = trees * query->k;
+  return rc;
+}
+
+int ann_searcher_new(AnnStore *store, AnnSearcher **out_searcher) {
+  AnnSearcher *searcher = ann_alloc_zero(1, sizeof *searcher);
+  if (!searcher) return ANN_NOMEM;
+  searcher->store = store;
+  *out_searcher = searcher;
+  return ANN_OK;
+}
+
+static void clear(AnnSearcher *searcher) {
+  ann_probe_clear(&searcher->probe);
+  ann_walk_clear(&searcher->walk);
+  ann_topk_clear(&searcher->survivors);
+  ann_topk_clear(&searcher->best);
+  ann_free(searcher->vector);
+  searcher->vector = NULL;
+  searcher->ready = 0;
+}
+
+void ann_searcher_free(AnnSearcher *searcher) {
+  if (!searcher) return;
+  clear(searcher);
+  ann_free(searcher);
+}
+
+static int make_ready(AnnSearcher *searcher) {
+  AnnStore *store = searcher->store;
+  if (searcher->ready) return ANN_OK;
+  ann_topk_init(&searcher->survivors, 0);
+  ann_topk_init(&searcher->best, 0);
+  ann_walk_init(&searcher->walk, store);
+  searcher->vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
+  searcher->ready = searcher->vector && ann_probe_init(&searcher->probe, store) == ANN_OK;
+  if (searcher->ready) return ANN_OK;
+  clear(searcher);
+  return ANN_NOMEM;
+}
+
+int ann_search(AnnSearcher *searcher, const AnnQuery *asked, AnnTopk *out_top) {
+  AnnStore *store = searcher->store;
   Search search;
-  AnnQuery bounded = *asked;
-  const AnnQuery *query = &bounded;
-  AnnEffort effort = {0, 0, 0};
-  int rc = ANN_OK, exact;
-  if (bounded.k > store->state.rows) bounded.k = store->state.rows > 0 ? store->state.rows : 1;
-  ann_topk_init(out_top, query->k);
+  AnnQuery query = *asked;
+  int rc = make_ready(searcher), exact;
+  if (query.k > store->state.rows) query.k = store->state.rows > 0 ? store->state.rows : 1;
+  ann_topk_init(out_top, query.k);
+  if (rc != ANN_OK) return rc;
   memset(&search, 0, sizeof search);
   search.store = store;
-  search.query = query;
+  search.memory = searcher;
+  search.query = &query;
   search.top = out_top;
   store->n_searches++;
-  ann_origin_init(&search.origin, store->options.metric, query->vector,
+  ann_origin_init(&search.origin, store->options.metric, query.vector,
                   store->options.dimensions);
-  search.vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
-  if (!search.vector) return ANN_NOMEM;
   /* Every cosine with a zero vector is 0: the answer is a matter of ids. */
-  exact = store->state.roots[0] == 0 || (query->recall >= 1 && query->search_k == 0) ||
+  exact = store->state.roots[0] == 0 || (query.recall >= 1 && query.search_k == 0) ||
           (store->options.metric == ANN_COSINE &&
-           ann_metric_is_zero(query->vector, store->options.dimensions));
-  if (!exact) {
-    rc = ann_effort_for(store, query->k, query->recall < 1 ? query->recall : 0.9999, &effort);
-    if (effort.reach > 0) effort.inspect *= ANN_EFFORT_PATIENCE;
-    if (query->search_k > 0) {
-      if (!query->recall_given || query->search_k < effort.inspect)
-        effort.inspect = query->search_k;
-      if (effort.keep > query->search_k) effort.keep = query->search_k;
-      if (effort.keep < store->options.trees * query->k) {
-        effort.keep = store->options.trees * query->k;
-      }
-    } else {
-      exact = exact_is_cheaper(&search, &effort);
-    }
-  }
+           ann_metric_is_zero(query.vector, store->options.dimensions));
+  if (!exact) rc = plan_effort(&search, &exact);
   if (rc == ANN_OK && exact) {
     rc = score_all(&search);
   } else if (rc == ANN_OK) {
-    rc = walk_forest(&search, &effort);
+    rc = walk_forest(&search);
     if (rc == ANN_OK) rc = score_waiting(&search);
   }
   ann_topk_sort(out_top);
-  ann_free(search.vector);
   return rc;
 }

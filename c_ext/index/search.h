@@ -24,8 +24,15 @@ typedef struct AnnQuery {
   const AnnIdSet *exclude;    /* rows that may not, NULL for none */
 } AnnQuery;
 
+/* The memory of a search, used again by the next one on the same table. */
+typedef struct AnnSearcher AnnSearcher;
+
+/* store: borrowed. */
+int ann_searcher_new(AnnStore *store, AnnSearcher **out_searcher);
+void ann_searcher_free(AnnSearcher *searcher);
+
 /* out_top: at most k (distance, id), ascending; the caller clears it.  The store is
 ** inside ann_store_begin. */
-int ann_search(AnnStore *store, const AnnQuery *query, AnnTopk *out_top);
+int ann_search(AnnSearcher *searcher, const AnnQuery *query, AnnTopk *out_top);
 
 #endif

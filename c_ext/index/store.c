@@ -9,6 +9,7 @@
 #include "core/vector.h"
 #include "index/pages.h"
 #include "index/places.h"
+#include "index/rows.h"
 #include "index/schema.h"
 #include "index/waiting.h"
 
@@ -142,6 +143,7 @@ void ann_store_free(AnnStore *store) {
   if (!store) return;
   ann_store_detach(store);
   ann_pages_clear(store);
+  ann_rows_clear(store);
   ann_places_clear(store);
   ann_rotation_clear(&store->rotation);
   ann_options_clear(&store->options);
@@ -151,11 +153,50 @@ void ann_store_free(AnnStore *store) {
   ann_free(store);
 }
 
-void ann_store_drop(AnnStore *store) {
+/* Forget what was read from the database. */
+static void forget_kept(AnnStore *store) {
   ann_pages_drop(store);
+  ann_rows_drop(store);
+  ann_free(store->grid);
+  store->grid = NULL;
+  store->grid_known = store->kept = 0;
+}
+
+void ann_store_drop(AnnStore *store) {
+  forget_kept(store);
   ann_places_drop(store);
   store->loaded = store->dirty = 0;
   ann_waiting_drop(store);
+}
+
+static int data_version(const AnnStore *store, unsigned *out_version) {
+  return sqlite3_file_control(store->db, store->schema, SQLITE_FCNTL_DATA_VERSION,
+                              out_version) == SQLITE_OK;
+}
+
+/* Is what is in memory what this read transaction sees? */
+static void validate(AnnStore *store) {
+  unsigned version = 0;
+  int known = data_version(store, &version);
+  if (known && store->kept && version == store->kept_version) return;
+  forget_kept(store);
+  store->kept = known;
+  store->kept_version = version;
+}
+
+/* Between statements only what the budget allows is kept. */
+static void leave(AnnStore *store) {
+  store->loaded = 0;
+  ann_waiting_drop(store);
+  ann_pages_trim(store);
+  ann_rows_trim(store);
+}
+
+void ann_store_committed(AnnStore *store) {
+  store->kept = store->kept && store->loaded && !store->dirty && store->n_dirty_pages == 0 &&
+                store->n_places == 0 && data_version(store, &store->kept_version);
+  if (!store->kept) ann_store_drop(store);
+  leave(store);
 }
 
 /* ---- counters ---- */
@@ -328,6 +369,7 @@ int ann_store_begin(AnnStore *store) {
         "ann table %s: expected a row \"state\" in %s_config, which is missing", store->name,
         store->name);
   }
+  if (rc == ANN_OK) validate(store);
   if (rc == ANN_OK) {
     const uint8_t *blob = sqlite3_column_blob(stmt, 0);
     rc = decode_state(store, blob, sqlite3_column_bytes(stmt, 0));
@@ -363,7 +405,7 @@ void ann_store_end(AnnStore *store) {
   if (--store->depth > 0) return;
   if (store->stmts[ANN_STMT_SNAPSHOT]) sqlite3_reset(store->stmts[ANN_STMT_SNAPSHOT]);
   ann_store_scan_close(store);
-  if (!store->in_write) ann_store_drop(store);
+  if (!store->in_write) leave(store);
 }
 
 int ann_store_flush(AnnStore *store) {
@@ -444,6 +486,7 @@ int ann_store_vector_update(AnnStore *store, int64_t id, const float *vector) {
   int rc = ANN_OK;
   sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_VECTOR_UPDATE, &rc);
   if (!stmt) return rc;
+  ann_rows_forget(store, id);
   sqlite3_bind_int64(stmt, 1, id);
   rc = bind_vector(store, stmt, 2, vector);
   return rc == ANN_OK ? ann_store_run(store, stmt) : rc;
@@ -454,6 +497,7 @@ int ann_store_vector_delete(AnnStore *store, int64_t id, int *out_found) {
   sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_VECTOR_DELETE, &rc);
   *out_found = 0;
   if (!stmt) return rc;
+  ann_rows_forget(store, id);
   sqlite3_bind_int64(stmt, 1, id);
   rc = ann_store_run(store, stmt);
   *out_found = rc == ANN_OK && sqlite3_changes(store->db) > 0;

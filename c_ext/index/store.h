@@ -5,10 +5,12 @@
 ** ann_store_flush, so that whatever can fail for a reason of ours has failed before
 ** the first of them is written.  ann_store_drop forgets them.
 **
-** In memory between calls only while the connection is inside a write transaction on
-** this table (xBegin … xCommit): nobody else can write then.  Otherwise every
-** ann_store_begin reads anew, and holds one statement open until ann_store_end, so
-** that all reads in between see one state of the database.
+** ann_store_begin holds one statement open until ann_store_end, so that all reads in
+** between see one state of the database.  What was read stays in memory from one call to
+** the next, within the budget (cache_mb), for as long as SQLite says that the file is the
+** same (SQLITE_FCNTL_DATA_VERSION, asked after the first read: before it the number is
+** old).  Inside a write transaction on this table (xBegin ... xCommit) nobody else can
+** write, and a rollback forgets everything.
 **
 **   ann_store_vector    one row by id: 2-3 us      ann_store_scan   in order of id: about 1 us a row
 */
@@ -41,6 +43,8 @@ typedef struct AnnState {
 
 struct AnnCachedPage;
 struct AnnPlaceEntry;
+struct AnnRow;
+struct AnnEffortGrid;
 
 enum {
   ANN_STMT_CONFIG_GET,
@@ -85,6 +89,8 @@ typedef struct AnnStore {
   int64_t mutations;        /* changes made to pages and places in memory, ever */
   int poisoned;             /* written in part, then failed: only a rollback heals it */
 
+  int kept;                 /* what is in memory belongs to kept_version */
+  unsigned kept_version;    /* SQLITE_FCNTL_DATA_VERSION */
   int loaded;               /* state is what the database says, or newer */
   int dirty;                /* state is newer */
   AnnState state;
@@ -98,7 +104,14 @@ typedef struct AnnStore {
   int64_t n_pages, n_page_slots;
   int64_t page_bytes;                 /* bytes held by cached pages */
   int64_t n_dirty_pages;
+  int64_t page_hand;                  /* where the clock that evicts them stands */
   int64_t n_page_hits; /* pages asked for and already in memory, for ann_info */
+  struct AnnRow **rows;               /* owned: hash table of vectors, see rows.c */
+  struct AnnRow *row;                 /* owned: one that is not kept */
+  int64_t n_rows, n_row_slots, row_hand;
+  int64_t n_row_hits;
+  struct AnnEffortGrid *grid;         /* owned: the calibration, see effort.c */
+  int grid_known;                     /* grid, or its absence, is what the database says */
   struct AnnPlaceEntry *places; /* owned: changed places, see places.c */
   int64_t n_places, n_place_slots;
 
@@ -126,7 +139,10 @@ int ann_store_begin(AnnStore *store);
 int ann_store_begin_afresh(AnnStore *store);
 void ann_store_end(AnnStore *store);
 int ann_store_flush(AnnStore *store);
+/* Forget what is not yet written, and whatever belongs to the open transaction. */
 void ann_store_drop(AnnStore *store);
+/* The transaction was committed: what is in memory is the new state. */
+void ann_store_committed(AnnStore *store);
 
 /* A write failed half-way: nothing more until the transaction is rolled back.  Nothing if it
 ** is already, as SQLite does by itself when memory, disk or time is out. */

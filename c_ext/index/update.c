@@ -65,7 +65,9 @@ static double complement_cost(Residuals *residuals, const float *x, const uint8_
 /* The leaves nearest to x in the whole forest. */
 static int near_leaves(AnnStore *store, const AnnProbe *probe, AnnStep *out_steps, int *out_n) {
   AnnWalk walk;
-  int found = 1, rc = ann_walk_init(&walk, store, probe, 0, store->options.trees - 1, 1);
+  int found = 1, rc;
+  ann_walk_init(&walk, store);
+  rc = ann_walk_start(&walk, probe, 0, store->options.trees - 1, 1);
   int wanted = store->options.trees == 1 ? 1 : NEAR_LEAVES;
   *out_n = 0;
   while (rc == ANN_OK && *out_n < wanted) {

@@ -37,16 +37,38 @@ static int has_table(sqlite3 *db, const char *schema, const char *name) {
          SQLITE_OK;
 }
 
-/* A virtual table that SQLite has replaced may still be in the list, behind the new one. */
-int ann_context_open(AnnContext *context, const char *schema, const char *name,
-                     AnnTable **out_table, sqlite3_stmt **out_hold, char **out_message) {
-  char *sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".\"%w\" LIMIT 0", schema, name);
-  int rc = sql ? sqlite3_prepare_v2(context->db, sql, -1, out_hold, NULL) : ANN_NOMEM;
-  *out_table = NULL;
+void ann_hold_clear(AnnHold *hold) {
+  sqlite3_finalize(hold->stmt);
+  sqlite3_free(hold->schema);
+  sqlite3_free(hold->name);
+  memset(hold, 0, sizeof *hold);
+}
+
+static int hold_prepare(sqlite3 *db, const char *schema, const char *name, AnnHold *hold) {
+  char *sql;
+  int rc;
+  if (hold->stmt && strcmp(hold->schema, schema) == 0 && strcmp(hold->name, name) == 0) {
+    return ANN_OK;
+  }
+  ann_hold_clear(hold);
+  sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".\"%w\" LIMIT 0", schema, name);
+  hold->schema = sqlite3_mprintf("%s", schema);
+  hold->name = sqlite3_mprintf("%s", name);
+  rc = sql && hold->schema && hold->name
+           ? sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &hold->stmt, NULL)
+           : ANN_NOMEM;
   sqlite3_free(sql);
+  return rc;
+}
+
+/* A virtual table that SQLite has replaced may still be in the list, behind the new one. */
+int ann_context_open(AnnContext *context, const char *schema, const char *name, AnnHold *hold,
+                     AnnTable **out_table, char **out_message) {
+  int rc = hold_prepare(context->db, schema, name, hold);
+  *out_table = NULL;
   if (rc == ANN_OK) {
-    sqlite3_step(*out_hold);
-    rc = sqlite3_reset(*out_hold);
+    sqlite3_step(hold->stmt);
+    rc = sqlite3_reset(hold->stmt);
   }
   if (rc != ANN_OK) {
     *out_message = sqlite3_mprintf("%s", sqlite3_errmsg(context->db));
@@ -57,12 +79,9 @@ int ann_context_open(AnnContext *context, const char *schema, const char *name,
                                    schema, name);
     rc = ANN_ERROR;
   }
-  ann_context_let_go(*out_hold);
-  *out_hold = NULL;
+  ann_hold_clear(hold);
   return rc;
 }
-
-void ann_context_let_go(sqlite3_stmt *hold) { sqlite3_finalize(hold); }
 
 /* Search order of an unqualified name. */
 static const char *schema_at(sqlite3 *db, int i) {
@@ -104,13 +123,12 @@ static void refresh(sqlite3 *db) {
   }
 }
 
-int ann_context_find(AnnContext *context, const char *name, AnnTable **out_table,
-                     sqlite3_stmt **out_hold, char **out_message) {
+int ann_context_find(AnnContext *context, const char *name, AnnHold *hold, AnnTable **out_table,
+                     char **out_message) {
   char *schema = NULL;                       /* owned */
   const char *table_name = NULL;
   int rc;
   *out_table = NULL;
-  *out_hold = NULL;
   if (!name) {
     *out_message = sqlite3_mprintf("expected the name of an ann table, got NULL");
     return ANN_ERROR;
@@ -126,7 +144,7 @@ int ann_context_find(AnnContext *context, const char *name, AnnTable **out_table
     return ANN_ERROR;
   }
   if (rc == ANN_OK) {
-    rc = ann_context_open(context, schema, table_name, out_table, out_hold, out_message);
+    rc = ann_context_open(context, schema, table_name, hold, out_table, out_message);
   }
   sqlite3_free(schema);
   return rc;

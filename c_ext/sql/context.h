@@ -13,6 +13,7 @@ typedef struct AnnTable {
   struct AnnContext *context;   /* borrowed */
   struct AnnTable *next;        /* in the context's list */
   AnnStore *store;              /* owned */
+  struct AnnSearcher *searcher; /* owned: made at the first search */
   int created; /* by the open transaction, which may take that back unheard */
   int absorb; /* percent of the rows that may wait; 0: never absorb by itself */
   int64_t mutations_seen; /* the store's, when the row began: was it half-made? */
@@ -28,19 +29,25 @@ typedef struct AnnContext {
   int64_t generation; /* raised by every write and rollback of an ann table */
 } AnnContext;
 
+/* A statement that mentions an ann table: it makes sure that the table is the present one,
+** for SQLite may replace its virtual table whenever the schema changes, by another
+** connection or by a rollback; and it keeps it.  Zeroed at first; owned; used again for as
+** long as the same table is asked for. */
+typedef struct AnnHold {
+  sqlite3_stmt *stmt;           /* owned, reset */
+  char *schema, *name;          /* owned */
+} AnnHold;
+
 /* The ann table of that name, opened if need be.  The name is taken whole (temp, main,
 ** then attached), else split at its first dot.  ANN_ERROR with one sentence in *out_message
-** (sqlite3_malloc) when there is none.
-**
-** SQLite may replace its virtual table whenever the schema changes: by another
-** connection, by a rollback.  *out_hold, a statement that mentions it and was just run, makes
-** sure that this is the present one, and keeps it until ann_context_let_go. */
-int ann_context_find(AnnContext *context, const char *name, AnnTable **out_table,
-                     sqlite3_stmt **out_hold, char **out_message);
+** (sqlite3_malloc) when there is none.  The table stays until ann_hold_clear, or the next call
+** with the same hold. */
+int ann_context_find(AnnContext *context, const char *name, AnnHold *hold, AnnTable **out_table,
+                     char **out_message);
 /* The same by schema and name. */
-int ann_context_open(AnnContext *context, const char *schema, const char *name,
-                     AnnTable **out_table, sqlite3_stmt **out_hold, char **out_message);
-void ann_context_let_go(sqlite3_stmt *hold);
+int ann_context_open(AnnContext *context, const char *schema, const char *name, AnnHold *hold,
+                     AnnTable **out_table, char **out_message);
+void ann_hold_clear(AnnHold *hold);
 void ann_context_add(AnnContext *context, AnnTable *table);
 void ann_context_remove(AnnContext *context, AnnTable *table);
 /* For sqlite3_create_module_v2: gives one reference back. */

@@ -7,6 +7,7 @@
 #include "core/vector.h"
 #include "index/check.h"
 #include "index/pages.h"
+#include "index/rows.h"
 #include "sql/listing.h"
 
 /* One table function: `table` is its hidden last column. */
@@ -110,8 +111,8 @@ static int fill_info(AnnTable *table, const char *first, AnnListing *listing) {
   info_number(listing, "calibrated_rows", state->calibrated_rows);
   info_number(listing, "changes", state->changes);
   info_text(listing, "backend", ann_kernels()->name);
-  info_number(listing, "cache_bytes", store->page_bytes);
-  info_number(listing, "cache_hits", store->n_page_hits);
+  info_number(listing, "cache_bytes", store->page_bytes + ann_rows_bytes(store));
+  info_number(listing, "cache_hits", store->n_page_hits + store->n_row_hits);
   info_number(listing, "searches", store->n_searches);
   info_number(listing, "inspected", store->n_inspected);
   info_number(listing, "absorb", table->absorb);
@@ -295,7 +296,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   Function *function = (Function *)base->pVtab;
   const Inspector *inspector = function->inspector;
   AnnTable *table = NULL;
-  sqlite3_stmt *hold = NULL;
+  AnnHold hold = {NULL, NULL, NULL};
   const char *name = (const char *)sqlite3_value_text(argv[0]);
   int rc, begun;
   const char *first = plan ? (const char *)sqlite3_value_text(argv[1]) : NULL;
@@ -306,7 +307,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   sqlite3_free(cursor->table);
   cursor->table = sqlite3_mprintf("%s", name ? name : "");
   rc = cursor->table
-           ? ann_context_find(function->context, name, &table, &hold, &base->pVtab->zErrMsg)
+           ? ann_context_find(function->context, name, &hold, &table, &base->pVtab->zErrMsg)
            : ANN_NOMEM;
   if (rc != ANN_OK) {
     char *reason = base->pVtab->zErrMsg;
@@ -323,7 +324,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   if (rc == ANN_OK) rc = cursor->listing.rc;
   rc = ann_context_report(table->store, rc, &base->pVtab->zErrMsg);
   if (begun) ann_store_end(table->store);
-  ann_context_let_go(hold);
+  ann_hold_clear(&hold);
   return rc;
 }
 

@@ -177,7 +177,8 @@ static int run_batch(AnnNearest *nearest, AnnTable *table, char **out_message) {
   query.search_k = nearest->search_k;
   query.only = nearest->has_only ? &nearest->only : NULL;
   query.exclude = nearest->exclude.n ? &nearest->exclude : NULL;
-  if (rc == ANN_OK) rc = ann_search(store, &query, &batch);
+  if (rc == ANN_OK && !table->searcher) rc = ann_searcher_new(store, &table->searcher);
+  if (rc == ANN_OK) rc = ann_search(table->searcher, &query, &batch);
   if (rc == ANN_OK) rc = keep_rows(nearest, &batch);
   ann_topk_clear(&batch);
   rc = ann_context_report(store, rc, out_message);
@@ -185,24 +186,28 @@ static int run_batch(AnnNearest *nearest, AnnTable *table, char **out_message) {
   return rc;
 }
 
-/* Stand at row `at`, computing more when it is not there yet. */
-static int stand_at(AnnNearest *nearest, int64_t at, char **out_message) {
+/* Stand at row `at`, computing more when it is not there yet.  table: NULL to find it again,
+** as SQLite may have replaced it since the last batch. */
+static int stand_at(AnnNearest *nearest, AnnTable *table, int64_t at, char **out_message) {
   nearest->at = at;
   while (at >= nearest->n_rows && !nearest->exhausted) {
-    AnnTable *table = NULL;
-    sqlite3_stmt *hold = NULL;
-    int rc = ann_context_open(nearest->context, nearest->schema, nearest->name, &table, &hold,
-                              out_message);
+    AnnHold hold = {NULL, NULL, NULL};
+    int rc = ANN_OK;
+    if (!table) {
+      rc = ann_context_open(nearest->context, nearest->schema, nearest->name, &hold, &table,
+                            out_message);
+    }
     if (rc == ANN_OK) rc = run_batch(nearest, table, out_message);
-    ann_context_let_go(hold);
+    ann_hold_clear(&hold);
     if (rc != ANN_OK) return rc;
+    table = NULL;
   }
   nearest->eof = at >= nearest->n_rows;
   return ANN_OK;
 }
 
 int ann_nearest_next(AnnNearest *nearest, char **out_message) {
-  return stand_at(nearest, nearest->at + 1, out_message);
+  return stand_at(nearest, NULL, nearest->at + 1, out_message);
 }
 
 const AnnRanked *ann_nearest_row(const AnnNearest *nearest) {
@@ -306,7 +311,7 @@ int ann_nearest_open(AnnContext *context, AnnTable *table, const AnnPlanColumns 
     nearest = *spare;
     *spare = NULL;
   }
-  if (rc == ANN_OK && !nearest->eof) rc = stand_at(nearest, 0, out_message);
+  if (rc == ANN_OK && !nearest->eof) rc = stand_at(nearest, table, 0, out_message);
   ann_store_end(table->store);
   ann_nearest_free(*spare);
   *spare = NULL;

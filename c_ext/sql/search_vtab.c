@@ -22,6 +22,7 @@ typedef struct Function {
   AnnContext *context;        /* borrowed */
   const AnnPlanColumns *columns;
   AnnNearest *spare;          /* owned: the result of the last cursor that closed */
+  AnnHold hold;               /* owned: of the table last searched */
 } Function;
 
 typedef struct Cursor {
@@ -92,6 +93,7 @@ static int item_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
 static int disconnect(sqlite3_vtab *vtab) {
   Function *function = (Function *)vtab;
   ann_nearest_free(function->spare);
+  ann_hold_clear(&function->hold);
   ann_free(function);
   return ANN_OK;
 }
@@ -153,7 +155,6 @@ static int filter(sqlite3_vtab_cursor *base, int bits, const char *words, int ar
   Cursor *cursor = (Cursor *)base;
   Function *function = (Function *)base->pVtab;
   AnnTable *table = NULL;
-  sqlite3_stmt *hold = NULL;
   AnnNearest **spare = cursor->nearest ? &cursor->nearest : &function->spare, *found = NULL;
   int at = ann_plan_argument(bits, ANN_ARG_TABLE), rc;
   (void)words, (void)argc;
@@ -161,8 +162,8 @@ static int filter(sqlite3_vtab_cursor *base, int bits, const char *words, int ar
   cursor->eof = 1;
   rc = keep_arguments(cursor, bits, argv);
   if (rc != ANN_OK) return rc;
-  rc = ann_context_find(function->context, (const char *)sqlite3_value_text(argv[at]), &table,
-                        &hold, &base->pVtab->zErrMsg);
+  rc = ann_context_find(function->context, (const char *)sqlite3_value_text(argv[at]),
+                        &function->hold, &table, &base->pVtab->zErrMsg);
   if (rc != ANN_OK) {
     char *reason = base->pVtab->zErrMsg;
     base->pVtab->zErrMsg = sqlite3_mprintf("%s: %s", function->columns->function,
@@ -172,7 +173,6 @@ static int filter(sqlite3_vtab_cursor *base, int bits, const char *words, int ar
   }
   rc = ann_nearest_open(function->context, table, function->columns, bits, argv, spare, &found,
                         &base->pVtab->zErrMsg);
-  ann_context_let_go(hold);
   ann_nearest_free(cursor->nearest);
   cursor->nearest = found;
   cursor->eof = rc != ANN_OK || found->eof;

@@ -7,6 +7,7 @@
 #include "index/build.h"
 #include "index/check.h"
 #include "index/pages.h"
+#include "index/rows.h"
 #include "index/update.h"
 #include "sql/value.h"
 
@@ -56,7 +57,7 @@ static int row_result(AnnTable *table, int rc) {
   AnnStore *store = table->store;
   if (rc == ANN_OK && ann_pages_over_budget(store)) {
     rc = ann_store_flush(store);
-    if (rc == ANN_OK) ann_pages_drop(store);
+    if (rc == ANN_OK) ann_pages_trim(store);
   }
   if (rc == ANN_CORRUPT && store->mutations != table->mutations_seen) ann_store_poison(store);
   return rc;
@@ -183,6 +184,12 @@ static int command_check(AnnTable *table) {
   return rc;
 }
 
+static int command_warm(AnnTable *table) {
+  int rc = ann_store_flush(table->store);
+  if (rc == ANN_OK) rc = ann_pages_warm(table->store);
+  return rc == ANN_OK ? ann_rows_warm(table->store) : rc;
+}
+
 static int command_optimize(AnnTable *table, sqlite3_value *k) {
   int64_t max_pages = 0;
   int more = 0, rc;
@@ -234,10 +241,11 @@ static int run_command(AnnTable *table, const char *text, sqlite3_value *k) {
   if (rc == ANN_OK && !known) {
     if (strcmp(text, "optimize") == 0) rc = command_optimize(table, k);
     else if (strcmp(text, "integrity-check") == 0) rc = command_check(table);
+    else if (strcmp(text, "warm") == 0) rc = command_warm(table);
     else
       rc = ann_store_fail(store, ANN_ERROR,
                           "ann table %s: expected a command optimize, rebuild, "
-                          "integrity-check, cache_mb=N or absorb=N, got \"%s\"",
+                          "integrity-check, warm, cache_mb=N or absorb=N, got \"%s\"",
                           store->name, text);
   }
   ann_store_end(store);

@@ -9,6 +9,7 @@
 
 #include "index/check.h"
 #include "index/schema.h"
+#include "index/search.h"
 #include "sql/nearest.h"
 #include "sql/table.h"
 #include "sql/value.h"
@@ -88,6 +89,7 @@ static int make_table(sqlite3 *db, AnnContext *context, int argc, const char *co
 static int disconnect(sqlite3_vtab *vtab) {
   AnnTable *table = (AnnTable *)vtab;
   ann_context_remove(table->context, table);
+  ann_searcher_free(table->searcher);
   ann_store_free(table->store);
   ann_free(table);
   return ANN_OK;
@@ -155,7 +157,7 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
 
 static int begin(sqlite3_vtab *vtab) {
   AnnTable *table = (AnnTable *)vtab;
-  ann_store_drop(table->store);
+  table->store->loaded = 0;                  /* look again what the database says */
   table->store->in_write = 1;
   table->streak = table->due = 0;
   table->changes_seen = -1;
@@ -166,14 +168,14 @@ static int begin(sqlite3_vtab *vtab) {
 ** before, is not told; SQLite has no such virtual table any more, or a newer one. */
 static int is_present(AnnTable *table) {
   AnnTable *present = NULL;
-  sqlite3_stmt *hold = NULL;
+  AnnHold hold = {NULL, NULL, NULL};
   char *message = NULL;
   int rc;
   if (!table->created) return 1;
-  rc = ann_context_open(table->context, table->store->schema, table->store->name, &present,
-                        &hold, &message);
+  rc = ann_context_open(table->context, table->store->schema, table->store->name, &hold,
+                        &present, &message);
   sqlite3_free(message);
-  ann_context_let_go(hold);
+  ann_hold_clear(&hold);
   return rc != ANN_OK && rc != ANN_ERROR ? 1 : present == table;
 }
 
@@ -191,11 +193,22 @@ static int settle(sqlite3_vtab *vtab) {
 
 static int sync(sqlite3_vtab *vtab) { return settle(vtab); }
 
-static int end_transaction(sqlite3_vtab *vtab) {
-  AnnTable *table = (AnnTable *)vtab;
+static void end_transaction(AnnTable *table) {
   table->store->in_write = table->created = 0;
   table->store->poisoned = 0;
   table->context->generation++;
+}
+
+static int commit(sqlite3_vtab *vtab) {
+  AnnTable *table = (AnnTable *)vtab;
+  end_transaction(table);
+  ann_store_committed(table->store);
+  return ANN_OK;
+}
+
+static int rollback(sqlite3_vtab *vtab) {
+  AnnTable *table = (AnnTable *)vtab;
+  end_transaction(table);
   ann_store_drop(table->store);
   return ANN_OK;
 }
@@ -551,8 +564,8 @@ static const Module module = {
     .xUpdate = update,
     .xBegin = begin,
     .xSync = sync,
-    .xCommit = end_transaction,
-    .xRollback = end_transaction,
+    .xCommit = commit,
+    .xRollback = rollback,
     .xRename = rename_table,
     .xSavepoint = savepoint,
     .xRelease = savepoint,

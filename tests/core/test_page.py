@@ -313,8 +313,10 @@ def test_estimates_are_bit_by_bit_what_the_manual_says(core, rng, level, length,
             core.lib.ann_lookup_fill(lookup, core.pointer(query))
             wanted = oracle.Lookup.of(query).estimate(codes, np.float32(2.5))
             for block in range(3):
-                core.lib.ann_page_estimate(page.c, block, lookup, 2.5, core.pointer(out))
                 part = wanted[32 * block : 32 * block + 32]
+                bound = np.partition(part, 5)[5]
+                within = core.lib.ann_page_estimate(page.c, block, lookup, 2.5, bound, core.pointer(out))
                 np.testing.assert_array_equal(out[: len(part)].view(np.uint32), part.view(np.uint32))
+                assert [i for i in range(32) if within >> i & 1] == np.flatnonzero(part <= bound).tolist()
     core.lib.ann_lookup_clear(lookup)
     core.lib.ann_kernels_force(before)

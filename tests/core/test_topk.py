@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 IDS = st.integers(-(2**63), 2**63 - 1)
+SCORES = st.floats(width=32) | st.sampled_from([0.0, -0.0, 1.0])
 KEYS = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, -0.0, 1.0])
 
 
@@ -43,21 +44,25 @@ def test_keeping_none_takes_everything_and_keeps_nothing(core):
     assert kept(core, 0, [(1.0, 1), (2.0, 2)])[0] == []
 
 
-@given(items=st.lists(st.tuples(KEYS, IDS)), at_once=st.integers(1, 9))
+@given(items=st.lists(st.tuples(SCORES, st.integers(0, 2**32 - 1))), at_once=st.integers(1, 9))
 @settings(deadline=None, max_examples=60)
 def test_frontier_hands_out_the_nearest_first(core_library, items, at_once):
     core = core_library
-    queue, item = core.ffi.new("AnnFrontier *"), core.ffi.new("AnnRanked *")
+    queue, payload, key = core.ffi.new("AnnFrontier *"), core.ffi.new("uint32_t *"), core.ffi.new("float *")
     core.lib.ann_frontier_init(queue)
     held, todo = [], list(items)
     while todo or held:
-        for key, id_ in todo[:at_once]:
-            assert core.lib.ann_frontier_push(queue, key, id_) == 0
+        for score, number in todo[:at_once]:
+            assert core.lib.ann_frontier_push(queue, score, number) == 0
         held = ordered([*held, *todo[:at_once]])
         todo = todo[at_once:]
-        assert core.lib.ann_frontier_pop(queue, item) == 1
-        assert (item.key, item.id) == held.pop(0)
-    assert core.lib.ann_frontier_pop(queue, item) == 0
+        nearest = held.pop(0)
+        assert core.lib.ann_frontier_top(queue, key, payload) == 1
+        assert (key[0], payload[0]) == nearest
+        assert core.lib.ann_frontier_pop(queue, payload) == 1
+        assert payload[0] == nearest[1]
+    assert core.lib.ann_frontier_top(queue, key, payload) == 0
+    assert core.lib.ann_frontier_pop(queue, payload) == 0
     core.lib.ann_frontier_clear(queue)
 
 

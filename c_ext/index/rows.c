@@ -1,0 +1,166 @@
+/* rows.c -- see rows.h.  An open-addressing hash table of rows by id. */
+#include "index/rows.h"
+
+#include "core/kernel.h"
+#include "core/metric.h"
+#include "index/pages.h"
+
+static int64_t row_size(const AnnStore *store) {
+  return (int64_t)sizeof(AnnRow) + store->options.dimensions * (int64_t)sizeof(float);
+}
+
+static int64_t slot_of(const AnnStore *store, int64_t id) {
+  int64_t mask = store->n_row_slots - 1;
+  int64_t i = (int64_t)(((uint64_t)id * 0x9E3779B97F4A7C15u) >> 20) & mask;
+  while (store->rows[i] && store->rows[i]->id != id) i = (i + 1) & mask;
+  return i;
+}
+
+/* Room for one row more; fails quietly: then it is not kept. */
+static int grow(AnnStore *store) {
+  int64_t old = store->n_row_slots, i;
+  AnnRow **slots, **before = store->rows;
+  if (store->n_rows * 2 < old) return 1;
+  slots = ann_alloc_zero((uint64_t)(old ? old * 2 : 1024), sizeof *slots);
+  if (!slots) return 0;
+  store->rows = slots;
+  store->n_row_slots = old ? old * 2 : 1024;
+  for (i = 0; i < old; i++) {
+    if (before[i]) slots[slot_of(store, before[i]->id)] = before[i];
+  }
+  ann_free(before);
+  return 1;
+}
+
+/* Take slot i out and move up what hashed past it. */
+static void remove_slot(AnnStore *store, int64_t i) {
+  int64_t mask = store->n_row_slots - 1;
+  ann_free(store->rows[i]);
+  store->rows[i] = NULL;
+  store->n_rows--;
+  for (i = (i + 1) & mask; store->rows[i]; i = (i + 1) & mask) {
+    AnnRow *moved = store->rows[i];
+    store->rows[i] = NULL;
+    store->rows[slot_of(store, moved->id)] = moved;
+  }
+}
+
+/* The hand goes on until `wanted` rows are left. */
+static void evict(AnnStore *store, int64_t wanted) {
+  while (store->n_rows > wanted) {
+    int64_t i = store->row_hand & (store->n_row_slots - 1);
+    if (store->rows[i] && !store->rows[i]->used) {
+      remove_slot(store, i);                  /* another may have moved here: look again */
+    } else {
+      if (store->rows[i]) store->rows[i]->used = 0;
+      store->row_hand++;
+    }
+  }
+}
+
+/* One row's share of it: with its slots, of which at most half are used. */
+static int64_t cost(const AnnStore *store) {
+  return row_size(store) + 2 * (int64_t)sizeof(AnnRow *);
+}
+
+int64_t ann_rows_bytes(const AnnStore *store) { return store->n_rows * cost(store); }
+
+/* How many rows the budget has room for beside the pages. */
+static int64_t room(const AnnStore *store) {
+  int64_t left = ((int64_t)store->options.cache_mb << 20) - store->page_bytes;
+  return left > 0 ? left / cost(store) : 0;
+}
+
+void ann_rows_trim(AnnStore *store) {
+  int64_t most = room(store);
+  if (store->n_rows > most) evict(store, most);
+}
+
+/* Keep a copy of a row, if there is room and memory for it. */
+static void keep(AnnStore *store, const AnnRow *row) {
+  AnnRow *copy;
+  int64_t most = room(store);
+  if (most == 0) return;
+  if (store->n_rows >= most) evict(store, most - 1);
+  if (!grow(store)) return;
+  copy = ann_alloc((uint64_t)row_size(store));
+  if (!copy) return;
+  memcpy(copy, row, (size_t)row_size(store));
+  store->rows[slot_of(store, row->id)] = copy;
+  store->n_rows++;
+}
+
+static int make_spare(AnnStore *store) {
+  if (!store->row) store->row = ann_alloc((uint64_t)row_size(store));
+  return store->row ? ANN_OK : ANN_NOMEM;
+}
+
+/* The spare row's vector is read: what else belongs to it. */
+static void complete(AnnStore *store, int64_t id) {
+  AnnRow *row = store->row;
+  size_t n = (size_t)store->options.dimensions;
+  row->id = id;
+  row->used = 0;
+  row->norm = 0;
+  if (store->options.metric == ANN_COSINE) {
+    row->norm = (double)ann_kernels()->dot(row->vector, row->vector, n);
+  }
+}
+
+int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row) {
+  AnnRow *row = store->n_row_slots ? store->rows[slot_of(store, id)] : NULL;
+  int found = 0, rc;
+  *out_row = row;
+  if (row) {
+    row->used = 1;
+    store->n_row_hits++;
+    return ANN_OK;
+  }
+  rc = make_spare(store);
+  if (rc == ANN_OK) rc = ann_store_vector(store, id, store->row->vector, &found);
+  if (rc != ANN_OK || !found) return rc;
+  complete(store, id);
+  keep(store, store->row);
+  *out_row = store->row;
+  return ANN_OK;
+}
+
+int ann_rows_warm(AnnStore *store) {
+  int64_t id = 0, n = 0;
+  int found = 1, rc = make_spare(store);
+  if (rc == ANN_OK) rc = ann_store_scan_open(store, INT64_MIN, INT64_MAX);
+  while (rc == ANN_OK && store->n_rows < room(store)) {
+    rc = ann_store_scan_next(store, &id, store->row->vector, &found);
+    if (rc != ANN_OK || !found) break;
+    if (store->n_row_slots && store->rows[slot_of(store, id)]) continue;
+    complete(store, id);
+    keep(store, store->row);
+    if (++n % 256 == 0) rc = ann_store_tick(store);
+  }
+  ann_store_scan_close(store);
+  return rc;
+}
+
+void ann_rows_forget(AnnStore *store, int64_t id) {
+  if (store->n_rows == 0) return;
+  if (store->rows[slot_of(store, id)]) remove_slot(store, slot_of(store, id));
+}
+
+void ann_rows_drop(AnnStore *store) {
+  int64_t i;
+  for (i = 0; i < store->n_row_slots && store->n_rows; i++) {
+    if (!store->rows[i]) continue;
+    ann_free(store->rows[i]);
+    store->rows[i] = NULL;
+    store->n_rows--;
+  }
+}
+
+void ann_rows_clear(AnnStore *store) {
+  ann_rows_drop(store);
+  ann_free(store->rows);
+  ann_free(store->row);
+  store->rows = NULL;
+  store->row = NULL;
+  store->n_row_slots = 0;
+}

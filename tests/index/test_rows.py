@@ -1,0 +1,204 @@
+"""Pages and vectors kept in memory: never older than the database, never more than the budget."""
+
+from __future__ import annotations
+
+import apsw
+import numpy as np
+import pytest
+
+import sqlite_ann
+
+from .conftest import D, Table, clustered
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """Two connections to one file with a forest, both of which have searched it."""
+    path = str(tmp_path / "shared.db")
+    ours = Table(sqlite_ann.connect(path)).create(trees=2).load(clustered(2000, 1)[:1200])
+    theirs = Table(sqlite_ann.connect(path))
+    return ours, theirs
+
+
+def warm(table, queries):
+    """Search until all is in memory; what was found."""
+    for query in queries:
+        table.search(query)
+    return [table.search(query) for query in queries]
+
+
+def is_exact(table, queries):
+    """Searching at recall 1 reads the vectors table; so near 1 it walks the forest and ranks kept rows."""
+    return all(
+        [d for _, d in table.search(q, 3, 0.999)] == pytest.approx([d for _, d in table.exact(q, 3)], rel=1e-5)
+        for q in queries
+    )
+
+
+def test_a_second_search_reads_nothing_anew(forest, near):
+    table = forest()
+    warm(table, near[:20])
+    held, hits = table.info("cache_bytes"), table.info("cache_hits")
+    for query in near[:20]:
+        table.search(query)
+    assert held > 0
+    assert table.info("cache_bytes") == held
+    assert table.info("cache_hits") > hits + 20 * 10
+
+
+def test_own_changes_are_seen_at_once_and_in_every_transaction(forest, near):
+    table = forest()
+    warm(table, near[:20])
+    query, far = near[3], near[3] + 100
+    table.insert(5000, query)
+    assert table.search(query, 10, 0.999)[0] == (5000, 0.0)
+    table.db.execute("UPDATE v SET e = ? WHERE rowid = 5000", (far.tobytes(),))
+    assert 5000 not in [id_ for id_, _ in table.search(query)]
+    with table.db:
+        table.db.execute("UPDATE v SET e = ? WHERE rowid = 5000", (query.tobytes(),))
+        assert table.search(query, 10, 0.999)[0] == (5000, 0.0)
+        table.db.execute("DELETE FROM v WHERE rowid = 5000")
+        assert 5000 not in [id_ for id_, _ in table.search(query)]
+    assert is_exact(table, near[:20])
+
+
+@pytest.mark.parametrize("end", ["ROLLBACK", "ROLLBACK TO here; RELEASE here; COMMIT"])
+def test_what_was_rolled_back_is_forgotten(forest, near, end):
+    table = forest()
+    before = warm(table, near[:20])
+    table.db.execute("BEGIN; SAVEPOINT here")
+    for i in range(20):
+        table.db.execute("UPDATE v SET e = ? WHERE rowid = ?", ((near[i] + 50).tobytes(), before[i][0][0]))
+    assert warm(table, near[:20]) != before
+    table.db.execute(end)
+    assert [table.search(query) for query in near[:20]] == before
+
+
+def test_a_statement_that_fails_takes_back_what_it_kept(forest, near):
+    table = forest()
+    before = warm(table, near[:20])
+    nearest = before[0][0][0]
+    with pytest.raises(apsw.SQLError):
+        table.db.execute(
+            "UPDATE v SET e = CASE rowid WHEN ? THEN ? ELSE 'no vector' END WHERE rowid IN (?, ?)",
+            (nearest, (near[0] + 50).tobytes(), nearest, 1199),
+        )
+    assert [table.search(query) for query in near[:20]] == before
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_changes_of_another_connection_are_seen(shared, near, journal):
+    ours, theirs = shared
+    ours.db.execute(f"PRAGMA journal_mode = {journal}").fetchall()
+    warm(ours, near[:20])
+    for i in range(5):
+        theirs.insert(9000 + i, near[i])
+        assert ours.search(near[i], 10, 0.999)[0] == (9000 + i, 0.0)
+        theirs.delete([9000 + i])
+        assert 9000 + i not in [id_ for id_, _ in ours.search(near[i])]
+    theirs.command("rebuild")
+    assert is_exact(ours, near[:20])
+
+
+def test_a_reader_sees_one_state_while_another_writes(shared, near):
+    ours, theirs = shared
+    ours.db.execute("PRAGMA journal_mode = wal").fetchall()
+    before = warm(ours, near[:10])
+    with ours.db:
+        ours.search(near[0])
+        for i in range(10):
+            theirs.insert(9000 + i, near[i])
+        assert [ours.search(query) for query in near[:10]] == before
+    assert [ours.search(near[i], 10, 0.999)[0] for i in range(10)] == [(9000 + i, 0.0) for i in range(10)]
+
+
+def test_another_database_under_the_same_name_is_another_table(forest, near):
+    table = forest()
+    warm(table, near[:10])
+    other = Table(sqlite_ann.connect(":memory:")).create().load(clustered(2000, 1)[:1200] + 10)
+    table.db.deserialize("main", other.db.serialize("main"))
+    assert is_exact(table, near[:10] + 10)
+    back = forest()
+    with back.db.backup("main", other.db, "main") as backup:
+        backup.step()
+    assert is_exact(back, near[:10] + 10)
+
+
+def test_an_attached_table_can_be_detached_after_a_search(db, tmp_path, near):
+    for name, shift in (("one", 0), ("two", 10)):
+        there = Table(sqlite_ann.connect(str(tmp_path / name))).create().load(clustered(2000, 1)[:1200] + shift)
+        there.db.close()
+    for name, shift in (("one", 0), ("two", 10), ("one", 0)):
+        db.execute("ATTACH ? AS there", (str(tmp_path / name),))
+        found = db.execute("SELECT distance FROM ann_search('there.v', ?, 1)", ((near[0] + shift).tobytes(),)).get
+        assert found < 2
+        db.execute("DETACH there")
+
+
+def test_vacuum_and_commits_of_others_tables_change_nothing(shared, near):
+    ours, _ = shared
+    before = warm(ours, near[:10])
+    ours.db.execute("CREATE TABLE played(id); INSERT INTO played VALUES (1)")
+    assert [ours.search(query) for query in near[:10]] == before
+    ours.db.execute("VACUUM")
+    assert [ours.search(query) for query in near[:10]] == before
+
+
+def test_a_table_larger_than_its_budget_is_kept_in_part(table):
+    vectors = clustered(4000, 3, 256)
+    table.create(d=256, cache_mb=1).load(vectors)
+    full, cut = [], []
+    for query in vectors[::40]:
+        table.command("cache_mb=100")
+        full.append(table.search(query))
+        table.command("cache_mb=1")
+        cut.append(table.search(query))
+        assert 0 < table.info("cache_bytes") <= 1 << 20
+    assert full == cut
+    table.command("cache_mb=0")
+    assert [table.search(query) for query in vectors[::40]] == full
+    assert table.info("cache_bytes") == 0
+
+
+def test_warm_fills_the_budget_and_no_more(forest, near):
+    table = forest()
+    table.command("warm")
+    held = table.info("cache_bytes")
+    pages = sum(bytes_ for (bytes_,) in table.db.execute("SELECT bytes FROM ann_pages('v')"))
+    assert held > pages + 1200 * D * 4
+    warm(table, near[:100])
+    assert table.info("cache_bytes") == held
+    table.command("cache_mb=0")
+    table.command("warm")
+    assert table.info("cache_bytes") == 0
+    assert is_exact(table, near[:10])
+
+
+def test_no_memory_for_the_cache_is_no_error(forest, near):
+    table = forest()
+    expected = warm(table, near[:10])
+    table.command("cache_mb=0")
+    assert [table.search(query) for query in near[:10]] == expected
+
+
+def test_damage_is_met_by_a_connection_that_had_the_page_in_memory(shared, near):
+    ours, theirs = shared
+    warm(ours, near[:10])
+    theirs.db.execute("UPDATE v_pages SET data = zeroblob(length(data))")
+    with pytest.raises(apsw.CorruptError):
+        ours.search(near[0])
+
+
+def test_searches_while_rows_change_find_what_a_connection_without_a_cache_finds(shared, near):
+    ours, theirs = shared
+    theirs.command("cache_mb=0")
+    rng = np.random.default_rng(5)
+    for step in range(120):
+        id_ = int(rng.integers(0, 1200))
+        writer = (ours, theirs)[step % 2]
+        if step % 3 == 0:
+            writer.delete([id_])
+        else:
+            writer.insert(id_, near[rng.integers(0, 2000)], "INSERT OR REPLACE")
+        for query in near[rng.integers(0, 2000, 3)]:
+            assert ours.search(query) == theirs.search(query)
