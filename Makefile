@@ -19,7 +19,8 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-fast test-faults fuzz asan format lint bench bench-recall clean
+.PHONY: help demo build test test-fast test-faults fuzz asan format lint clean \
+	bench bench-quick bench-targets bench-report bench-recall
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -74,7 +75,20 @@ lint: $(VENV)/.ready ## what the tools object to
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 
-bench: bench-recall ## what there is to measure
+bench: build $(VENV)/.bench ## ours and its peers side by side on real data: most of an hour (DATA=, PEERS= choose)
+	$(BIN)/python bench/compare.py $(BENCH_CHOICE)
+
+bench-quick: build $(VENV)/.bench ## a taste of it: 20,000 rows, six libraries, under five minutes
+	$(BIN)/python bench/compare.py --quick $(BENCH_CHOICE)
+
+bench-targets: build $(VENV)/.bench ## what the project promises of itself, each beside its target
+	$(BIN)/python bench/targets.py
+
+bench-report: $(VENV)/.bench ## the last `make bench` as curves in docs/ and a table in README.md
+	$(BIN)/python bench/table.py
+	$(BIN)/python bench/plot.py
+
+BENCH_CHOICE = $(if $(DATA),--data $(DATA)) $(if $(PEERS),--peers $(PEERS))
 
 bench-recall: build ## recall and speed on real data (fetches it the first time)
 	$(BIN)/python bench/recall.py
@@ -92,6 +106,13 @@ $(VENV)/.ready: pyproject.toml Makefile
 	$(BIN)/python -m pip install -q --no-build-isolation --config-settings=build-dir=$(BUILD) \
 		--config-settings=cmake.define.ANN_WERROR=ON \
 		-e ".[dev,demo]"
+	@touch $@
+
+# The peers are for measuring only.
+$(VENV)/.bench: $(VENV)/.ready
+	$(BIN)/python -m pip install -q --no-build-isolation --config-settings=build-dir=$(BUILD) \
+		--config-settings=cmake.define.ANN_WERROR=ON \
+		-e ".[dev,demo,bench]"
 	@touch $@
 
 $(BIN)/zig-cc:
