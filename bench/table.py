@@ -1,0 +1,161 @@
+"""The figures of a run as a table in the README: what `make bench-report` writes.
+
+    python bench/table.py [RESULT.json …]     # docs/bench.json and README.md, by default from build/bench/
+
+The results are kept, all in one, in docs/bench.json. The table stands in README.md between two comments that
+name this file; everything between them is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import front
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT = ROOT / "docs" / "bench.json"
+MEASURED = ROOT / "build" / "bench"
+ORDER = ("fashion", "text", "words", "sift")
+OURS = "sqlite_ann"
+CURVES = "docs/bench.svg"  # as README.md calls it; bench/plot.py draws it
+BEGIN = "<!-- written by bench/table.py: begin -->"
+END = "<!-- written by bench/table.py: end -->"
+NOTHING = "–"
+
+
+def load(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The results in these files, each of one data set or a list of them; in the order of ORDER."""
+    results: list[dict[str, Any]] = []
+    for path in paths:
+        found = json.loads(path.read_text())
+        results += found if isinstance(found, list) else [found]
+    return sorted(results, key=lambda result: (*ORDER, result["data"]).index(result["data"]))
+
+
+def lines(results: Sequence[dict[str, Any]]) -> list[str]:
+    """The curves and the Markdown table of all data sets, and below them what was measured on what."""
+    speeds = [f"queries/s at .{round(100 * recall)}" for recall in front.RECALLS]
+    heads = ["data", "library", *speeds, "build, s", "on disk, MB", "memory, MB", "first query, ms"]
+    out = [f"![Recall against speed, a panel for each data set]({CURVES})", ""]
+    out += [row(heads), row(["---", "---", *["---:"] * (len(heads) - 2)])]
+    for result in results:
+        out += peer_rows(result)
+    return [*out, "", *notes(results)]
+
+
+def peer_rows(result: dict[str, Any]) -> list[str]:
+    """The rows of one data set, ours first."""
+    by_peer = front.by_peer(result)
+    ours = figures(by_peer[OURS]) if OURS in by_peer else None
+    out = []
+    for name, builds in by_peer.items():
+        label = f"**{result['data']}**, {result['rows']:,} × {result['dimensions']}" if not out else ""
+        by = ours if ours and name != OURS else [None] * 7
+        cells = [cell(value, other) for value, other in zip(figures(builds), by, strict=True)]
+        out.append(row([label, f"**{name}**" if name == OURS else name, *cells]))
+    return out
+
+
+def figures(builds: Sequence[dict[str, Any]]) -> list[float | None]:
+    """What a row says of a peer; None where it never got there."""
+    speeds = [front.speed_at(front.points(builds), recall) for recall in front.RECALLS]
+    built = front.chosen(builds)
+    first = statistics.median(map(sum, zip(built["open_ms"], built["first_ms"], strict=True)))
+    return [*speeds, built["build_s"], built["bytes"] / 1e6, built["search_mb"], first]
+
+
+def short(value: float) -> str:
+    """With as many digits as mean something.
+
+    >>> [short(value) for value in (12345.6, 12.34, 1.234, 0.012)]
+    ['12,346', '12', '1.2', '0.01']
+    """
+    digits = 0 if value >= 10 else 1 if value >= 1 else 2 if value >= 0.01 else 3
+    return f"{value:,.{digits}f}"
+
+
+def cell(value: float | None, ours: float | None) -> str:
+    """A figure, and how many times ours it is.
+
+    >>> cell(500.0, 1000.0), cell(None, 1000.0), cell(500.0, None)
+    ('500 (0.50×)', '–', '500')
+    """
+    if value is None:
+        return NOTHING
+    return short(value) + (f" ({short(value / ours)}×)" if ours else "")
+
+
+def notes(results: Sequence[dict[str, Any]]) -> list[str]:
+    """What one has to know to read the table."""
+    if not results:
+        return []
+    machine, versions = results[0]["machine"], {}
+    for result in results:
+        versions |= {name: number for name, number in result["versions"].items() if name != OURS}
+    dates = sorted({result["date"][:10] for result in results})
+    left_out = [
+        f"On {result['data']}, {gone['peer']} is left out: {gone['why']}."
+        for result in results
+        for gone in result["left_out"]
+    ]
+    return [
+        "Recall@10, one thread, one query a call, from Python, ten neighbours of vectors that are not in the table; in"
+        " brackets how many times ours. *Build* may use two threads and ends with the file saved; *memory* is the peak"
+        " of a process that searches, mapped files included; *first query* is that of a fresh process, with opening the"
+        " file, which the system has in its cache.",
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, Python {machine['python']}, SQLite"
+        f" {machine['sqlite']}; {', '.join(f'{name} {number}' for name, number in sorted(versions.items()))};"
+        f" {' and '.join(dict.fromkeys((dates[0], dates[-1])))}, commit"
+        f" {', '.join(sorted({result['commit'] for result in results}))}.",
+        *left_out,
+    ]
+
+
+def row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def replaced(text: str, new: Sequence[str]) -> str:
+    """The text with `new` lines between the two comments, which must be there once each.
+
+    >>> print(replaced(f"a\\n{BEGIN}\\nold\\n{END}\\nb", ["new"]).replace("written by bench/table.py: ", ""))
+    a
+    <!-- begin -->
+    <BLANKLINE>
+    new
+    <BLANKLINE>
+    <!-- end -->
+    b
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise ValueError(f"expected the lines {BEGIN!r} and {END!r}, once each and in this order")
+    before, rest = text.split(BEGIN)
+    return "\n".join([before + BEGIN, "", *new, "", END + rest.split(END)[1]])
+
+
+def compact(results: Sequence[dict[str, Any]]) -> str:
+    """JSON with a line for each variant of a peer: small, and a change is seen."""
+    shown = []
+    for result in results:
+        head = {key: value for key, value in result.items() if key != "builds"}
+        builds = ",\n  ".join(json.dumps(built) for built in result["builds"])
+        shown.append(json.dumps(head)[:-1] + f', "builds": [\n  {builds}]}}')
+    return "[" + ",\n".join(shown) + "]\n"
+
+
+def main() -> None:
+    """Keep the results, write the table."""
+    results = load([Path(name) for name in sys.argv[1:]] or sorted(MEASURED.glob("*.json")))
+    KEPT.write_text(compact(results))
+    readme = ROOT / "README.md"
+    readme.write_text(replaced(readme.read_text("utf-8"), lines(results)), "utf-8")
+    print(f"{KEPT.relative_to(ROOT)} and README.md tell of {', '.join(result['data'] for result in results)}")
+
+
+if __name__ == "__main__":
+    main()
