@@ -352,7 +352,7 @@ def arguments() -> Plan:
     parser.add_argument("--rows", type=int, help="of each data set, at random; all if not given")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--passes", type=int)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of a round of queries, at most")
+    parser.add_argument("--seconds", type=float, default=0.7, help="of a round of queries, at most")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     quick = given.quick

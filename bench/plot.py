@@ -42,11 +42,11 @@ FALLBACK = {"color": "#999999", "linestyle": ":"}
 
 def stretched(recall: np.ndarray) -> np.ndarray:
     """Recall on an axis that gives each halving of the error the same room: -log2(1 - recall)."""
-    return -np.log2(1 - np.minimum(recall, ALMOST_ONE))
+    return np.asarray(-np.log2(1 - np.minimum(recall, ALMOST_ONE)))
 
 
 def unstretched(place: np.ndarray) -> np.ndarray:
-    return 1 - np.exp2(-place)
+    return np.asarray(1 - np.exp2(-place))
 
 
 def panel(axes: Any, result: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ def peer_rows(result: dict[str, Any]) -> list[str]:
     """The rows of one data set, ours first."""
     by_peer = front.by_peer(result)
     ours = figures(by_peer[OURS]) if OURS in by_peer else None
-    out = []
+    out: list[str] = []
     for name, builds in by_peer.items():
         label = f"**{result['data']}**, {result['rows']:,} × {result['dimensions']}" if not out else ""
         by = ours if ours and name != OURS else [None] * 7
@@ -94,7 +94,8 @@ def notes(results: Sequence[dict[str, Any]]) -> list[str]:
     """What one has to know to read the table."""
     if not results:
         return []
-    machine, versions = results[0]["machine"], {}
+    machine = results[0]["machine"]
+    versions: dict[str, str] = {}
     for result in results:
         versions |= {name: number for name, number in result["versions"].items() if name != OURS}
     dates = sorted({result["date"][:10] for result in results})
@@ -104,7 +105,7 @@ def notes(results: Sequence[dict[str, Any]]) -> list[str]:
         for gone in result["left_out"]
     ]
     return [
-        "Recall@10, one thread, one query a call, from Python, ten neighbours of vectors that are not in the table; in"
+        "Measured by `make bench`: recall@10, one thread, one query a call, from Python, ten neighbours of vectors that are not in the table; in"
         " brackets how many times ours. *Build* may use two threads and ends with the file saved; *memory* is the peak"
         " of a process that searches, mapped files included; *first query* is that of a fresh process, with opening the"
         " file, which the system has in its cache.",

@@ -34,6 +34,7 @@ from rich.progress import track
 import sqlite_ann
 
 console = Console()
+NOISE = 0.003  # the standard error of a recall of .9 over 1,000 queries: less than that is no miss
 Search = Callable[[np.ndarray], object]
 
 
@@ -179,9 +180,8 @@ def inserts(place: Place) -> Iterator[Figure]:
         fresh = filled(other, base, now, metric)
         old, new = (recall_of(index, queries, truth) for index in (churned, fresh))
         yield Figure("text, half replaced: recall less than fresh by", new - old, "<=", 0.01, f"{old:.4f}")
-        yield ratio(
-            "text, half replaced: time / fresh", *usual(queries, churned.search, fresh.search), "<=", 1.25, "µs"
-        )
+        late_time, fresh_time = usual(queries, churned.search, fresh.search)
+        yield ratio("text, half replaced: time / fresh", late_time, fresh_time, "<=", 1.25, "µs")
 
 
 def replaced_one_by_one(index: sqlite_ann.Index, base: np.ndarray, gone: np.ndarray, late: np.ndarray) -> float:
@@ -235,10 +235,11 @@ def growth(place: Place) -> Iterator[Figure]:
     times = []
     for rows in sizes:
         dataset, truth = sampled("words", rows)
+        queries, truth = dataset.queries[:500], truth[:500]
         with opened(built(place, "words", rows)) as index:
             grid = (0.8, 0.9, 0.95, 0.98, 0.99)
-            seconds = usual(dataset.queries, *(functools.partial(index.search, recall=asked) for asked in grid))
-            recalls = [recall_of(index, dataset.queries, truth, asked) for asked in grid]
+            seconds = usual(queries, *(functools.partial(index.search, recall=asked) for asked in grid))
+            recalls = [recall_of(index, queries, truth, asked) for asked in grid]
         speeds = [1 / each for each in seconds]
         times.append(1 / (front.speed_at(list(zip(recalls, speeds, strict=True)), 0.95) or math.nan))
     exponent = float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
@@ -249,18 +250,18 @@ def growth(place: Place) -> Iterator[Figure]:
 def memory(place: Place) -> Iterator[Figure]:
     """Without pages kept from search to search, and with the file mapped, against the default."""
     dataset, _ = sampled("words", place.rows)
-    times = {}
-    for cache in (None, 0):
-        for mapped in (0, 2**31):
-            with opened(built(place, "words", place.rows)) as index:
-                index.db.execute(f"PRAGMA mmap_size={mapped}")
-                if cache is not None:
-                    index.db.execute(f"INSERT INTO {index.table}({index.table}) VALUES('cache_mb={cache}')")
-                times[cache, bool(mapped)] = 1e6 * float(np.median(timed(index.search, dataset.queries)))
-    default = times[None, False]
-    yield ratio("words, cache_mb=0: time / default", times[0, False], default, "<=", 2, "µs")
-    yield ratio("words, cache_mb=0, mmap_size: time / default", times[0, True], default, "<=", 1.5, "µs")
-    yield ratio("words, mmap_size: time / default", times[None, True], default, "<=", 1, "µs")
+    path, searches = built(place, "words", place.rows), []
+    with contextlib.ExitStack() as stack:
+        for cache, mapped in ((None, 0), (0, 0), (0, 2**31), (None, 2**31)):
+            index = stack.enter_context(opened(path))
+            index.db.execute(f"PRAGMA mmap_size={mapped}")
+            if cache is not None:
+                index.db.execute(f"INSERT INTO {index.table}({index.table}) VALUES('cache_mb={cache}')")
+            searches.append(index.search)
+        default, none, none_mapped, default_mapped = usual(dataset.queries, *searches)
+    yield ratio("words, cache_mb=0: time / default", none, default, "<=", 2, "µs")
+    yield ratio("words, cache_mb=0, mmap_size: time / default", none_mapped, default, "<=", 1.5, "µs")
+    yield ratio("words, mmap_size: time / default", default_mapped, default, "<=", 1, "µs")
 
 
 def size(place: Place) -> Iterator[Figure]:
@@ -299,7 +300,7 @@ def asked(place: Place) -> Iterator[Figure]:
         with opened(built(place, name, place.rows)) as index:
             for wanted in front.RECALLS:
                 measured = recall_of(index, dataset.queries, truth, wanted)
-                yield Figure(f"{name}: recall where {wanted:g} is asked for", measured, ">=", wanted)
+                yield Figure(f"{name}: recall where {wanted:g} is asked for", measured, ">=", wanted - NOISE)
 
 
 PARTS: dict[str, Callable[[Place], Iterator[Figure]]] = {
