@@ -142,18 +142,21 @@ class Index:
                [3]])
         """
         # One vector in the form that SQL takes is the usual case, and often soon done: nothing else is asked of it.
-        if type(query) is np.ndarray and query.dtype == arrays.FLOAT and query.shape == (self.dim,):
-            if (
-                ids is None
-                and exclude is None
-                and search_k is None
-                and max_distance is None
-                and query.flags.c_contiguous
-            ):
-                try:
-                    return _columns(self.db.execute(SEARCH_PLAIN, (self.name, query, k, recall)).fetchall())
-                except apsw.Error as error:
-                    raise translation(error) from error
+        # (No helper functions here: they would cost as much as they tell.)
+        if (
+            type(query) is np.ndarray
+            and query.dtype == arrays.FLOAT
+            and query.shape == (self.dim,)
+            and query.flags.c_contiguous
+            and ids is None
+            and exclude is None
+            and search_k is None
+            and max_distance is None
+        ):
+            try:
+                return _columns(self.db.execute(SEARCH_PLAIN, (self.name, query, k, recall)).fetchall())
+            except apsw.Error as error:
+                raise translation(error) from error
         return self._search(query, k, recall, ids, exclude, search_k, max_distance)
 
     @translated()

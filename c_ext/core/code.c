@@ -42,15 +42,6 @@ void ann_code_encode(int metric, const float *x, const float *centre, int64_t le
   if (!isfinite(out_code->shift)) out_code->shift = out_code->slope = 0;
 }
 
-/* The 16 sums of +-q over 4 components; bit t of the index set: +q[t]. */
-static void table_of(const float *q, float lowest, float *out) {
-  int i, t;
-  out[0] = lowest;
-  for (t = 0; t < 4; t++) {
-    for (i = 0; i < 1 << t; i++) out[i + (1 << t)] = out[i] + 2.0f * q[t];
-  }
-}
-
 static float size_of(const float *q) {
   return fabsf(q[0]) + fabsf(q[1]) + fabsf(q[2]) + fabsf(q[3]);
 }
@@ -80,15 +71,8 @@ void ann_lookup_fill(AnnLookup *lookup, const float *query) {
     memset(lookup->bytes, 0, (size_t)(16 * n));
     return;
   }
-  for (m = 0; m < n; m++) {
-    const float *q = query + 4 * m;
-    float sums[16], lowest = -size_of(q);
-    uint8_t *bytes = lookup->bytes + 16 * m;
-    int i;
-    table_of(q, -(q[0] + q[1] + q[2] + q[3]), sums);
-    /* The largest value is 255 but for rounding, and 255.5 truncates to 255. */
-    for (i = 0; i < 16; i++) bytes[i] = (uint8_t)(int)((sums[i] - lowest) * steps + 0.5f);
-  }
+  /* The largest value is 255 but for rounding, and 255.5 truncates to 255. */
+  ann_kernels()->fill(query, (size_t)n, steps, lookup->bytes);
 }
 
 void ann_lookup_clear(AnnLookup *lookup) {

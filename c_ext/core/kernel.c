@@ -1,6 +1,7 @@
 /* kernel.c -- the portable inner loops, and the choice among implementations. */
 #include "core/kernel.h"
 
+#include <math.h>
 #include <stdatomic.h>
 
 #include "core/bytes.h"
@@ -87,8 +88,53 @@ static uint32_t portable_estimate(const uint32_t *sums, const uint8_t *correctio
   return within;
 }
 
+static size_t portable_least(const float *x, size_t n) {
+  size_t at = 0, i;
+  for (i = 1; i < n; i++) {
+    if (x[i] < x[at]) at = i;
+  }
+  return at;
+}
+
+static void portable_hadamard(float *x, size_t n) {
+  size_t width, i, j;
+  for (width = n / 2; width >= 4; width /= 2) {
+    for (i = 0; i < n; i += 2 * width) {
+      float *restrict low = x + i, *restrict high = x + i + width;
+      for (j = 0; j < width; j++) {
+        float a = low[j], b = high[j];
+        low[j] = a + b;
+        high[j] = a - b;
+      }
+    }
+  }
+  for (i = 0; i < n; i += 4) {
+    float a = x[i] + x[i + 2], b = x[i + 1] + x[i + 3];
+    float c = x[i] - x[i + 2], d = x[i + 1] - x[i + 3];
+    x[i] = a + b;
+    x[i + 1] = a - b;
+    x[i + 2] = c + d;
+    x[i + 3] = c - d;
+  }
+}
+
+static void portable_fill(const float *query, size_t n_tables, float steps, uint8_t *lut) {
+  size_t m;
+  int i, t;
+  for (m = 0; m < n_tables; m++, query += 4, lut += 16) {
+    float least = -(((fabsf(query[0]) + fabsf(query[1])) + fabsf(query[2])) + fabsf(query[3]));
+    float sums[16];
+    sums[0] = -(((query[0] + query[1]) + query[2]) + query[3]);
+    for (t = 0; t < 4; t++) {
+      for (i = 0; i < 1 << t; i++) sums[i + (1 << t)] = sums[i] + 2.0f * query[t];
+    }
+    for (i = 0; i < 16; i++) lut[i] = (uint8_t)(int)((sums[i] - least) * steps + 0.5f);
+  }
+}
+
 static const AnnKernels portable = {
-  "portable", portable_dot, portable_l2, portable_dot_i8, portable_scan, portable_estimate,
+  "portable",        portable_dot,   portable_l2,       portable_dot_i8, portable_scan,
+  portable_estimate, portable_least, portable_hadamard, portable_fill,
 };
 
 /* All that this CPU runs, the best last; the first is the portable one. */

@@ -41,6 +41,17 @@ typedef struct AnnKernels {
   ** shifts, then 32 slopes, as they are stored. */
   uint32_t (*estimate)(const uint32_t *sums, const uint8_t *corrections, const AnnLine *line,
                        float *out);
+  /* The place of the smallest of n numbers, the first of equals; n: a multiple of 32, at
+  ** least 32; none is NaN. */
+  size_t (*least)(const float *x, size_t n);
+  /* The unnormalised Walsh-Hadamard transform in place: for width n/2, n/4 ... 1, and the
+  ** halves a and b of every 2 width numbers, (a, b) -> (a + b, a - b).  n: a power of two, at
+  ** least 16. */
+  void (*hadamard)(float *x, size_t n);
+  /* The look-up tables of code.h, of 4 components each.  With the sums v_0 = -(((q0 + q1) +
+  ** q2) + q3), v_(i + 2^t) = v_i + 2 q_t for t = 0 ... 3 and i < 2^t, and u = -(((|q0| + |q1|) +
+  ** |q2|) + |q3|), byte i is the whole part of (v_i - u) steps + 0.5, which is below 256. */
+  void (*fill)(const float *query, size_t n_tables, float steps, uint8_t *lut);
 } AnnKernels;
 
 const AnnKernels *ann_kernels(void);

@@ -11,6 +11,7 @@
 
 #include <cpuid.h>
 #include <immintrin.h>
+#include <math.h>
 
 #define AVX2 __attribute__((target("avx2")))
 
@@ -177,8 +178,106 @@ AVX2 static uint32_t avx2_estimate(const uint32_t *sums, const uint8_t *correcti
   return within;
 }
 
+AVX2 static size_t avx2_least(const float *x, size_t n) {
+  __m256 least = _mm256_min_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8));
+  __m128 four;
+  size_t i;
+  for (i = 16; i < n; i += 16) {
+    least =
+        _mm256_min_ps(least, _mm256_min_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(x + i + 8)));
+  }
+  four = _mm_min_ps(_mm256_castps256_ps128(least), _mm256_extractf128_ps(least, 1));
+  four = _mm_min_ps(four, _mm_movehl_ps(four, four));
+  least = _mm256_broadcastss_ps(_mm_min_ss(four, _mm_shuffle_ps(four, four, 1)));
+  for (i = 0; i < n; i += 8) {
+    int equal = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(x + i), least, _CMP_EQ_OQ));
+    if (equal) return i + (size_t)ann_lowest_bit((uint32_t)equal);
+  }
+  return 0;
+}
+
+/* ---- the query ---- */
+
+/* Two steps at once, of width and width / 2, so that memory is passed over half as often;
+** width: at least 16. */
+AVX2 static void butterflies(float *x, size_t n, size_t width) {
+  size_t half = width / 2, i, j;
+  for (i = 0; i < n; i += 2 * width) {
+    float *a = x + i, *b = a + half, *c = b + half, *d = c + half;
+    for (j = 0; j < half; j += 8) {
+      __m256 va = _mm256_loadu_ps(a + j), vb = _mm256_loadu_ps(b + j);
+      __m256 vc = _mm256_loadu_ps(c + j), vd = _mm256_loadu_ps(d + j);
+      __m256 ac = _mm256_add_ps(va, vc), bd = _mm256_add_ps(vb, vd);
+      __m256 a_c = _mm256_sub_ps(va, vc), b_d = _mm256_sub_ps(vb, vd);
+      _mm256_storeu_ps(a + j, _mm256_add_ps(ac, bd));
+      _mm256_storeu_ps(b + j, _mm256_sub_ps(ac, bd));
+      _mm256_storeu_ps(c + j, _mm256_add_ps(a_c, b_d));
+      _mm256_storeu_ps(d + j, _mm256_sub_ps(a_c, b_d));
+    }
+  }
+}
+
+/* The steps of width 4, 2 and 1 within 8 numbers; a - b is a + (-b). */
+AVX2 static __m256 within_eight(__m256 v) {
+  const __m256 minus4 = _mm256_setr_ps(0, 0, 0, 0, -0.0f, -0.0f, -0.0f, -0.0f);
+  const __m256 minus2 = _mm256_setr_ps(0, 0, -0.0f, -0.0f, 0, 0, -0.0f, -0.0f);
+  const __m256 minus1 = _mm256_setr_ps(0, -0.0f, 0, -0.0f, 0, -0.0f, 0, -0.0f);
+  __m256 a = _mm256_permute2f128_ps(v, v, 0x00), b = _mm256_permute2f128_ps(v, v, 0x11);
+  v = _mm256_add_ps(a, _mm256_xor_ps(b, minus4));
+  a = _mm256_shuffle_ps(v, v, _MM_SHUFFLE(1, 0, 1, 0));
+  b = _mm256_shuffle_ps(v, v, _MM_SHUFFLE(3, 2, 3, 2));
+  v = _mm256_add_ps(a, _mm256_xor_ps(b, minus2));
+  a = _mm256_shuffle_ps(v, v, _MM_SHUFFLE(2, 2, 0, 0));
+  b = _mm256_shuffle_ps(v, v, _MM_SHUFFLE(3, 3, 1, 1));
+  return _mm256_add_ps(a, _mm256_xor_ps(b, minus1));
+}
+
+AVX2 static void avx2_hadamard(float *x, size_t n) {
+  size_t width = n / 2, i;
+  for (; width >= 16; width /= 4) butterflies(x, n, width);
+  for (i = 0; i < n; i += 16) {
+    __m256 a = _mm256_loadu_ps(x + i), b = _mm256_loadu_ps(x + i + 8);
+    if (width == 8) {
+      __m256 sum = _mm256_add_ps(a, b);
+      b = _mm256_sub_ps(a, b);
+      a = sum;
+    }
+    _mm256_storeu_ps(x + i, within_eight(a));
+    _mm256_storeu_ps(x + i + 8, within_eight(b));
+  }
+}
+
+/* Twice q where bit t of the lane's number is set, else 0. */
+#define WHERE(t, q) _mm256_and_ps(_mm256_set1_ps(2.0f * (q)), bit##t)
+
+AVX2 static void avx2_fill(const float *query, size_t n_tables, float steps, uint8_t *lut) {
+  const __m256 bit0 = _mm256_castsi256_ps(_mm256_setr_epi32(0, -1, 0, -1, 0, -1, 0, -1));
+  const __m256 bit1 = _mm256_castsi256_ps(_mm256_setr_epi32(0, 0, -1, -1, 0, 0, -1, -1));
+  const __m256 bit2 = _mm256_castsi256_ps(_mm256_setr_epi32(0, 0, 0, 0, -1, -1, -1, -1));
+  const __m256 step = _mm256_set1_ps(steps), half = _mm256_set1_ps(0.5f);
+  size_t m;
+  for (m = 0; m < n_tables; m++, query += 4, lut += 16) {
+    float q0 = query[0], q1 = query[1], q2 = query[2], q3 = query[3];
+    __m256 least = _mm256_set1_ps(-(((fabsf(q0) + fabsf(q1)) + fabsf(q2)) + fabsf(q3)));
+    __m256 low = _mm256_set1_ps(-(((q0 + q1) + q2) + q3)), high;
+    __m256i words;
+    low = _mm256_add_ps(low, WHERE(0, q0));
+    low = _mm256_add_ps(low, WHERE(1, q1));
+    low = _mm256_add_ps(low, WHERE(2, q2));
+    high = _mm256_add_ps(low, _mm256_set1_ps(2.0f * q3));
+    low = _mm256_add_ps(_mm256_mul_ps(_mm256_sub_ps(low, least), step), half);
+    high = _mm256_add_ps(_mm256_mul_ps(_mm256_sub_ps(high, least), step), half);
+    words = _mm256_packs_epi32(_mm256_cvttps_epi32(low), _mm256_cvttps_epi32(high));
+    words = _mm256_permute4x64_epi64(words, _MM_SHUFFLE(3, 1, 2, 0));
+    _mm_storeu_si128(
+        (__m128i *)(void *)lut,
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+  }
+}
+
 const AnnKernels ann_kernels_avx2 = {
-  "avx2", avx2_dot, avx2_l2, avx2_dot_i8, avx2_scan, avx2_estimate,
+  "avx2",        avx2_dot,   avx2_l2,       avx2_dot_i8, avx2_scan,
+  avx2_estimate, avx2_least, avx2_hadamard, avx2_fill,
 };
 
 #endif

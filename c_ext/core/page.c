@@ -272,10 +272,10 @@ const float *ann_page_spreads(AnnPage *page) {
 }
 
 /* What follows, the hardware sees coming. */
-#define PREFETCHED 1024        /* bytes */
+#define PREFETCHED 2048        /* bytes */
 
 void ann_page_prefetch(const AnnPage *page) {
-  const uint8_t *first = block_at(page, 0) + ANN_BLOCK_SHIFT;
-  int i;
-  for (i = 0; i < PREFETCHED; i += 64) __builtin_prefetch(first + i);
+  uint64_t size = ann_page_size(page), i = size_of(page, 0);
+  if (size > i + PREFETCHED) size = i + PREFETCHED;
+  for (; i < size; i += 64) __builtin_prefetch(page->bytes + i);
 }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "core/kernel.h"
 #include "core/rng.h"
 
 #define ROUNDS 4
@@ -30,29 +31,6 @@ int ann_rotation_init(AnnRotation *rotation, int64_t d, uint64_t seed) {
   return ANN_OK;
 }
 
-/* Unnormalised Walsh-Hadamard transform in place; n a power of two, at least 4. */
-static void hadamard(float *x, int64_t n) {
-  int64_t width, i, j;
-  for (width = n / 2; width >= 4; width /= 2) {
-    for (i = 0; i < n; i += 2 * width) {
-      float *restrict low = x + i, *restrict high = x + i + width;
-      for (j = 0; j < width; j++) {
-        float a = low[j], b = high[j];
-        low[j] = a + b;
-        high[j] = a - b;
-      }
-    }
-  }
-  for (i = 0; i < n; i += 4) {
-    float a = x[i] + x[i + 2], b = x[i + 1] + x[i + 3];
-    float c = x[i] - x[i + 2], d = x[i + 1] - x[i + 3];
-    x[i] = a + b;
-    x[i + 1] = a - b;
-    x[i + 2] = c + d;
-    x[i + 3] = c - d;
-  }
-}
-
 /* (a, b) -> ((a + b), (a - b)) / sqrt 2 between the halves. */
 static void mix_halves(float *x, int64_t n) {
   const float scale = sqrtf(0.5f);
@@ -75,7 +53,7 @@ void ann_rotation_apply(const AnnRotation *rotation, const float *vector, float 
     const float *sign = rotation->signs + round * n;
     float *part = round % 2 ? out + (n - block) : out;
     for (i = 0; i < n; i++) out[i] *= sign[i];
-    hadamard(part, block);
+    ann_kernels()->hadamard(part, (size_t)block);
     for (i = 0; i < block; i++) part[i] *= scale;
     if (block < n) mix_halves(out, n);
   }

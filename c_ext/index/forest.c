@@ -1,6 +1,7 @@
 /* forest.c -- see forest.h. */
 #include "index/forest.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "core/bytes.h"
@@ -71,16 +72,29 @@ void ann_probe_clear(AnnProbe *probe) {
   memset(probe, 0, sizeof *probe);
 }
 
+/* Room for `more` items of `size` bytes in an array of n; doubles. */
+static int reserve(void **items, int64_t n, int64_t more, int64_t *allocated, size_t size) {
+  int64_t wanted = *allocated ? *allocated : 256;
+  void *larger;
+  if (n + more <= *allocated) return ANN_OK;
+  while (wanted < n + more) wanted *= 2;
+  larger = ann_realloc_array(*items, (uint64_t)wanted, size);
+  if (!larger) return ANN_NOMEM;
+  *items = larger;
+  *allocated = wanted;
+  return ANN_OK;
+}
+
+/* What waits in the queue: a directory by its nearest child, or a measured step. */
+#define OPENED(i) ((uint32_t)(i) << 1)
+#define MEASURED(i) ((uint32_t)(i) << 1 | 1)
+
 static int add_step(AnnWalk *walk, const AnnStep *step) {
-  if (walk->n_steps == walk->n_allocated) {
-    int64_t wanted = walk->n_allocated ? walk->n_allocated * 2 : 256;
-    AnnStep *larger = ann_realloc_array(walk->steps, (uint64_t)wanted, sizeof *larger);
-    if (!larger) return ANN_NOMEM;
-    walk->steps = larger;
-    walk->n_allocated = wanted;
-  }
+  int rc = reserve((void **)&walk->steps, walk->n_steps, 1, &walk->steps_allocated,
+                   sizeof *walk->steps);
+  if (rc != ANN_OK) return rc;
   walk->steps[walk->n_steps] = *step;
-  return ann_frontier_push(&walk->frontier, step->score, (uint32_t)walk->n_steps++);
+  return ann_frontier_push(&walk->frontier, step->score, MEASURED(walk->n_steps++));
 }
 
 /* What the queue orders a step by. */
@@ -99,11 +113,11 @@ static float score_of(const AnnWalk *walk, const AnnStep *step) {
 }
 
 /* Exact base and score of a step from its centre. */
-static void measure(const AnnWalk *walk, AnnStep *step) {
+static void measure(AnnWalk *walk, AnnStep *step) {
   step->base = ann_centre_base(walk->store->options.metric, step->record, walk->probe->vector,
                                walk->probe->norm, walk->store->rotation.length);
   step->score = score_of(walk, step);
-  step->measured = 1;
+  walk->n_measured++;
 }
 
 void ann_walk_init(AnnWalk *walk, AnnStore *store) {
@@ -118,7 +132,7 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe, int first, int last, in
   walk->probe = probe;
   walk->by_centre = by_centre;
   walk->bound = INFINITY;
-  walk->n_steps = walk->frontier.n = walk->n_opened = 0;
+  walk->n_steps = walk->frontier.n = walk->n_opened = walk->n_scores = walk->n_measured = 0;
   for (tree = first; tree <= last && rc == ANN_OK; tree++) {
     AnnPage *root = NULL;
     AnnStep step;
@@ -136,69 +150,88 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe, int first, int last, in
   return rc;
 }
 
+/* A score that has been taken; others are at most FLT_MAX. */
+#define TAKEN INFINITY
+
 /* The scores of a block's children from their estimated distances. */
 static void score_block(const AnnWalk *walk, const AnnPage *page, int level,
                         const float *spreads, int first, int n, const float *estimates,
                         float *out_scores) {
   int metric = walk->store->options.metric, i;
   float weight = level > 0 ? -REACH : walk->by_centre ? 0 : ANN_SPREAD_WEIGHT;
-  if (metric == ANN_DOT) {
-    for (i = 0; i < n; i++) {
+  for (i = 0; i < n; i++) {
+    float score = estimates[i] + weight * spreads[first + i];
+    if (metric == ANN_DOT) {
       AnnStep step = {.level = (uint8_t)level, .base = estimates[i]};
       step.record = ann_page_child_centre(page, first + i);
-      out_scores[i] = score_of(walk, &step);
+      score = score_of(walk, &step);
     }
-    return;
+    out_scores[i] = score < FLT_MAX ? score : FLT_MAX;
   }
-  for (i = 0; i < n; i++) out_scores[i] = estimates[i] + weight * spreads[first + i];
+  for (; i < ANN_BLOCK; i++) out_scores[i] = TAKEN;
 }
 
-/* Queue the children of a directory by their estimated distance. */
-static int open_directory(AnnWalk *walk, const AnnStep *parent) {
-  AnnStore *store = walk->store;
+static int blocks_of(const AnnPage *page) { return (page->n + ANN_BLOCK - 1) / ANN_BLOCK; }
+
+/* Queue a directory by the nearest of the children it has left, if that is near enough. */
+static int queue_best(AnnWalk *walk, int64_t at) {
+  AnnOpened *opened = &walk->opened[at];
+  const float *scores = walk->scores + opened->first;
+  int best = (int)ann_kernels()->least(scores, (size_t)blocks_of(opened->page) * ANN_BLOCK);
+  if (scores[best] == TAKEN || scores[best] > walk->bound) return ANN_OK;
+  opened->best = best;
+  ann_centre_prefetch(ann_page_child_centre(opened->page, best), opened->page->length);
+  return ann_frontier_push(&walk->frontier, scores[best], OPENED(at));
+}
+
+/* Estimate the children of a directory and queue it by the nearest. */
+static int open_directory(AnnWalk *walk, const AnnStep *step) {
   AnnPage *page = NULL;
   AnnLookup lookup = walk->probe->lookup;
   const float *spreads = NULL;
-  float estimates[ANN_BLOCK], scores[ANN_BLOCK];
-  int rc = ann_pages_get(store, parent->number, parent->tree, parent->level, &page), i;
-  walk->n_opened++;
-  if (rc == ANN_OK && !(spreads = ann_page_spreads(page))) rc = ANN_NOMEM;
-  /* Slopes are <= 0: so much nearer than it seems. */
-  lookup.minimum += DOUBT * sqrtf(parent->base > 0 ? parent->base : walk->probe->norm);
-  for (i = 0; rc == ANN_OK && i < page->n; i++) {
-    AnnStep step;
-    int64_t child;
-    int at = i % ANN_BLOCK;
-    if (at == 0) {
-      int n = page->n - i < ANN_BLOCK ? page->n - i : ANN_BLOCK;
-      ann_page_estimate(page, i / ANN_BLOCK, &lookup, parent->base, INFINITY, estimates);
-      score_block(walk, page, parent->level - 1, spreads, i, n, estimates, scores);
-    }
-    if (scores[at] > walk->bound) continue;
-    child = ann_page_id(page, i);
-    if (child <= 0 || child > UINT32_MAX)
-      return ann_store_corrupt(store, "page", parent->number);
-    step.number = (uint32_t)child;
-    step.tree = parent->tree;
-    step.level = (uint8_t)(parent->level - 1);
-    step.measured = 0;
-    step.record = ann_page_child_centre(page, i);
-    step.base = estimates[at];
-    step.score = scores[at];
-    rc = add_step(walk, &step);
+  float estimates[ANN_BLOCK];
+  int rc = ann_pages_get(walk->store, step->number, step->tree, step->level, &page), block;
+  if (rc != ANN_OK || page->n == 0) return rc;
+  if (!(spreads = ann_page_spreads(page))) return ANN_NOMEM;
+  rc = reserve((void **)&walk->opened, walk->n_opened, 1, &walk->opened_allocated,
+               sizeof *walk->opened);
+  if (rc == ANN_OK) {
+    rc = reserve((void **)&walk->scores, walk->n_scores, blocks_of(page) * ANN_BLOCK,
+                 &walk->scores_allocated, sizeof *walk->scores);
   }
-  return rc;
+  if (rc != ANN_OK) return rc;
+  walk->opened[walk->n_opened].page = page;
+  walk->opened[walk->n_opened].first = walk->n_scores;
+  /* Slopes are <= 0: so much nearer than it seems. */
+  lookup.minimum += DOUBT * sqrtf(step->base > 0 ? step->base : walk->probe->norm);
+  for (block = 0; block < blocks_of(page); block++) {
+    int first = block * ANN_BLOCK,
+        n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
+    ann_page_estimate(page, block, &lookup, step->base, INFINITY, estimates);
+    score_block(walk, page, step->level - 1, spreads, first, n, estimates,
+                walk->scores + walk->n_scores);
+    walk->n_scores += ANN_BLOCK;
+  }
+  return queue_best(walk, walk->n_opened++);
 }
 
-/* Have the page, or the centre, of what seems to come next on its way to the cache. */
-static void prefetch(const AnnWalk *walk) {
-  uint32_t at;
-  float score;
-  const AnnStep *step;
-  if (!ann_frontier_top(&walk->frontier, &score, &at)) return;
-  step = &walk->steps[at];
-  if (step->measured) ann_pages_prefetch(walk->store, step->number);
-  else ann_centre_prefetch(step->record, walk->store->rotation.length);
+/* Take the nearest child out of an opened directory and measure it. */
+static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
+  AnnOpened *opened = &walk->opened[at];
+  const AnnPage *page = opened->page;
+  int64_t child = ann_page_id(page, opened->best);
+  if (child <= 0 || child > UINT32_MAX) {
+    return ann_store_fail(walk->store, ANN_CORRUPT,
+                          "ann table %s: a directory of tree %d leads to page %lld; rebuild it",
+                          walk->store->name, page->tree, (long long)child);
+  }
+  out_step->number = (uint32_t)child;
+  out_step->tree = (uint8_t)page->tree;
+  out_step->level = (uint8_t)(page->level - 1);
+  out_step->record = ann_page_child_centre(page, opened->best);
+  measure(walk, out_step);
+  walk->scores[opened->first + opened->best] = TAKEN;
+  return queue_best(walk, at);
 }
 
 int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
@@ -207,23 +240,22 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
   int rc = ANN_OK;
   *out_found = 0;
   while (rc == ANN_OK && ann_frontier_pop(&walk->frontier, &at)) {
-    AnnStep *step = &walk->steps[at];
-    if (!step->measured) {
-      measure(walk, step);
-      /* Still the nearest: it need not queue again. */
-      if (ann_frontier_top(&walk->frontier, &next, &other) && step->score >= next) {
-        if (step->score <= walk->bound)
-          rc = ann_frontier_push(&walk->frontier, step->score, at);
+    AnnStep step;
+    if (at & 1) {
+      step = walk->steps[at >> 1];
+    } else {
+      rc = take_child(walk, at >> 1, &step);
+      if (rc != ANN_OK || step.score > walk->bound) continue;
+      if (ann_frontier_top(&walk->frontier, &next, &other) && step.score >= next) {
+        rc = add_step(walk, &step);
         continue;
       }
     }
-    if (step->level > 0) {
-      AnnStep parent = *step;                /* steps may move while children are added */
-      rc = open_directory(walk, &parent);
+    if (step.level > 0) {
+      rc = open_directory(walk, &step);
     } else {
-      *out_step = *step;
+      *out_step = step;
       *out_found = 1;
-      prefetch(walk);
       break;
     }
   }
@@ -232,6 +264,8 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
 
 void ann_walk_clear(AnnWalk *walk) {
   ann_frontier_clear(&walk->frontier);
+  ann_free(walk->opened);
+  ann_free(walk->scores);
   ann_free(walk->steps);
   memset(walk, 0, sizeof *walk);
 }

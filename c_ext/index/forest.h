@@ -1,12 +1,14 @@
 /* forest.h -- walk the directories: the leaves of the forest, nearest first.
 **
-** Best-first: a queue holds leaves and directories by how near they seem.  A
-** directory that comes out is opened: the scan kernel estimates the distance of all
-** its children, and they join the queue.  A child that comes out is first measured
-** exactly, against its centre, and goes back if others now seem nearer.
+** Best-first: a queue holds directories that were opened, each by how near the nearest of
+** its children seems.  To open one is to estimate the distance of all its children by the
+** scan kernel.  The child that comes to the front is measured exactly, against its centre,
+** and has to wait in the queue if others now seem nearer; else it is opened or, a leaf,
+** handed out.
 **
-** Cost of a query: one estimate for every child of an opened directory, one product
-** of L components for every child that comes to the front.  A searcher that knows that it
+** Cost of a query: one estimate for every child of an opened directory; for every child
+** that comes to the front one product of L components, and one look through its siblings'
+** scores for the next.  A searcher that knows that it
 ** will not read on beyond a score lowers walk->bound to it.
 */
 #ifndef ANN_INDEX_FOREST_H
@@ -25,26 +27,36 @@ typedef struct AnnProbe {
   AnnLookup lookup;     /* owned */
 } AnnProbe;
 
-/* A child on the way: a leaf, or a directory still to be opened. */
+/* A child that came to the front: a leaf, or a directory still to be opened. */
 typedef struct AnnStep {
   uint32_t number;        /* page */
   uint8_t tree;
   uint8_t level;          /* 0: a leaf */
-  uint8_t measured;       /* base and score are exact, not estimates */
   float base;             /* |q - centre|^2, or -<q, centre> */
   float score;            /* what the queue is ordered by */
   const uint8_t *record;  /* borrowed: the centre, in the parent's page */
 } AnnStep;
+
+/* A directory whose children wait for their turn. */
+typedef struct AnnOpened {
+  const AnnPage *page;    /* borrowed */
+  int64_t first;          /* of its children's scores in the walk's */
+  int best;               /* the child that seems nearest */
+} AnnOpened;
 
 typedef struct AnnWalk {
   AnnStore *store;        /* borrowed */
   const AnnProbe *probe;  /* borrowed */
   int by_centre;          /* order by distance to the centre alone: for placing */
   float bound;            /* what scores above it is passed over; +infinity for nothing */
-  AnnFrontier frontier;   /* owned: payload is an index into steps */
-  AnnStep *steps;         /* owned */
-  int64_t n_steps, n_allocated;
-  int64_t n_opened;       /* directories opened */
+  AnnFrontier frontier;   /* owned: of opened directories and of measured steps */
+  AnnOpened *opened;      /* owned */
+  int64_t n_opened, opened_allocated;
+  float *scores;          /* owned: of the children of all opened directories, by block */
+  int64_t n_scores, scores_allocated;
+  AnnStep *steps;         /* owned: measured, and found to be farther than they seemed */
+  int64_t n_steps, steps_allocated;
+  int64_t n_measured;     /* centres measured */
 } AnnWalk;
 
 int ann_probe_init(AnnProbe *probe, AnnStore *store);

@@ -141,6 +141,14 @@ int ann_rows_warm(AnnStore *store) {
   return rc;
 }
 
+void ann_rows_prefetch(const AnnStore *store, int64_t id) {
+  const AnnRow *row = store->n_row_slots ? store->rows[slot_of(store, id)] : NULL;
+  int64_t i;
+  for (i = 0; row && i < row_size(store); i += 64) {
+    __builtin_prefetch((const uint8_t *)row + i);
+  }
+}
+
 void ann_rows_forget(AnnStore *store, int64_t id) {
   if (store->n_rows == 0) return;
   if (store->rows[slot_of(store, id)]) remove_slot(store, slot_of(store, id));

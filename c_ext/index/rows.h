@@ -20,6 +20,8 @@ typedef struct AnnRow {
 
 /* *out_row: borrowed until the next call, NULL when the table has no such row. */
 int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row);
+/* A hint that a row, if it is in memory, is about to be asked for. */
+void ann_rows_prefetch(const AnnStore *store, int64_t id);
 /* The row has been, or is about to be, changed or deleted. */
 void ann_rows_forget(AnnStore *store, int64_t id);
 /* Let go of as many as the budget asks for. */

@@ -154,6 +154,8 @@ static int scan_leaf(Search *search, const AnnStep *leaf) {
   return rc;
 }
 
+#define ROWS_AHEAD 4 /* rows on their way while one is measured */
+
 static int by_id(const void *a, const void *b) {
   const AnnRanked *x = a, *y = b;
   return x->id < y->id ? -1 : x->id > y->id;
@@ -168,6 +170,9 @@ static int score_survivors(Search *search, AnnTopk *survivors) {
   }
   for (i = 0; i < survivors->n && rc == ANN_OK; i++) {
     int64_t id = survivors->items[i].id;
+    if (i + ROWS_AHEAD < survivors->n) {
+      ann_rows_prefetch(search->store, survivors->items[i + ROWS_AHEAD].id);
+    }
     if (i == 0 || id != survivors->items[i - 1].id) rc = score_row(search, id);
   }
   return rc;
@@ -192,15 +197,19 @@ static int is_enough(const Search *search, const AnnStep *leaf, int64_t least) {
 static int walk_leaves(Search *search) {
   AnnStore *store = search->store;
   AnnWalk *walk = &search->memory->walk;
-  AnnStep leaf;
+  AnnStep leaf, ahead;
   int found = 1, leaves = 0;
   int rc = ann_walk_start(walk, &search->memory->probe, 0, store->options.trees - 1, 0);
   /* Every row comes as often as there are trees. */
   int64_t least = search->query->k * store->options.trees;
   if (least > search->effort.keep) least = search->effort.keep;
-  while (rc == ANN_OK) {
-    rc = ann_walk_next(walk, &leaf, &found);
-    if (rc != ANN_OK || !found || is_enough(search, &leaf, least)) break;
+  /* The next leaf is found before this one is scanned, so that it is on its way meanwhile. */
+  if (rc == ANN_OK) rc = ann_walk_next(walk, &ahead, &found);
+  while (rc == ANN_OK && found && !is_enough(search, &ahead, least)) {
+    leaf = ahead;
+    rc = ann_walk_next(walk, &ahead, &found);
+    if (rc != ANN_OK) break;
+    if (found) ann_pages_prefetch(store, ahead.number);
     rc = scan_leaf(search, &leaf);
     if (rule_holds(search, least)) {
       /* What the rule would stop at now, it would stop at later all the more. */

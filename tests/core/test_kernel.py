@@ -137,3 +137,53 @@ def test_scan_takes_tables_and_codes_from_anywhere(core, kernels, rng):
         room = rng.integers(0, 256, (2, 16 * 70 + 64), np.uint8)
         codes, table = (room[i, shift * (i + 1) :][: 16 * 70].reshape(70, 16) for i in range(2))
         np.testing.assert_array_equal(scan(core, kernels, codes, table), scanned(codes, table))
+
+
+def test_estimates_and_which_are_within_the_bound(core, kernels, rng):
+    line, out = core.ffi.new("AnnLine *"), np.zeros(32, np.float32)
+    for size in (1, 1e-20, 1e20, 1e38):
+        sums = rng.integers(0, 1 << 22, 32).astype(np.uint32)
+        shift, slope = (rng.standard_normal((2, 32)) * size).astype(np.float32)
+        line.unit, line.minimum, line.base = (float(x) for x in rng.standard_normal(3))
+        with np.errstate(all="ignore"):
+            s = sums.astype(np.float32) * np.float32(line.unit) + np.float32(line.minimum)
+            wanted = (np.float32(line.base) + shift) + slope * s
+        for bound in (np.inf, -np.inf, float(np.median(wanted)), float(wanted[3])):
+            line.bound = bound
+            room = np.concatenate([shift, slope]).tobytes()
+            within = kernels.estimate(
+                core.pointer(sums, "uint32_t *"), core.ffi.from_buffer(room), line, core.pointer(out)
+            )
+            np.testing.assert_array_equal(out.view(np.uint32), wanted.view(np.uint32))
+            assert [within >> v & 1 for v in range(32)] == (~(wanted > np.float32(bound))).astype(int).tolist()
+
+
+def test_the_least_is_the_first_of_equals(core, kernels, rng):
+    for n in (32, 64, 96, 128, 1024):
+        for _ in range(30):
+            x = rng.integers(-3, 3, n).astype(np.float32) * np.float32(rng.choice([1e-30, 1, 1e30]))
+            x[rng.integers(0, n, n // 3)] = np.inf
+            assert kernels.least(core.pointer(x), n) == np.flatnonzero(x == x.min())[0]
+    assert kernels.least(core.pointer(np.full(64, np.inf, np.float32)), 64) == 0
+
+
+@pytest.mark.parametrize("size", [1.0, 1e30, 1e-42])
+def test_hadamard_takes_its_steps_in_the_stated_order(core, kernels, rng, size):
+    for n in (16, 32, 64, 128, 256, 512, 1024, 65536):
+        x = (rng.standard_normal((1, n)) * size).astype(np.float32)
+        wanted = oracle.Rotation._hadamard(x)[0]
+        kernels.hadamard(core.pointer(x), n)
+        np.testing.assert_array_equal(x[0].view(np.uint32), wanted.view(np.uint32))
+
+
+def test_tables_hold_the_sums_of_four(core, kernels, rng):
+    for n in (8, 64, 100, 16384):
+        for size in (1.0, 1e-30, 1e30):
+            query = (rng.standard_normal(4 * n) * size).astype(np.float32)
+            wanted = oracle.Lookup.of(query)
+            room = np.zeros((n, 16), np.uint8)
+            largest = np.abs(query.reshape(-1, 4))
+            largest = np.float32(2) * (((largest[:, 0] + largest[:, 1]) + largest[:, 2]) + largest[:, 3]).max()
+            steps = np.float32(255) / largest
+            kernels.fill(core.pointer(query), n, steps, core.pointer(room, "uint8_t *"))
+            np.testing.assert_array_equal(room, wanted.table)
