@@ -51,7 +51,7 @@ fuzz: ## hostile pages and vectors, half a minute each (libFuzzer)
 		sqlite3.connect('tests/golden/grid.db').execute('SELECT id, data FROM grid_pages')]"
 	@set -e; for what in page vector; do \
 		clang-14 -g -O1 -std=c11 -ffp-contract=off -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ic_ext \
-			fuzz/$$what.c fuzz/alloc.c c_ext/core/*.c -lm -o build/fuzz/$$what; \
+			fuzz/$$what.c fuzz/alloc.c c_ext/core/*.c -lm -lpthread -o build/fuzz/$$what; \
 		mkdir -p build/fuzz/$$what.corpus; \
 		build/fuzz/$$what -max_total_time=$(SECONDS_EACH) -max_len=20000 -artifact_prefix=build/fuzz/ build/fuzz/$$what.corpus; \
 	done

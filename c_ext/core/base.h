@@ -64,10 +64,12 @@ static inline int ann_lowest_bit(uint32_t bits) {
 
 /* Long work asks now and then whether to go on: check(arg) is ANN_OK, or the code
 ** with which to stop (ANN_INTERRUPT). */
+/* cffi:on */
 typedef struct AnnPoll {
   int (*check)(void *arg);
   void *arg;
 } AnnPoll;
+/* cffi:off */
 
 static inline int ann_poll(const AnnPoll *poll) {
   return poll && poll->check ? poll->check(poll->arg) : ANN_OK;

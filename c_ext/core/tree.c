@@ -4,10 +4,10 @@
 #include "core/kernel.h"
 #include "core/rng.h"
 #include "core/split.h"
-#include "core/topk.h"
 
 #define MINIMUM_SHARE 0.15   /* of the members, on the smaller side of a split; DESIGN 2.1 */
 #define NEAR_GROUPS 8        /* directories whose leaves a refinement looks at */
+#define ASSIGN_CHUNK 16      /* members a worker takes at a time: about half a millisecond */
 
 /* A node of the binary tree that splitting makes. */
 typedef struct Node {
@@ -177,12 +177,19 @@ typedef struct Sums {
   int32_t *first;            /* owned: the first leaf of each group, and one more */
 } Sums;
 
+/* Where a point belongs. */
+typedef struct Nearest {
+  int64_t leaf;              /* packed */
+  float distance;
+} Nearest;
+
 typedef struct Refiner {
   AnnTree *trees;
   int n_trees;
   int64_t length;
+  const float *const *points;
+  Nearest *nearest;          /* owned: one for each point */
   Sums sums[ANN_MAX_TREES];
-  AnnTopk near;              /* owned: nearest groups of a point */
 } Refiner;
 
 /* Groups are runs of leaves, since both follow the binary tree. */
@@ -213,37 +220,70 @@ static void sums_clear(Sums *sums) {
   ann_free(sums->first);
 }
 
-/* The leaf nearest to x among the leaves of the NEAR_GROUPS nearest groups. */
-static int nearest_leaf(Refiner *r, const float *x, int64_t *out_leaf, float *out_distance) {
+static int is_nearer(const Nearest *a, const Nearest *b) {
+  return a->distance < b->distance || (a->distance == b->distance && a->leaf < b->leaf);
+}
+
+/* The NEAR_GROUPS groups of all trees whose centres are nearest to x, ascending; how many. */
+static int near_groups(const Refiner *r, const float *x, Nearest *out_near) {
   const AnnKernels *kernels = ann_kernels();
-  size_t length = (size_t)r->length;
-  int64_t i, j;
-  int t, rc;
-  r->near.n = 0;
-  *out_leaf = -1;
+  int t, n = 0, at;
+  int64_t i;
   for (t = 0; t < r->n_trees; t++) {
     const AnnTreeLevel *groups = &r->trees[t].levels[1];
     for (i = 0; i < groups->n; i++) {
-      rc = ann_topk_push(&r->near, kernels->l2(x, groups->centres + i * r->length, length),
-                         PACK(t, i));
-      if (rc != ANN_OK) return rc;
+      Nearest group = {PACK(t, i), 0};
+      group.distance = kernels->l2(x, groups->centres + i * r->length, (size_t)r->length);
+      if (n == NEAR_GROUPS && !is_nearer(&group, &out_near[n - 1])) continue;
+      at = n < NEAR_GROUPS ? n++ : n - 1;
+      for (; at > 0 && is_nearer(&group, &out_near[at - 1]); at--)
+        out_near[at] = out_near[at - 1];
+      out_near[at] = group;
     }
   }
-  for (i = 0; i < r->near.n; i++) {
-    int64_t group = INDEX_OF(r->near.items[i].id);
-    const int32_t *first;
-    t = TREE_OF(r->near.items[i].id);
-    first = r->sums[t].first;
-    for (j = first[group]; j < first[group + 1]; j++) {
-      float distance = kernels->l2(x, r->trees[t].levels[0].centres + j * r->length, length);
-      if (*out_leaf < 0 || distance < *out_distance ||
-          (distance == *out_distance && PACK(t, j) < *out_leaf)) {
-        *out_leaf = PACK(t, j);
-        *out_distance = distance;
-      }
+  return n;
+}
+
+/* The leaf nearest to x among the leaves of the NEAR_GROUPS nearest groups. */
+static Nearest nearest_leaf(const Refiner *r, const float *x) {
+  const AnnKernels *kernels = ann_kernels();
+  Nearest groups[NEAR_GROUPS], best = {-1, 0};
+  int n = near_groups(r, x, groups), i;
+  for (i = 0; i < n; i++) {
+    int t = TREE_OF(groups[i].leaf);
+    const int32_t *first = r->sums[t].first + INDEX_OF(groups[i].leaf);
+    int64_t j;
+    for (j = first[0]; j < first[1]; j++) {
+      Nearest leaf = {PACK(t, j), 0};
+      leaf.distance =
+          kernels->l2(x, r->trees[t].levels[0].centres + j * r->length, (size_t)r->length);
+      if (best.leaf < 0 || is_nearer(&leaf, &best)) best = leaf;
     }
   }
-  return ANN_OK;
+  return best;
+}
+
+static void assign_some(void *arg, int64_t first, int64_t last, int worker) {
+  Refiner *r = arg;
+  int64_t i;
+  (void)worker;
+  for (i = first; i < last; i++) r->nearest[i] = nearest_leaf(r, r->points[i]);
+}
+
+/* Sum up the members of every leaf, in order of the points. */
+static int add_members(Refiner *r, int64_t n, const AnnPoll *poll) {
+  int rc = ANN_OK;
+  int64_t i, c;
+  for (i = 0; i < n && rc == ANN_OK; i++) {
+    int64_t leaf = INDEX_OF(r->nearest[i].leaf);
+    Sums *sums = &r->sums[TREE_OF(r->nearest[i].leaf)];
+    double *sum = sums->vectors + leaf * r->length;
+    for (c = 0; c < r->length; c++) sum[c] += r->points[i][c];
+    sums->counts[leaf]++;
+    sums->spreads[leaf] += r->nearest[i].distance;
+    if (i % 1024 == 0) rc = ann_poll(poll);
+  }
+  return rc;
 }
 
 /* Centres move to the means of their members; an empty leaf stays where it was. */
@@ -265,42 +305,34 @@ static void move_centres(AnnTree *tree, const Sums *sums) {
 }
 
 int ann_tree_refine(AnnTree *trees, int n_trees, const float *const *points, int64_t n,
-                    const AnnPoll *poll) {
+                    AnnPool *pool, const AnnPoll *poll) {
   Refiner r;
   int rc = ANN_OK, t;
-  int64_t i, c;
   memset(&r, 0, sizeof r);
   r.trees = trees;
   r.n_trees = n_trees;
   r.length = trees[0].length;
-  ann_topk_init(&r.near, NEAR_GROUPS);
+  r.points = points;
+  r.nearest = ann_alloc_array((uint64_t)n, sizeof *r.nearest);
+  if (!r.nearest) rc = ANN_NOMEM;
   for (t = 0; t < n_trees && rc == ANN_OK; t++) rc = sums_init(&r.sums[t], &trees[t]);
-  for (i = 0; i < n && rc == ANN_OK; i++) {
-    int64_t leaf = -1;
-    float distance = 0;
-    if (i % 64 == 0) rc = ann_poll(poll);
-    if (rc == ANN_OK) rc = nearest_leaf(&r, points[i], &leaf, &distance);
-    if (rc == ANN_OK) {
-      Sums *sums = &r.sums[TREE_OF(leaf)];
-      double *sum = sums->vectors + INDEX_OF(leaf) * r.length;
-      for (c = 0; c < r.length; c++) sum[c] += points[i][c];
-      sums->counts[INDEX_OF(leaf)]++;
-      sums->spreads[INDEX_OF(leaf)] += distance;
-    }
-  }
+  if (rc == ANN_OK) rc = ann_pool_run(pool, n, ASSIGN_CHUNK, assign_some, &r, poll);
+  if (rc == ANN_OK) rc = add_members(&r, n, poll);
   for (t = 0; t < n_trees; t++) {
     if (rc == ANN_OK) move_centres(&trees[t], &r.sums[t]);
     sums_clear(&r.sums[t]);
   }
-  ann_topk_clear(&r.near);
+  ann_free(r.nearest);
   return rc;
 }
 
 int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
-                  const AnnTreePlan *plan, const AnnPoll *poll, AnnTree *out_tree) {
+                  const AnnTreePlan *plan, AnnPool *pool, const AnnPoll *poll,
+                  AnnTree *out_tree) {
   int rc = ANN_NOMEM;
   int32_t root;
   Grower g;
+  (void)pool;
   memset(&g, 0, sizeof g);
   memset(out_tree, 0, sizeof *out_tree);
   g.points = points;

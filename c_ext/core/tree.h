@@ -18,6 +18,7 @@
 #define ANN_CORE_TREE_H
 
 #include "core/base.h"
+#include "core/pool.h"
 
 #define ANN_MAX_LEVELS 8       /* fanout^7 leaves; a page's level is one byte */
 
@@ -44,10 +45,11 @@ typedef struct AnnTreePlan {
 /* Steps 1 and 2.  points: n >= 1 pointers to `length` rotated components.
 ** ANN_OK, ANN_NOMEM, or what poll said; on failure nothing is owned. */
 int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
-                  const AnnTreePlan *plan, const AnnPoll *poll, AnnTree *out_tree);
+                  const AnnTreePlan *plan, AnnPool *pool, const AnnPoll *poll,
+                  AnnTree *out_tree);
 /* Step 3, one pass. */
 int ann_tree_refine(AnnTree *trees, int n_trees, const float *const *points, int64_t n,
-                    const AnnPoll *poll);
+                    AnnPool *pool, const AnnPoll *poll);
 void ann_tree_clear(AnnTree *tree);
 
 #endif

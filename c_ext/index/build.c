@@ -3,12 +3,11 @@
 
 #include "core/format.h"
 #include "core/tree.h"
+#include "index/batch.h"
 #include "index/calibrate.h"
 #include "index/divide.h"
-#include "index/forest.h"
 #include "index/pages.h"
 #include "index/places.h"
-#include "index/update.h"
 #include "index/waiting.h"
 
 /* docs/ARCHITECTURE.md, "building": figures for each. */
@@ -20,57 +19,94 @@
 #define PASSES 2                /* refinements of the leaves' centres */
 #define RECALIBRATE_SHARE 4     /* after a quarter of the rows changed; DESIGN 2.2 */
 
+#define MOST_THREADS 16         /* unless the option says more; a choice */
+#define SHORT_BUILD 256         /* rows for which threads are not worth making */
+
+/* One build under way. */
+typedef struct Build {
+  AnnStore *store;
+  AnnPool *pool;            /* owned; NULL for a short build */
+  AnnBatch batch;           /* owned */
+  AnnPoll poll;
+} Build;
+
+static int build_init(Build *build, AnnStore *store) {
+  int n = store->options.threads ? store->options.threads : ann_pool_cores();
+  int rc = ANN_OK;
+  memset(build, 0, sizeof *build);
+  build->store = store;
+  build->poll.check = ann_store_tick;
+  build->poll.arg = store;
+  if (!store->options.threads && n > MOST_THREADS) n = MOST_THREADS;
+  if (n > 1 && store->state.rows - store->state.placed > SHORT_BUILD) {
+    rc = ann_pool_new(n, &build->pool);
+  }
+  if (rc == ANN_OK) rc = ann_batch_init(&build->batch, store, build->pool);
+  if (rc != ANN_OK) ann_pool_free(build->pool);
+  return rc;
+}
+
+static void build_clear(Build *build) {
+  ann_batch_clear(&build->batch);
+  ann_pool_free(build->pool);
+}
+
 /* ---- planting ---- */
 
 /* Rotated vectors of some rows. */
 typedef struct Sample {
   int64_t n, length;
-  float **chunks;           /* owned: each CHUNK x length floats */
+  float **chunks;           /* owned: each a batch x length floats */
+  int64_t n_chunks;
   const float **points;     /* owned: n pointers into them */
 } Sample;
-#define CHUNK 1024
 
 static void sample_clear(Sample *sample) {
   int64_t i;
-  for (i = 0; sample->chunks && i < sample->n / CHUNK + 1; i++) ann_free(sample->chunks[i]);
+  for (i = 0; i < sample->n_chunks; i++) ann_free(sample->chunks[i]);
   ann_free(sample->chunks);
   ann_free(sample->points);
 }
 
+/* Add the batch's rows, rotated, and empty it. */
+static int sample_add(Build *build, Sample *sample) {
+  AnnBatch *batch = &build->batch;
+  float *chunk = ann_alloc_array((uint64_t)(batch->n * sample->length), sizeof *chunk);
+  int64_t i;
+  int rc;
+  if (!chunk) return ANN_NOMEM;
+  sample->chunks[sample->n_chunks++] = chunk;
+  rc = ann_batch_rotate(batch, chunk);
+  for (i = 0; i < batch->n; i++) sample->points[sample->n++] = chunk + i * sample->length;
+  batch->n = 0;
+  return rc;
+}
+
 /* `wanted` of the table's rows, evenly spaced in order of id. */
-static int sample_rows(AnnStore *store, int64_t wanted, Sample *sample) {
-  int64_t length = store->rotation.length, rows = store->state.rows, seen = 0, id;
-  AnnProbe probe;
-  float *vector = NULL;                       /* owned */
-  int found = 1, rc = ann_probe_init(&probe, store);
+static int sample_rows(Build *build, int64_t wanted, Sample *sample) {
+  AnnStore *store = build->store;
+  AnnBatch *batch = &build->batch;
+  int64_t rows = store->state.rows, seen = 0, taken = 0;
+  int more = 1, rc;
   memset(sample, 0, sizeof *sample);
-  if (rc != ANN_OK) return rc;
-  sample->length = length;
-  sample->chunks = ann_alloc_zero((uint64_t)(wanted / CHUNK + 1), sizeof *sample->chunks);
+  sample->length = store->rotation.length;
+  sample->chunks =
+      ann_alloc_zero((uint64_t)(wanted / batch->n_allocated + 1), sizeof *sample->chunks);
   sample->points = ann_alloc_array((uint64_t)wanted, sizeof *sample->points);
-  vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
-  rc = sample->chunks && sample->points && vector
-           ? ann_store_scan_open(store, INT64_MIN, INT64_MAX)
-           : ANN_NOMEM;
-  while (rc == ANN_OK && sample->n < wanted) {
-    float **chunk = &sample->chunks[sample->n / CHUNK], *point;
-    rc = ann_store_scan_next(store, &id, vector, &found);
-    if (rc != ANN_OK || !found) break;
+  rc = sample->chunks && sample->points ? ann_store_scan_open(store, INT64_MIN, INT64_MAX)
+                                        : ANN_NOMEM;
+  while (rc == ANN_OK && more && taken < wanted) {
+    int64_t n = batch->n;
+    rc = ann_batch_read(batch, n + 1, &more);
+    if (rc != ANN_OK || !more) break;
     if (++seen % 256 == 0) rc = ann_store_tick(store);
     /* Row number s is taken when s * wanted / rows passes a whole number there. */
-    if ((double)seen * (double)wanted / (double)rows < (double)(sample->n + 1) - 1e-9) continue;
-    if (!*chunk) *chunk = ann_alloc_array((uint64_t)(CHUNK * length), sizeof(float));
-    if (!*chunk) rc = ANN_NOMEM;
-    if (rc != ANN_OK) break;
-    ann_probe_set(&probe, store, vector);
-    point = *chunk + sample->n % CHUNK * length;
-    memcpy(point, probe.vector, (size_t)length * sizeof *point);
-    sample->points[sample->n++] = point;
+    if ((double)seen * (double)wanted / (double)rows < (double)(taken + 1) - 1e-9) batch->n = n;
+    else taken++;
+    if (rc == ANN_OK && batch->n == batch->n_allocated) rc = sample_add(build, sample);
   }
   ann_store_scan_close(store);
-  ann_probe_clear(&probe);
-  ann_free(vector);
-  return rc;
+  return rc == ANN_OK && batch->n > 0 ? sample_add(build, sample) : rc;
 }
 
 /* Write the pages of one level under those of the level above (numbers of which are in
@@ -112,30 +148,29 @@ static int write_tree(AnnStore *store, const AnnTree *tree, int which) {
 }
 
 /* Grow and refine the trees of the forest. */
-static int grow_trees(AnnStore *store, const Sample *sample, AnnTree *trees) {
+static int grow_trees(Build *build, const Sample *sample, AnnTree *trees) {
+  AnnStore *store = build->store;
   AnnTreePlan plan;
-  AnnPoll poll;
   int rc = ANN_OK, n = store->options.trees, pass;
   double leaf_rows = store->options.leaf_capacity * LEAF_FILL;
-  poll.check = ann_store_tick;
-  poll.arg = store;
   plan.seed = (uint64_t)store->options.seed;
   plan.fanout = FANOUT;
   /* Members of the sample in a leaf, as the leaf's rows are to the table's. */
   plan.leaf_sample = (int64_t)(leaf_rows * (double)sample->n / (double)store->state.rows);
   if (plan.leaf_sample < SMALLEST_LEAF_SAMPLE) plan.leaf_sample = SMALLEST_LEAF_SAMPLE;
   for (plan.tree = 0; plan.tree < n && rc == ANN_OK; plan.tree++) {
-    rc = ann_tree_grow(sample->points, sample->n, sample->length, &plan, &poll,
-                       &trees[plan.tree]);
+    rc = ann_tree_grow(sample->points, sample->n, sample->length, &plan, build->pool,
+                       &build->poll, &trees[plan.tree]);
   }
   for (pass = 0; pass < PASSES && rc == ANN_OK; pass++) {
-    rc = ann_tree_refine(trees, n, sample->points, sample->n, &poll);
+    rc = ann_tree_refine(trees, n, sample->points, sample->n, build->pool, &build->poll);
   }
   return rc;
 }
 
 /* Grow the trees from a sample and write their pages, leaves still empty. */
-static int plant(AnnStore *store) {
+static int plant(Build *build) {
+  AnnStore *store = build->store;
   double leaves = (double)store->state.rows / (store->options.leaf_capacity * LEAF_FILL) + 1;
   int64_t wanted = (int64_t)(leaves * SAMPLE_PER_LEAF);
   int64_t most = (int64_t)(SAMPLE_BYTES / ((uint64_t)store->rotation.length * sizeof(float)));
@@ -145,10 +180,10 @@ static int plant(AnnStore *store) {
   if (wanted > most) wanted = most;
   if (wanted > store->state.rows) wanted = store->state.rows;
   memset(trees, 0, sizeof trees);
-  rc = sample_rows(store, wanted, &sample);
+  rc = sample_rows(build, wanted, &sample);
   if (rc == ANN_OK && sample.n == 0)
     rc = ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
-  if (rc == ANN_OK) rc = grow_trees(store, &sample, trees);
+  if (rc == ANN_OK) rc = grow_trees(build, &sample, trees);
   for (t = 0; t < store->options.trees; t++) {
     if (rc == ANN_OK) rc = write_tree(store, &trees[t], t);
     ann_tree_clear(&trees[t]);
@@ -170,22 +205,24 @@ static int pull_up(AnnStore *store) {
 
 /* ---- absorbing ---- */
 
+/* Rows of the next batch: of a slice, about as many as change the pages that are left. */
+static int64_t batch_rows(const AnnStore *store, int64_t max_pages) {
+  int64_t n = (max_pages - store->n_dirty_pages) / store->options.trees;
+  return max_pages == 0 ? INT64_MAX : n > 1 ? n : 1;
+}
+
 /* Place the rows of one run until it ends or the slice is full. */
-static int absorb_run(AnnStore *store, AnnProbe *probe, float *vector, int64_t first,
-                      int64_t last, int64_t max_pages, int *out_full) {
-  int found = 1, rc = ann_store_scan_open(store, first, last);
-  int64_t id = first, next = first, n = 0;
-  while (rc == ANN_OK && !*out_full) {
-    rc = ann_store_scan_next(store, &id, vector, &found);
-    if (rc != ANN_OK || !found) break;
-    ann_probe_set(probe, store, vector);
-    rc = ann_update_place(store, probe, id);
-    next = id;
-    if (rc == ANN_OK && ++n % 16 == 0) rc = ann_store_tick(store);
-    if (rc == ANN_OK && ann_pages_over_budget(store)) {
-      rc = ann_store_flush(store);
-      ann_pages_drop(store);
-    }
+static int absorb_run(Build *build, int64_t first, int64_t last, int64_t max_pages,
+                      int *out_full) {
+  AnnStore *store = build->store;
+  AnnBatch *batch = &build->batch;
+  int64_t next = first;
+  int more = 1, rc = ann_store_scan_open(store, first, last);
+  while (rc == ANN_OK && more && !*out_full) {
+    rc = ann_batch_read(batch, batch_rows(store, max_pages), &more);
+    if (rc != ANN_OK) break;
+    if (batch->n > 0) next = batch->ids[batch->n - 1];
+    rc = ann_batch_place(batch);
     *out_full = max_pages > 0 && store->n_dirty_pages >= max_pages;
   }
   ann_store_scan_close(store);
@@ -193,45 +230,54 @@ static int absorb_run(AnnStore *store, AnnProbe *probe, float *vector, int64_t f
   return ann_waiting_shrink(store, first, last, *out_full ? next : last);
 }
 
-static int absorb_runs(AnnStore *store, int64_t max_pages, int *out_full) {
-  AnnProbe probe;
-  float *vector = NULL;                       /* owned */
+static int absorb_runs(Build *build, int64_t max_pages, int *out_full) {
   int64_t first, last;
-  int found = 1, rc = ann_probe_init(&probe, store);
-  if (rc != ANN_OK) return rc;
-  vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
-  if (!vector) rc = ANN_NOMEM;
+  int found = 1, rc = ANN_OK;
   while (rc == ANN_OK && !*out_full) {
-    rc = ann_waiting_run(store, INT64_MIN, &first, &last, &found);
+    rc = ann_waiting_run(build->store, INT64_MIN, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
-    rc = absorb_run(store, &probe, vector, first, last, max_pages, out_full);
+    rc = absorb_run(build, first, last, max_pages, out_full);
   }
-  ann_probe_clear(&probe);
-  ann_free(vector);
   return rc;
 }
 
-int ann_build_absorb(AnnStore *store, int64_t max_pages, int *out_more) {
+/* Once planted, the waiting outnumber the placed until half is absorbed: a forest is only
+** pulled up when it was planted for a table less than half as large. */
+static int must_plant(const AnnState *state) {
+  if (state->placed >= state->rows - state->placed) return 0;
+  return state->roots[0] == 0 || state->planted_rows < state->rows / 2;
+}
+
+static int absorb(Build *build, int64_t max_pages, int *out_more) {
+  AnnStore *store = build->store;
   AnnState *state = &store->state;
   int rc = ANN_OK, full = 0;
-  *out_more = 0;
-  if (state->rows < ANN_SMALLEST_FOREST && state->roots[0] == 0) return ann_store_flush(store);
-  if (state->placed < state->rows - state->placed) {
-    /* Once planted, the waiting outnumber the placed until half is absorbed: a forest
-    ** is only pulled up when it was planted for a table less than half as large. */
-    if (state->roots[0] == 0 || state->planted_rows < state->rows / 2) {
-      rc = pull_up(store);
-      if (rc == ANN_OK) rc = plant(store);
-      state->planted_rows = state->rows;
-      if (rc == ANN_OK) full = max_pages > 0 && store->n_dirty_pages >= max_pages;
-    }
+  if (must_plant(state)) {
+    rc = pull_up(store);
+    if (rc == ANN_OK) rc = plant(build);
+    state->planted_rows = state->rows;
+    if (rc == ANN_OK) full = max_pages > 0 && store->n_dirty_pages >= max_pages;
   }
-  if (rc == ANN_OK) rc = absorb_runs(store, max_pages, &full);
+  if (rc == ANN_OK) rc = absorb_runs(build, max_pages, &full);
   *out_more = rc == ANN_OK && state->placed < state->rows;
   if (rc == ANN_OK && !*out_more &&
       state->changes > state->calibrated_rows / RECALIBRATE_SHARE) {
     rc = ann_store_flush(store);
-    if (rc == ANN_OK) rc = ann_calibrate(store);
+    if (rc == ANN_OK) rc = ann_calibrate(store, build->pool);
+  }
+  return rc;
+}
+
+int ann_build_absorb(AnnStore *store, int64_t max_pages, int *out_more) {
+  Build build;
+  int rc = ANN_OK;
+  *out_more = 0;
+  if (store->state.rows >= ANN_SMALLEST_FOREST || store->state.roots[0] != 0) {
+    rc = build_init(&build, store);
+    if (rc == ANN_OK) {
+      rc = absorb(&build, max_pages, out_more);
+      build_clear(&build);
+    }
   }
   if (rc == ANN_OK) rc = ann_store_flush(store);
   return rc;

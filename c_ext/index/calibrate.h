@@ -14,9 +14,11 @@
 #ifndef ANN_INDEX_CALIBRATE_H
 #define ANN_INDEX_CALIBRATE_H
 
+#include "core/pool.h"
 #include "index/store.h"
 
-/* Measure and store; also resets the count of changes.  The forest is not empty. */
-int ann_calibrate(AnnStore *store);
+/* Measure and store; also resets the count of changes.  The forest is not empty.
+** pool: may be NULL. */
+int ann_calibrate(AnnStore *store, AnnPool *pool);
 
 #endif

@@ -44,7 +44,7 @@ static float safe_norm(const float *x, int64_t n) {
   return (float)sqrt(sum);
 }
 
-void ann_probe_set(AnnProbe *probe, const AnnStore *store, const float *vector) {
+void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const float *vector) {
   int64_t n = store->options.dimensions, length = store->rotation.length, i;
   if (store->options.metric == ANN_COSINE) {
     float norm = safe_norm(vector, n);
@@ -61,6 +61,11 @@ void ann_probe_set(AnnProbe *probe, const AnnStore *store, const float *vector) 
   } else {
     ann_rotation_apply(&store->rotation, vector, probe->vector);
   }
+}
+
+void ann_probe_set(AnnProbe *probe, const AnnStore *store, const float *vector) {
+  int64_t length = store->rotation.length;
+  ann_probe_rotate(probe, store, vector);
   probe->norm = ann_kernels()->dot(probe->vector, probe->vector, (size_t)length);
   ann_lookup_fill(&probe->lookup, probe->vector);
 }
@@ -110,6 +115,20 @@ static float score_of(const AnnWalk *walk, const AnnStep *step) {
   if (step->level > 0) return distance - REACH * spread;
   if (walk->by_centre) return distance;
   return ann_centre_score(metric, step->record, step->base, norm, walk->store->rotation.length);
+}
+
+float ann_walk_score(AnnStore *store, const AnnProbe *probe, int level, const uint8_t *record,
+                     float base) {
+  AnnWalk walk;
+  AnnStep step;
+  memset(&walk, 0, sizeof walk);
+  memset(&step, 0, sizeof step);
+  walk.store = store;
+  walk.probe = probe;
+  step.level = (uint8_t)level;
+  step.record = record;
+  step.base = base;
+  return score_of(&walk, &step);
 }
 
 /* Exact base and score of a step from its centre. */

@@ -62,6 +62,8 @@ typedef struct AnnWalk {
 int ann_probe_init(AnnProbe *probe, AnnStore *store);
 /* vector: options.dimensions floats. */
 void ann_probe_set(AnnProbe *probe, const AnnStore *store, const float *vector);
+/* Of that, `vector` alone. */
+void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const float *vector);
 void ann_probe_clear(AnnProbe *probe);
 
 void ann_walk_init(AnnWalk *walk, AnnStore *store);
@@ -70,5 +72,8 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe, int first, int last, in
 /* The next leaf, in *out_step; *out_found is 0 when there is none left. */
 int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found);
 void ann_walk_clear(AnnWalk *walk);
+/* What a search orders a page by, once its base (AnnStep) is exact. */
+float ann_walk_score(AnnStore *store, const AnnProbe *probe, int level, const uint8_t *record,
+                     float base);
 
 #endif

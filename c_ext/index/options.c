@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/metric.h"
+#include "core/pool.h"
 #include "core/vector.h"
 
 #define DEFAULT_TREES 2              /* contract */
@@ -152,6 +153,11 @@ static int set_option(const char *table, const char *name, const char *value,
     if (rc == ANN_OK) options->cache_mb = (int)number;
     return rc;
   }
+  if (sqlite3_stricmp(name, "threads") == 0) {
+    rc = parse_number(table, name, value, 0, ANN_MAX_THREADS, &number, out_message);
+    if (rc == ANN_OK) options->threads = (int)number;
+    return rc;
+  }
   if (sqlite3_stricmp(name, "leaf_capacity") == 0) {
     rc = parse_number(table, name, value, 32, 1024, &number, out_message);
     if (rc == ANN_OK) options->leaf_capacity = (int)((number + 31) / 32 * 32);
@@ -161,7 +167,7 @@ static int set_option(const char *table, const char *name, const char *value,
       out_message,
       sqlite3_mprintf(
           "ann table %s: expected one of the options metric, trees, seed, cache_mb, leaf_capacity, "
-          "got \"%s\"",
+          "threads, got \"%s\"",
           table, name));
 }
 

@@ -156,6 +156,17 @@ static int load(AnnStore *store, uint32_t number, AnnPage *out_page) {
   return ann_store_fail(store, rc, "ann table %s: %s", store->name, sqlite3_errmsg(store->db));
 }
 
+/* A child's level is one less than its parent's, so that no damage makes a circle. */
+static int fits(const Cached *cached, int tree, int level) {
+  if (cached->deleted || (tree != ANN_ANY_TREE && cached->page.tree != tree)) return 0;
+  return level == ANN_ANY_LEVEL ? cached->page.level != 0 : cached->page.level == level;
+}
+
+AnnPage *ann_pages_peek(const AnnStore *store, uint32_t number, int tree, int level) {
+  Cached *cached = find(store, number);
+  return cached && fits(cached, tree, level) ? &cached->page : NULL;
+}
+
 int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage **out_page) {
   Cached *cached = find(store, number);
   int rc = ANN_OK;
@@ -173,11 +184,7 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
     cached->page = page;
     recount(store, cached);
   }
-  /* A child's level is one less than its parent's, so that no damage makes a circle. */
-  if (cached->deleted || (tree != ANN_ANY_TREE && cached->page.tree != tree) ||
-      (level == ANN_ANY_LEVEL ? cached->page.level == 0 : cached->page.level != level)) {
-    return ann_store_corrupt(store, "page", number);
-  }
+  if (!fits(cached, tree, level)) return ann_store_corrupt(store, "page", number);
   *out_page = &cached->page;
   return ANN_OK;
 }

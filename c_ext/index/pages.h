@@ -17,6 +17,9 @@
 #define ANN_ANY_LEVEL (-1)
 #define ANN_ANY_TREE (-1)
 int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage **out_page);
+/* The same if it is in memory and as stated, else NULL; changes nothing, so that many threads
+** may ask while no page changes. */
+AnnPage *ann_pages_peek(const AnnStore *store, uint32_t number, int tree, int level);
 /* A new, empty, changed page with a number never used before. */
 int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_t *out_number,
                   AnnPage **out_page);

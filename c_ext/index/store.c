@@ -145,6 +145,7 @@ void ann_store_free(AnnStore *store) {
   ann_pages_clear(store);
   ann_rows_clear(store);
   ann_places_clear(store);
+  ann_free(store->router);
   ann_rotation_clear(&store->rotation);
   ann_options_clear(&store->options);
   sqlite3_free(store->message);

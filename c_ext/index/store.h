@@ -45,6 +45,7 @@ struct AnnCachedPage;
 struct AnnPlaceEntry;
 struct AnnRow;
 struct AnnEffortGrid;
+struct AnnRouter;
 
 enum {
   ANN_STMT_CONFIG_GET,
@@ -99,6 +100,8 @@ typedef struct AnnStore {
   int64_t tail_first, tail_last;
   int max_known;                      /* max_id is the largest id in the table */
   int64_t max_id;
+  int gap_known;                      /* no run of waiting ids meets gap_first..gap_last */
+  int64_t gap_first, gap_last;
 
   struct AnnCachedPage **pages;       /* owned: hash table of pages, see pages.c */
   int64_t n_pages, n_page_slots;
@@ -114,6 +117,7 @@ typedef struct AnnStore {
   int grid_known;                     /* grid, or its absence, is what the database says */
   struct AnnPlaceEntry *places; /* owned: changed places, see places.c */
   int64_t n_places, n_place_slots;
+  struct AnnRouter *router; /* owned: scratch of inserts, one allocation, see route.h */
 
   int64_t n_searches; /* searches computed, for ann_info */
   int64_t n_inspected; /* vectors whose code the last search looked at */

@@ -8,143 +8,60 @@
 #include "index/places.h"
 #include "index/waiting.h"
 
-#define NEAR_LEAVES 12 /* leaves among which copies choose: docs/ARCHITECTURE.md, "copies" */
 #define DISSOLVE_SHARE 8 /* a leaf with less than capacity / 8 entries is dissolved */
-
-/* Residuals of one vector in the leaves it has so far: what the next copy complements. */
-typedef struct Residuals {
-  float *r; /* owned: trees x L */
-  float norms[ANN_MAX_TREES];
-  int n;
-  float *centre; /* owned: scratch, L */
-  int64_t length;
-} Residuals;
-
-static int residuals_init(Residuals *residuals, const AnnStore *store) {
-  memset(residuals, 0, sizeof *residuals);
-  residuals->length = store->rotation.length;
-  residuals->r =
-      ann_alloc_array((uint64_t)(store->options.trees * residuals->length), sizeof(float));
-  residuals->centre = ann_alloc_array((uint64_t)residuals->length, sizeof(float));
-  return residuals->r && residuals->centre ? ANN_OK : ANN_NOMEM;
-}
-
-static void residuals_clear(Residuals *residuals) {
-  ann_free(residuals->r);
-  ann_free(residuals->centre);
-}
-
-/* Add x - centre. */
-static void residuals_add(Residuals *residuals, const float *x, const uint8_t *record) {
-  int64_t length = residuals->length, i;
-  float *r = residuals->r + residuals->n * length;
-  ann_centre_decode(record, length, residuals->centre);
-  for (i = 0; i < length; i++) r[i] = x[i] - residuals->centre[i];
-  residuals->norms[residuals->n++] = ann_kernels()->dot(r, r, (size_t)length);
-}
-
-/* Cost of a leaf for x: |r|^2 + sum over the leaves it has of (r . r_t)^2 / |r_t|^2,
-** small where r is short and at right angles to the residuals before: a query along one
-** of those, for which that leaf is ranked too far down, finds x in this one.
-** (Sun and others, SOAR, NeurIPS 2023.) */
-static double complement_cost(Residuals *residuals, const float *x, const uint8_t *record) {
-  int64_t length = residuals->length, i;
-  float *r = residuals->centre;
-  double cost;
-  int t;
-  ann_centre_decode(record, length, r);
-  for (i = 0; i < length; i++) r[i] = x[i] - r[i];
-  cost = ann_kernels()->dot(r, r, (size_t)length);
-  for (t = 0; t < residuals->n; t++) {
-    double along = ann_kernels()->dot(r, residuals->r + t * length, (size_t)length);
-    if (residuals->norms[t] > 0) cost += along * along / residuals->norms[t];
-  }
-  return cost;
-}
-
-/* The leaves nearest to x in the whole forest. */
-static int near_leaves(AnnStore *store, const AnnProbe *probe, AnnStep *out_steps, int *out_n) {
-  AnnWalk walk;
-  int found = 1, rc;
-  ann_walk_init(&walk, store);
-  rc = ann_walk_start(&walk, probe, 0, store->options.trees - 1, 1);
-  int wanted = store->options.trees == 1 ? 1 : NEAR_LEAVES;
-  *out_n = 0;
-  while (rc == ANN_OK && *out_n < wanted) {
-    rc = ann_walk_next(&walk, &out_steps[*out_n], &found);
-    if (rc != ANN_OK || !found) break;
-    ++*out_n;
-  }
-  ann_walk_clear(&walk);
-  return rc;
-}
-
-/* The cheapest of the steps whose leaf is not among the n_taken; -1 when all are. */
-static int choose_leaf(const AnnStep *steps, int n, const uint32_t *taken, int n_taken,
-                       const float *x, Residuals *residuals) {
-  double cost, best = 0;
-  int i, t, chosen = -1;
-  for (i = 0; i < n; i++) {
-    for (t = 0; t < n_taken && taken[t] != steps[i].number; t++) {}
-    if (t < n_taken) continue;
-    cost = complement_cost(residuals, x, steps[i].record);
-    if (chosen < 0 || cost < best) {
-      best = cost;
-      chosen = i;
-    }
-  }
-  return chosen;
-}
 
 static float distance_to(const AnnPage *page, const AnnProbe *probe) {
   return ann_centre_base(ANN_L2, ann_page_centre(page), probe->vector, probe->norm,
                          page->length);
 }
 
-/* Append x to a leaf, or to the nearer half of it if it was full. */
-static int append_copy(AnnStore *store, const AnnProbe *probe, int64_t id, int tree,
-                       uint32_t *number) {
-  AnnPage *page = NULL;
-  int rc = ann_pages_get(store, *number, tree, 0, &page);
-  if (rc == ANN_OK && page->n >= page->capacity) {
-    AnnPage *other_page = NULL;
-    uint32_t other = 0;
-    rc = ann_divide_leaf(store, tree, *number, &other);
-    if (rc == ANN_OK) rc = ann_pages_get(store, other, tree, 0, &other_page);
-    if (rc == ANN_OK && distance_to(other_page, probe) < distance_to(page, probe)) {
-      *number = other;
-      page = other_page;
-    }
-  }
+/* The leaf is full: make it two, and take the half that is nearer to the router's vector,
+** which is then encoded against that half's centre. */
+static int make_room(AnnStore *store, AnnCopy *copy, AnnPage **out_page) {
+  AnnRouter *router = store->router;
+  AnnPage *page = NULL, *other_page = NULL;
+  uint32_t other = 0;
+  int rc = ann_divide_leaf(store, copy->tree, copy->page, &other);
+  if (rc == ANN_OK) rc = ann_pages_get(store, copy->page, copy->tree, 0, &page);
+  if (rc == ANN_OK) rc = ann_pages_get(store, other, copy->tree, 0, &other_page);
   if (rc != ANN_OK) return rc;
-  ann_pages_touch(store, *number);
-  return ann_divide_append(store, page, id, probe->vector, NULL);
+  *out_page = page;
+  if (distance_to(other_page, &router->probe) < distance_to(page, &router->probe)) {
+    *out_page = other_page;
+    copy->page = other;
+  }
+  ann_centre_decode(ann_page_centre(*out_page), page->length, router->centre);
+  ann_code_encode(store->options.metric, router->probe.vector, router->centre, page->length,
+                  &copy->code);
+  return ANN_OK;
 }
 
-int ann_update_place(AnnStore *store, const AnnProbe *probe, int64_t id) {
-  AnnStep steps[NEAR_LEAVES];
-  uint32_t pages[ANN_MAX_TREES] = {0};
-  int trees[ANN_MAX_TREES] = {0};
-  Residuals residuals;
-  int n = 0, copies = store->options.trees, copy;
-  int rc = residuals_init(&residuals, store);
-  if (rc == ANN_OK) rc = near_leaves(store, probe, steps, &n);
-  /* All are chosen before any is written: a division moves the centres steps point to. */
-  for (copy = 0; copy < copies && rc == ANN_OK; copy++) {
-    int at = choose_leaf(steps, n, pages, copy, probe->vector, &residuals);
-    if (at < 0) {
-      rc = ann_store_corrupt(store, "tree", copy);
-      break;
-    }
-    pages[copy] = steps[at].number;
-    trees[copy] = steps[at].tree;
-    residuals_add(&residuals, probe->vector, steps[at].record);
+/* Append a copy to its leaf; `vector` as for ann_update_enter. */
+static int append_copy(AnnStore *store, int64_t id, const float *vector, AnnCopy *copy,
+                       AnnIdSet *divided) {
+  AnnPage *page = NULL;
+  int rc = ann_pages_get(store, copy->page, copy->tree, 0, &page);
+  if (rc == ANN_OK && page->n >= page->capacity) {
+    uint32_t full = copy->page;
+    rc = ann_router_fit(store, 1, &store->router);
+    if (rc == ANN_OK && vector) ann_router_set(store->router, store, vector);
+    if (rc == ANN_OK) rc = make_room(store, copy, &page);
+    if (rc == ANN_OK && divided) rc = ann_idset_add(divided, full, NULL);
   }
-  for (copy = 0; copy < copies && rc == ANN_OK; copy++) {
-    rc = append_copy(store, probe, id, trees[copy], &pages[copy]);
+  if (rc != ANN_OK) return rc;
+  ann_pages_touch(store, copy->page);
+  return ann_page_append(page, id, &copy->code, NULL);
+}
+
+int ann_update_enter(AnnStore *store, int64_t id, const float *vector, AnnCopy *io_copies,
+                     AnnIdSet *divided) {
+  uint32_t pages[ANN_MAX_TREES] = {0};
+  int rc = ANN_OK, copy;
+  for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
+    rc = append_copy(store, id, vector, &io_copies[copy], divided);
+    pages[copy] = io_copies[copy].page;
   }
   if (rc == ANN_OK) rc = ann_places_put(store, id, pages);
-  residuals_clear(&residuals);
   if (rc != ANN_OK) return rc;
   store->state.placed++;
   store->state.changes++;
@@ -152,47 +69,66 @@ int ann_update_place(AnnStore *store, const AnnProbe *probe, int64_t id) {
   return ANN_OK;
 }
 
-/* Put the copy that was in the dissolved leaf `gone` into another leaf. */
-static int move_member(AnnStore *store, AnnProbe *probe, float *vector, int64_t id,
-                       uint32_t gone) {
-  AnnStep steps[NEAR_LEAVES];
-  uint32_t pages[ANN_MAX_TREES] = {0};
-  Residuals residuals;
-  int found = 0, rc = ann_store_vector(store, id, vector, &found), copy, lost = -1, n = 0, at;
-  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "vector", id);
-  if (rc == ANN_OK) rc = ann_places_get(store, id, pages, &found);
-  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "place", id);
+/* Point the copies' codes at the router's room for them. */
+static void use_room(const AnnStore *store, AnnCopy *copies) {
+  int copy;
+  for (copy = 0; copy < store->options.trees; copy++) {
+    copies[copy].code.bits = store->router->bits + copy * (store->rotation.length / 8);
+  }
+}
+
+int ann_update_place(AnnStore *store, int64_t id, const float *vector, AnnIdSet *divided) {
+  AnnCopy copies[ANN_MAX_TREES];
+  int rc = ann_router_find_here(store, vector);
   if (rc != ANN_OK) return rc;
-  ann_probe_set(probe, store, vector);
-  rc = residuals_init(&residuals, store);
+  use_room(store, copies);
+  /* All are chosen before any is written: a division moves the centres of leaves. */
+  if (ann_router_place(store->router, store, copies) != ANN_OK) {
+    return ann_store_corrupt(store, "tree", 0);
+  }
+  return ann_update_enter(store, id, NULL, copies, divided);
+}
+
+/* Add the leaves that a row keeps to the router's residuals; which copy it lost. */
+static int keep_others(AnnStore *store, const uint32_t *pages, uint32_t gone, int *out_lost) {
+  int rc = ANN_OK, copy;
+  *out_lost = -1;
+  ann_router_keep_none(store->router);
   for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
     AnnPage *page = NULL;
     if (pages[copy] == gone) {
-      lost = copy;
+      *out_lost = copy;
       continue;
     }
     rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &page);
-    if (rc == ANN_OK) residuals_add(&residuals, probe->vector, ann_page_centre(page));
+    if (rc == ANN_OK) ann_router_keep(store->router, store, ann_page_centre(page));
   }
-  if (rc == ANN_OK) rc = near_leaves(store, probe, steps, &n);
-  if (rc == ANN_OK) {
-    at = choose_leaf(steps, n, pages, store->options.trees, probe->vector, &residuals);
-    if (lost < 0 || at < 0) {
-      rc = ann_store_corrupt(store, "place", id);
-    } else {
-      pages[lost] = steps[at].number;
-      rc = append_copy(store, probe, id, steps[at].tree, &pages[lost]);
-    }
-  }
-  if (rc == ANN_OK) rc = ann_places_put(store, id, pages);
-  residuals_clear(&residuals);
   return rc;
+}
+
+/* Put the copy that was in the dissolved leaf `gone` into another leaf. */
+static int move_member(AnnStore *store, float *vector, int64_t id, uint32_t gone) {
+  uint32_t pages[ANN_MAX_TREES] = {0};
+  AnnCopy copies[ANN_MAX_TREES], *moved = &copies[0];
+  int found = 0, rc = ann_store_vector(store, id, vector, &found), lost = -1, at;
+  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "vector", id);
+  if (rc == ANN_OK) rc = ann_places_get(store, id, pages, &found);
+  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "place", id);
+  if (rc == ANN_OK) rc = ann_router_find_here(store, vector);
+  if (rc == ANN_OK) rc = keep_others(store, pages, gone, &lost);
+  if (rc != ANN_OK) return rc;
+  at = ann_router_choose(store->router, store, pages, store->options.trees);
+  if (lost < 0 || at < 0) return ann_store_corrupt(store, "place", id);
+  use_room(store, copies);
+  ann_router_encode(store->router, store, at, moved);
+  rc = append_copy(store, id, NULL, moved, NULL);
+  pages[lost] = moved->page;
+  return rc == ANN_OK ? ann_places_put(store, id, pages) : rc;
 }
 
 /* Remove a nearly empty leaf, unless it is its parent's only child. */
 static int dissolve(AnnStore *store, uint32_t number) {
   AnnPage *page = NULL, *parent = NULL;
-  AnnProbe probe;
   float *vector = NULL; /* owned */
   int64_t *ids = NULL; /* owned */
   uint32_t above;
@@ -201,8 +137,6 @@ static int dissolve(AnnStore *store, uint32_t number) {
   if (rc != ANN_OK || parent->n < 2) return rc;
   above = page->parent;
   n = page->n;
-  rc = ann_probe_init(&probe, store);
-  if (rc != ANN_OK) return rc;
   vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
   ids = ann_alloc_array((uint64_t)n, sizeof *ids);
   at = ann_page_find(parent, number);
@@ -214,9 +148,7 @@ static int dissolve(AnnStore *store, uint32_t number) {
     ann_pages_touch(store, above);
     rc = ann_pages_delete(store, number);
   }
-  for (i = 0; i < n && rc == ANN_OK; i++)
-    rc = move_member(store, &probe, vector, ids[i], number);
-  ann_probe_clear(&probe);
+  for (i = 0; i < n && rc == ANN_OK; i++) rc = move_member(store, vector, ids[i], number);
   ann_free(vector);
   ann_free(ids);
   return rc;
@@ -265,18 +197,12 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
 
 /* Into the forest, or onto the waiting list. */
 static int settle(AnnStore *store, int64_t id, const float *vector, int straight) {
-  AnnProbe probe;
   int waits = 0, rc = ANN_OK;
   if (straight && store->state.roots[0]) rc = ann_waiting_has(store, id, &waits);
   if (rc != ANN_OK || waits) return rc;
   if (!straight || !store->state.roots[0]) return ann_waiting_add(store, id);
   rc = ann_waiting_close(store);
-  if (rc == ANN_OK) rc = ann_probe_init(&probe, store);
-  if (rc != ANN_OK) return rc;
-  ann_probe_set(&probe, store, vector);
-  rc = ann_update_place(store, &probe, id);
-  ann_probe_clear(&probe);
-  return rc;
+  return rc == ANN_OK ? ann_update_place(store, id, vector, NULL) : rc;
 }
 
 int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, int straight,

@@ -12,10 +12,16 @@
 #ifndef ANN_INDEX_UPDATE_H
 #define ANN_INDEX_UPDATE_H
 
-#include "index/forest.h"
+#include "core/idset.h"
+#include "index/route.h"
 
-/* Put a vector that is in the vectors table into the forest.  probe holds it. */
-int ann_update_place(AnnStore *store, const AnnProbe *probe, int64_t id);
+/* Put a vector that is in the vectors table into the forest.  A full leaf is divided, and
+** added to `divided`, if that is not NULL. */
+int ann_update_place(AnnStore *store, int64_t id, const float *vector, AnnIdSet *divided);
+/* The same where a worker's router has found the leaves: io_copies as ann_router_place gave
+** them, in leaves not divided since.  vector: NULL when store->router is set for it. */
+int ann_update_enter(AnnStore *store, int64_t id, const float *vector, AnnCopy *io_copies,
+                     AnnIdSet *divided);
 /* Take an id out of the forest; *out_found is 0 when it was not in it. */
 int ann_update_unplace(AnnStore *store, int64_t id, int *out_found);
 

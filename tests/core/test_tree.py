@@ -17,14 +17,14 @@ def core(core):
         plain = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.DOTALL)
         levels = re.search(r"#define ANN_MAX_LEVELS (\d+)", plain)[1]
         plain = re.sub(r"^#.*$", "", plain, flags=re.MULTILINE).replace("[ANN_MAX_LEVELS]", f"[{levels}]")
-        core.ffi.cdef("typedef struct AnnPoll { int (*check)(void *arg); void *arg; } AnnPoll;" + plain)
+        core.ffi.cdef(plain)
     return core
 
 
 class Forest:
     """Trees over points, as numpy."""
 
-    def __init__(self, core, points, n_trees=1, leaf_sample=20, fanout=8, seed=0, passes=0, poll=None):
+    def __init__(self, core, points, n_trees=1, leaf_sample=20, fanout=8, seed=0, passes=0, poll=None, threads=0):
         self.core, ffi = core, core.ffi
         self.points = np.ascontiguousarray(points, np.float32)
         n, length = self.points.shape
@@ -34,14 +34,18 @@ class Forest:
         self.rc = 0
         plan = ffi.new("AnnTreePlan *", {"seed": seed, "leaf_sample": leaf_sample, "fanout": fanout})
         self.poll = poll or ffi.NULL
+        pool = ffi.new("AnnPool **")
+        if threads:
+            assert core.lib.ann_pool_new(threads, pool) == 0
         for plan.tree in range(n_trees):
             if self.rc == 0:
                 tree = self.trees + plan.tree
-                self.rc = core.lib.ann_tree_grow(self.rows, n, length, plan, self.poll, tree)
+                self.rc = core.lib.ann_tree_grow(self.rows, n, length, plan, pool[0], self.poll, tree)
         for _ in range(passes if self.rc == 0 else 0):
-            self.rc = core.lib.ann_tree_refine(self.trees, n_trees, self.rows, n, self.poll)
+            self.rc = core.lib.ann_tree_refine(self.trees, n_trees, self.rows, n, pool[0], self.poll)
             if self.rc:
                 break
+        core.lib.ann_pool_free(pool[0])
 
     def __enter__(self):
         return self
@@ -158,6 +162,12 @@ def test_equal_points(core):
     with Forest(core, np.ones((300, 16)), 2, passes=2) as forest:
         assert forest.rc == 0
         assert (forest.leaves() == 1).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_any_number_of_threads_gives_the_same_bytes(core, points, threads):
+    with Forest(core, points, 2, passes=2) as alone, Forest(core, points, 2, passes=2, threads=threads) as together:
+        assert together.bytes() == alone.bytes()
 
 
 def test_interrupt_stops_growing_and_refining(core, points):

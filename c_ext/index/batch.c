@@ -1,0 +1,182 @@
+/* batch.c -- see batch.h. */
+#include "index/batch.h"
+
+#include "index/pages.h"
+#include "index/places.h"
+#include "index/update.h"
+
+/* docs/ARCHITECTURE.md, "building". */
+#define BATCH_ROWS 1024
+#define BATCH_BYTES ((int64_t)8 << 20)   /* of vectors; above 2,048 components fewer rows */
+#define SMALLEST_BATCH 16
+#define CHUNK 4            /* rows a worker takes at a time: 0.1 to 0.5 ms */
+#define PLACES_HELD 65536  /* changed places in memory, 6 MB, before they are written */
+#define TICK_ROWS 16       /* rows written between two looks at an interrupt */
+
+int ann_batch_init(AnnBatch *batch, AnnStore *store, AnnPool *pool) {
+  int64_t dimensions = store->options.dimensions, trees = store->options.trees;
+  int64_t n = BATCH_BYTES / (4 * dimensions), i;
+  if (n > BATCH_ROWS) n = BATCH_ROWS;
+  if (n < SMALLEST_BATCH) n = SMALLEST_BATCH;
+  memset(batch, 0, sizeof *batch);
+  ann_idset_init(&batch->divided);
+  batch->store = store;
+  batch->pool = pool;
+  batch->poll.check = ann_store_tick;
+  batch->poll.arg = store;
+  batch->n_allocated = n;
+  batch->ids = ann_alloc_array((uint64_t)n, sizeof *batch->ids);
+  batch->vectors = ann_alloc_array((uint64_t)(n * dimensions), sizeof *batch->vectors);
+  batch->copies = ann_alloc_array((uint64_t)(n * trees), sizeof *batch->copies);
+  batch->bits = ann_alloc_array((uint64_t)(n * trees), (uint64_t)store->rotation.length / 8);
+  batch->routed = ann_alloc_array((uint64_t)n, 1);
+  if (!batch->ids || !batch->vectors || !batch->copies || !batch->bits || !batch->routed) {
+    ann_batch_clear(batch);
+    return ANN_NOMEM;
+  }
+  for (i = 0; i < n * trees; i++) {
+    batch->copies[i].code.bits = batch->bits + i * (store->rotation.length / 8);
+  }
+  return ANN_OK;
+}
+
+void ann_batch_clear(AnnBatch *batch) {
+  size_t i;
+  for (i = 0; i < sizeof batch->routers / sizeof *batch->routers; i++) {
+    ann_free(batch->routers[i]);
+  }
+  ann_free(batch->ids);
+  ann_free(batch->vectors);
+  ann_free(batch->copies);
+  ann_free(batch->bits);
+  ann_free(batch->routed);
+  ann_idset_clear(&batch->divided);
+  memset(batch, 0, sizeof *batch);
+}
+
+static float *vector_of(const AnnBatch *batch, int64_t i) {
+  return batch->vectors + i * batch->store->options.dimensions;
+}
+
+int ann_batch_read(AnnBatch *batch, int64_t most, int *out_more) {
+  int rc = ANN_OK;
+  if (most > batch->n_allocated) most = batch->n_allocated;
+  *out_more = 1;
+  while (rc == ANN_OK && *out_more && batch->n < most) {
+    rc = ann_store_scan_next(batch->store, &batch->ids[batch->n], vector_of(batch, batch->n),
+                             out_more);
+    if (rc != ANN_OK || !*out_more) break;
+    if (++batch->n % 256 == 0) rc = ann_store_tick(batch->store);
+  }
+  return rc;
+}
+
+/* A router for each worker, with room for so many directories. */
+static int fit_routers(AnnBatch *batch, int64_t n_directories) {
+  int rc = ANN_OK, i;
+  for (i = 0; i < ann_pool_workers(batch->pool) && rc == ANN_OK; i++) {
+    rc = ann_router_fit(batch->store, n_directories, &batch->routers[i]);
+  }
+  return rc;
+}
+
+/* ---- rotating ---- */
+
+static void rotate_some(void *arg, int64_t first, int64_t last, int worker) {
+  AnnBatch *batch = arg;
+  AnnProbe *probe = &batch->routers[worker]->probe;
+  int64_t length = batch->store->rotation.length, i;
+  for (i = first; i < last; i++) {
+    ann_probe_rotate(probe, batch->store, vector_of(batch, i));
+    memcpy(batch->out + i * length, probe->vector, (size_t)length * sizeof(float));
+  }
+}
+
+int ann_batch_rotate(AnnBatch *batch, float *out) {
+  int rc = fit_routers(batch, 1);
+  batch->out = out;
+  if (rc != ANN_OK) return rc;
+  return ann_pool_run(batch->pool, batch->n, 4 * CHUNK, rotate_some, batch, &batch->poll);
+}
+
+/* ---- placing ---- */
+
+static AnnCopy *copies_of(const AnnBatch *batch, int64_t i) {
+  return batch->copies + i * batch->store->options.trees;
+}
+
+static void route_some(void *arg, int64_t first, int64_t last, int worker) {
+  AnnBatch *batch = arg;
+  AnnRouter *router = batch->routers[worker];
+  int64_t i;
+  for (i = first; i < last; i++) {
+    ann_router_set(router, batch->store, vector_of(batch, i));
+    batch->routed[i] = ann_router_find(router, batch->store) == ANN_OK &&
+                       ann_router_place(router, batch->store, copies_of(batch, i)) == ANN_OK;
+  }
+}
+
+/* What the workers lacked a page for; still before anything is written. */
+static int route_rest(AnnBatch *batch) {
+  AnnStore *store = batch->store;
+  int rc = ANN_OK;
+  int64_t i;
+  for (i = 0; i < batch->n && rc == ANN_OK; i++) {
+    if (batch->routed[i]) continue;
+    rc = ann_router_find_here(store, vector_of(batch, i));
+    if (rc == ANN_OK && ann_router_place(store->router, store, copies_of(batch, i)) != ANN_OK) {
+      rc = ann_store_corrupt(store, "tree", 0);
+    }
+    if (rc == ANN_OK && i % TICK_ROWS == 0) rc = ann_store_tick(store);
+  }
+  return rc;
+}
+
+static int route(AnnBatch *batch) {
+  int64_t n_directories = 0;
+  int rc = ann_router_warm(batch->store, &n_directories);
+  if (rc == ANN_OK) rc = fit_routers(batch, n_directories);
+  if (rc == ANN_OK) {
+    rc = ann_pool_run(batch->pool, batch->n, CHUNK, route_some, batch, &batch->poll);
+  }
+  return rc == ANN_OK ? route_rest(batch) : rc;
+}
+
+static int is_stale(const AnnBatch *batch, const AnnCopy *copies) {
+  int copy;
+  for (copy = 0; batch->divided.n > 0 && copy < batch->store->options.trees; copy++) {
+    if (ann_idset_has(&batch->divided, copies[copy].page)) return 1;
+  }
+  return 0;
+}
+
+static int enter(AnnBatch *batch, int64_t i) {
+  AnnStore *store = batch->store;
+  AnnCopy *copies = copies_of(batch, i);
+  int rc;
+  if (is_stale(batch, copies)) {
+    rc = ann_update_place(store, batch->ids[i], vector_of(batch, i), &batch->divided);
+  } else {
+    rc = ann_update_enter(store, batch->ids[i], vector_of(batch, i), copies, &batch->divided);
+  }
+  if (rc == ANN_OK && ann_pages_over_budget(store)) {
+    rc = ann_store_flush(store);
+    ann_pages_drop(store);
+  }
+  return rc;
+}
+
+int ann_batch_place(AnnBatch *batch) {
+  int rc = route(batch);
+  int64_t i;
+  for (i = 0; i < batch->n && rc == ANN_OK; i++) {
+    rc = enter(batch, i);
+    if (rc == ANN_OK && i % TICK_ROWS == 0) rc = ann_store_tick(batch->store);
+  }
+  batch->n = 0;
+  ann_idset_clear(&batch->divided);
+  if (rc == ANN_OK && batch->store->n_places > PLACES_HELD) {
+    rc = ann_places_flush(batch->store);
+  }
+  return rc;
+}

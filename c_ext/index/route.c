@@ -1,0 +1,326 @@
+/* route.c -- see route.h. */
+#include "index/route.h"
+
+#include <math.h>
+
+#include "core/bytes.h"
+#include "core/format.h"
+#include "core/kernel.h"
+#include "core/metric.h"
+#include "index/pages.h"
+
+/* An estimate of |x - c|^2 errs by about 0.6 |slope| |x - centre| (forest.c): a child is
+** taken for that much nearer than it seems. */
+#define DOUBT 0.6f
+/* A directory is opened before its centre's turn by this part of its children's mean
+** squared distance from that centre: docs/ARCHITECTURE.md, "building". */
+#define REACH 1.0f
+#define FIRST_DIRECTORIES 64
+
+/* ---- the allocation ---- */
+
+#define ALIGNMENT 32
+
+/* The size of a router's block; with a router, also point its fields into its block. */
+static uint64_t lay_out(AnnRouter *router, const AnnStore *store, int64_t n_directories) {
+  uint64_t length = (uint64_t)store->rotation.length, n = (uint64_t)n_directories;
+  uint64_t trees = (uint64_t)store->options.trees;
+  uint64_t sizes[] = {
+    sizeof *router,
+    length * sizeof(float),
+    (uint64_t)store->options.dimensions * sizeof(float),
+    length * 4,
+    trees * length * sizeof(float),
+    length * sizeof(float),
+    trees * length / 8,
+    n * sizeof(AnnRouted),      /* what grows comes last */
+    n * sizeof(AnnQueued),
+  };
+  void *parts[sizeof sizes / sizeof *sizes];
+  uint64_t at = 0;
+  size_t i;
+  for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    parts[i] = router ? (uint8_t *)router + at : NULL;
+    at += (sizes[i] + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+  if (!router) return at;
+  router->probe.vector = parts[1];
+  router->probe.scratch = parts[2];
+  router->probe.lookup.bytes = parts[3];
+  router->probe.lookup.n_tables = store->rotation.length / 4;
+  router->residuals.r = parts[4];
+  router->centre = parts[5];
+  router->bits = parts[6];
+  router->directories = parts[7];
+  router->queue.items = parts[8];
+  router->queue.capacity = router->n_allocated = n_directories;
+  return at;
+}
+
+int ann_router_fit(const AnnStore *store, int64_t n_directories, AnnRouter **router) {
+  AnnRouter *larger;
+  if (*router && (*router)->n_allocated >= n_directories) return ANN_OK;
+  larger = ann_realloc_array(*router, lay_out(NULL, store, n_directories), 1);
+  if (!larger) return ANN_NOMEM;
+  if (!*router) memset(larger, 0, sizeof *larger);
+  lay_out(larger, store, n_directories);
+  *router = larger;
+  return ANN_OK;
+}
+
+void ann_router_set(AnnRouter *router, const AnnStore *store, const float *vector) {
+  ann_probe_set(&router->probe, store, vector);
+}
+
+/* ---- step 1: the nearest leaves ---- */
+
+/* |x - centre|^2, from what the metric calls the centre's base; beyond a float, infinity. */
+static float distance_of(const AnnRouter *router, const AnnStore *store, const uint8_t *record,
+                         float base) {
+  float distance = base;
+  if (store->options.metric == ANN_DOT) {
+    distance = (router->probe.norm + ann_get_f32(record + ANN_CENTRE_NORM)) + 2.0f * base;
+  }
+  return distance == distance ? distance : INFINITY;
+}
+
+static float base_of(const AnnRouter *router, const AnnStore *store, const uint8_t *record) {
+  return ann_centre_base(store->options.metric, record, router->probe.vector,
+                         router->probe.norm, store->rotation.length);
+}
+
+static float worst(const AnnRouter *router) {
+  return router->n_near < router->n_wanted ? INFINITY
+                                           : router->near[router->n_wanted - 1].distance;
+}
+
+static int is_nearer(const AnnNearLeaf *a, const AnnNearLeaf *b) {
+  return a->distance < b->distance || (a->distance == b->distance && a->number < b->number);
+}
+
+/* Into its place among the nearest, if it belongs there. */
+static void offer(AnnRouter *router, const AnnNearLeaf *leaf) {
+  int i = router->n_near;
+  if (i == router->n_wanted && !is_nearer(leaf, &router->near[--i])) return;
+  if (router->n_near < router->n_wanted) router->n_near++;
+  for (; i > 0 && is_nearer(leaf, &router->near[i - 1]); i--)
+    router->near[i] = router->near[i - 1];
+  router->near[i] = *leaf;
+}
+
+/* Queue a directory: its turn comes before its centre's by a part of its spread.  There is
+** room for one more. */
+static void queue(AnnRouter *router, const AnnStore *store, AnnRouted *step) {
+  step->score = distance_of(router, store, step->record, step->base) -
+                REACH * ann_get_f32(step->record + ANN_CENTRE_SPREAD);
+  router->directories[router->n_directories] = *step;
+  (void)ann_frontier_push(&router->queue, step->score, (uint32_t)router->n_directories++);
+}
+
+/* A page for a walk that may read (`reader`, the same store) or not. */
+static int get_page(const AnnStore *store, AnnStore *reader, uint32_t number, int tree,
+                    int level, AnnPage **out_page) {
+  if (reader) return ann_pages_get(reader, number, tree, level, out_page);
+  *out_page = ann_pages_peek(store, number, tree, level);
+  return *out_page ? ANN_OK : ANN_NOT_HERE;
+}
+
+static int queue_roots(AnnRouter *router, const AnnStore *store, AnnStore *reader) {
+  int rc = ANN_OK, tree;
+  for (tree = 0; tree < store->options.trees; tree++) {
+    AnnPage *root = NULL;
+    AnnRouted step;
+    rc = get_page(store, reader, store->state.roots[tree], tree, ANN_ANY_LEVEL, &root);
+    if (rc != ANN_OK) return rc;
+    memset(&step, 0, sizeof step);
+    step.number = store->state.roots[tree];
+    step.tree = (uint8_t)tree;
+    step.level = (uint8_t)root->level;
+    step.measured = 1;
+    step.record = ann_page_centre(root);
+    step.base = base_of(router, store, step.record);
+    queue(router, store, &step);
+  }
+  return rc;
+}
+
+/* Take up the children of a directory that may be, or lead to, a nearest leaf. */
+static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *reader,
+                          const AnnRouted *parent) {
+  AnnPage *page = NULL;
+  float estimates[ANN_BLOCK];
+  float doubt = DOUBT * sqrtf(parent->base > 0 ? parent->base : router->probe.norm);
+  int rc = get_page(store, reader, parent->number, parent->tree, parent->level, &page), i;
+  if (rc != ANN_OK) return rc;
+  if (parent->level > 1 && router->n_directories + page->n > router->n_allocated) {
+    return ANN_NOT_HERE;
+  }
+  for (i = 0; i < page->n; i++) {
+    AnnCode code = {NULL, 0, 0};
+    int64_t child = ann_page_id(page, i);
+    const uint8_t *record = ann_page_child_centre(page, i);
+    AnnRouted step;
+    if (i % ANN_BLOCK == 0) {
+      ann_page_estimate(page, i / ANN_BLOCK, &router->probe.lookup, parent->base, INFINITY,
+                        estimates);
+    }
+    if (child <= 0 || child > UINT32_MAX) {
+      return reader ? ann_store_corrupt(reader, "page", parent->number) : ANN_NOT_HERE;
+    }
+    memset(&step, 0, sizeof step);
+    step.number = (uint32_t)child;
+    step.tree = parent->tree;
+    step.level = (uint8_t)(parent->level - 1);
+    step.record = record;
+    ann_page_corrections(page, i, &code);
+    step.base = estimates[i % ANN_BLOCK] + code.slope * doubt;   /* slopes are <= 0 */
+    if (step.level > 0) {
+      queue(router, store, &step);
+    } else if (distance_of(router, store, record, step.base) <= worst(router)) {
+      AnnNearLeaf leaf = {step.number, step.tree, 0, record};
+      leaf.distance = distance_of(router, store, record, base_of(router, store, record));
+      offer(router, &leaf);
+    }
+  }
+  return ANN_OK;
+}
+
+static int find(AnnRouter *router, const AnnStore *store, AnnStore *reader) {
+  uint32_t at = 0;
+  float score = 0;
+  int rc;
+  router->n_near = router->n_directories = 0;
+  router->n_wanted = store->options.trees == 1 ? 1 : ANN_NEAR_LEAVES;
+  router->queue.n = 0;
+  rc = queue_roots(router, store, reader);
+  while (rc == ANN_OK && ann_frontier_top(&router->queue, &score, &at)) {
+    AnnRouted *step = &router->directories[at];
+    if (score > worst(router)) break;
+    (void)ann_frontier_pop(&router->queue, &at);
+    if (step->measured) {
+      rc = open_directory(router, store, reader, step);
+    } else {
+      step->base = base_of(router, store, step->record);
+      step->measured = 1;
+      step->score = distance_of(router, store, step->record, step->base) -
+                    REACH * ann_get_f32(step->record + ANN_CENTRE_SPREAD);
+      rc = ann_frontier_push(&router->queue, step->score, at);
+    }
+  }
+  return rc;
+}
+
+int ann_router_find(AnnRouter *router, const AnnStore *store) {
+  return find(router, store, NULL);
+}
+
+int ann_router_find_here(AnnStore *store, const float *vector) {
+  int rc = ann_router_fit(store, FIRST_DIRECTORIES, &store->router);
+  if (rc == ANN_OK && vector) ann_router_set(store->router, store, vector);
+  while (rc == ANN_OK) {
+    rc = find(store->router, store, store);
+    if (rc != ANN_NOT_HERE) break;
+    /* Everything may be read, so what is missing is room. */
+    rc = ann_router_fit(store, store->router->n_allocated * 2, &store->router);
+  }
+  return rc;
+}
+
+/* ---- step 2: the choice ---- */
+
+void ann_router_keep_none(AnnRouter *router) { router->residuals.n = 0; }
+
+void ann_router_keep(AnnRouter *router, const AnnStore *store, const uint8_t *record) {
+  AnnResiduals *residuals = &router->residuals;
+  const float *x = router->probe.vector;
+  int64_t length = store->rotation.length, i;
+  float *r = residuals->r + residuals->n * length;
+  ann_centre_decode(record, length, router->centre);
+  for (i = 0; i < length; i++) r[i] = x[i] - router->centre[i];
+  residuals->norms[residuals->n] = ann_kernels()->dot(r, r, (size_t)length);
+  residuals->products[residuals->n++] = ann_kernels()->dot(x, r, (size_t)length);
+}
+
+/* Cost of a leaf for x: |r|^2 + sum over the leaves it has of <r, r_t>^2 / |r_t|^2, small
+** where r is short and at right angles to the residuals before: a query along one of
+** those, for which that leaf is ranked too far down, finds x in this one.
+** (Sun and others, SOAR, NeurIPS 2023.)  <r, r_t> is <x, r_t> - <c, r_t>. */
+static double complement_cost(const AnnRouter *router, const AnnStore *store,
+                              const AnnNearLeaf *leaf) {
+  const AnnResiduals *residuals = &router->residuals;
+  int64_t length = store->rotation.length;
+  float scale = ann_get_f32(leaf->record + ANN_CENTRE_SCALE);
+  double cost = leaf->distance;
+  int t;
+  for (t = 0; t < residuals->n; t++) {
+    const int8_t *components = (const int8_t *)(leaf->record + ANN_CENTRE_SIZE);
+    float product =
+        scale * ann_kernels()->dot_i8(residuals->r + t * length, components, (size_t)length);
+    double along = residuals->products[t] - product;
+    if (residuals->norms[t] > 0) cost += along * along / residuals->norms[t];
+  }
+  return cost;
+}
+
+int ann_router_choose(const AnnRouter *router, const AnnStore *store, const uint32_t *taken,
+                      int n_taken) {
+  double cost, best = 0;
+  int i, t, chosen = -1;
+  for (i = 0; i < router->n_near; i++) {
+    for (t = 0; t < n_taken && taken[t] != router->near[i].number; t++) {}
+    if (t < n_taken) continue;
+    cost = complement_cost(router, store, &router->near[i]);
+    if (chosen < 0 || cost < best) {
+      best = cost;
+      chosen = i;
+    }
+  }
+  return chosen;
+}
+
+/* ---- step 3: the codes ---- */
+
+void ann_router_encode(AnnRouter *router, const AnnStore *store, int at, AnnCopy *out_copy) {
+  const AnnNearLeaf *leaf = &router->near[at];
+  out_copy->page = leaf->number;
+  out_copy->tree = leaf->tree;
+  ann_centre_decode(leaf->record, store->rotation.length, router->centre);
+  ann_code_encode(store->options.metric, router->probe.vector, router->centre,
+                  store->rotation.length, &out_copy->code);
+}
+
+int ann_router_place(AnnRouter *router, const AnnStore *store, AnnCopy *out_copies) {
+  uint32_t taken[ANN_MAX_TREES];
+  int copy;
+  ann_router_keep_none(router);
+  for (copy = 0; copy < store->options.trees; copy++) {
+    int at = ann_router_choose(router, store, taken, copy);
+    if (at < 0) return ANN_NOT_HERE;
+    taken[copy] = router->near[at].number;
+    ann_router_keep(router, store, router->near[at].record);
+    ann_router_encode(router, store, at, &out_copies[copy]);
+  }
+  return ANN_OK;
+}
+
+/* ---- directories in memory ---- */
+
+static int warm(AnnStore *store, uint32_t number, int tree, int level, int64_t *n) {
+  AnnPage *page = NULL;
+  int rc = ann_pages_get(store, number, tree, level, &page), i;
+  ++*n;
+  if (rc != ANN_OK || page->level <= 1) return rc;
+  for (i = 0; i < page->n && rc == ANN_OK && !ann_pages_over_budget(store); i++) {
+    rc = warm(store, (uint32_t)ann_page_id(page, i), tree, page->level - 1, n);
+  }
+  return rc;
+}
+
+int ann_router_warm(AnnStore *store, int64_t *out_directories) {
+  int rc = ANN_OK, tree;
+  *out_directories = 0;
+  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
+    rc = warm(store, store->state.roots[tree], tree, ANN_ANY_LEVEL, out_directories);
+  }
+  return rc;
+}
