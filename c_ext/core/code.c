@@ -8,27 +8,44 @@
 #include "core/kernel.h"
 #include "core/metric.h"
 
+/* Sums over components, in the lanes of core/kernel.h. */
+typedef struct EncodeSums {
+  float taxi[ANN_LANES];    /* |r| */
+  float along[ANN_LANES];   /* c where r >= 0, else -c */
+  float inner[ANN_LANES];   /* r c */
+} EncodeSums;
+
+/* Sixteen components, one for each lane; their signs.  Loops of a fixed length, so that
+** compilers vectorise them. */
+static unsigned encode_lanes(const float *x, const float *centre, EncodeSums *sums) {
+  float r[ANN_LANES];
+  unsigned bits = 0;
+  int j;
+  for (j = 0; j < ANN_LANES; j++) r[j] = x[j] - centre[j];
+  for (j = 0; j < ANN_LANES; j++) sums->taxi[j] += r[j] >= 0 ? r[j] : -r[j];
+  for (j = 0; j < ANN_LANES; j++) sums->along[j] += r[j] >= 0 ? centre[j] : -centre[j];
+  for (j = 0; j < ANN_LANES; j++) sums->inner[j] += r[j] * centre[j];
+  for (j = 0; j < ANN_LANES; j++) bits |= (unsigned)(r[j] >= 0) << j;
+  return bits;
+}
+
 void ann_code_encode(int metric, const float *x, const float *centre, int64_t length,
                      AnnCode *out_code) {
-  const AnnKernels *kernels = ann_kernels();
-  float norm = kernels->l2(x, centre, (size_t)length);
-  float taxi[ANN_LANES] = {0}, along[ANN_LANES] = {0}, inner[ANN_LANES] = {0};
+  float norm = ann_kernels()->l2(x, centre, (size_t)length);
   float sum = 0, signs_centre = 0, r_centre = 0, k;
+  EncodeSums sums;
   int64_t i;
   int j;
-  memset(out_code->bits, 0, (size_t)(length / 8));
-  for (i = 0; i < length; i++) {
-    float r = x[i] - centre[i];
-    int positive = r >= 0;
-    if (positive) out_code->bits[i / 8] |= (uint8_t)(1 << (i % 8));
-    taxi[i % ANN_LANES] += positive ? r : -r;
-    along[i % ANN_LANES] += positive ? centre[i] : -centre[i];
-    inner[i % ANN_LANES] += r * centre[i];
+  memset(&sums, 0, sizeof sums);
+  for (i = 0; i < length; i += ANN_LANES) {   /* a length is a multiple of 32 */
+    unsigned bits = encode_lanes(x + i, centre + i, &sums);
+    out_code->bits[i / 8] = (uint8_t)bits;
+    out_code->bits[i / 8 + 1] = (uint8_t)(bits >> 8);
   }
   for (j = 0; j < ANN_LANES; j++) {
-    sum += taxi[j];
-    signs_centre += along[j];
-    r_centre += inner[j];
+    sum += sums.taxi[j];
+    signs_centre += sums.along[j];
+    r_centre += sums.inner[j];
   }
   k = sum > 0 ? norm / sum : 0;
   if (!isfinite(k)) k = norm = 0;          /* beyond a float: ranked by its centre */
@@ -107,9 +124,11 @@ void ann_centre_encode(const float *centre, int64_t length, float spread, uint8_
 
 void ann_centre_decode(const uint8_t *record, int64_t length, float *out_centre) {
   float scale = ann_get_f32(record + ANN_CENTRE_SCALE);
+  const int8_t *components = (const int8_t *)(record + ANN_CENTRE_SIZE);
   int64_t i;
-  for (i = 0; i < length; i++) {
-    out_centre[i] = scale * (float)(int8_t)record[ANN_CENTRE_SIZE + i];
+  int j;
+  for (i = 0; i < length; i += ANN_LANES) {
+    for (j = 0; j < ANN_LANES; j++) out_centre[i + j] = scale * (float)components[i + j];
   }
 }
 

@@ -3,13 +3,14 @@
 
 void ann_waiting_drop(AnnStore *store) {
   store->tail_open = store->tail_dirty = 0;
-  store->max_known = 0;
+  store->max_known = store->gap_known = 0;
 }
 
 int ann_waiting_flush(AnnStore *store) {
   int rc = ANN_OK;
   sqlite3_stmt *stmt;
   if (!store->tail_dirty) return ANN_OK;
+  store->gap_known = 0;
   stmt = ann_store_stmt(store, ANN_STMT_WAITING_PUT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, store->tail_first);
@@ -42,16 +43,29 @@ static int find_run(AnnStore *store, int which, int64_t id, int64_t *out_first,
   return rc;
 }
 
+/* Remember between which runs an id lies that is in none: inserts one by one, which ask
+** this of every id, mostly fall into the same gap. */
+static int learn_gap(AnnStore *store, int64_t id, int64_t gap_first) {
+  int64_t first = 0, last = 0;
+  int found = 0, rc = find_run(store, ANN_STMT_WAITING_NEXT, id, &first, &last, &found);
+  if (rc != ANN_OK) return rc;
+  store->gap_first = gap_first;
+  store->gap_last = found ? first - 1 : INT64_MAX;
+  store->gap_known = 1;
+  return ANN_OK;
+}
+
 int ann_waiting_has(AnnStore *store, int64_t id, int *out_waits) {
   int64_t first, last;
   int found = 0, rc;
-  if (store->tail_open && id >= store->tail_first && id <= store->tail_last) {
-    *out_waits = 1;
-    return ANN_OK;
-  }
+  *out_waits = 1;
+  if (store->tail_open && id >= store->tail_first && id <= store->tail_last) return ANN_OK;
+  *out_waits = 0;
+  if (store->gap_known && id >= store->gap_first && id <= store->gap_last) return ANN_OK;
   rc = find_run(store, ANN_STMT_WAITING_AT, id, &first, &last, &found);
-  *out_waits = rc == ANN_OK && found && id <= last;
-  return rc;
+  if (rc != ANN_OK) return rc;
+  *out_waits = found && id <= last;
+  return *out_waits ? ANN_OK : learn_gap(store, id, found ? last + 1 : INT64_MIN);
 }
 
 int ann_waiting_next(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
@@ -89,6 +103,7 @@ static int know_max(AnnStore *store) {
 int ann_waiting_add(AnnStore *store, int64_t id) {
   int64_t first = id, last = id;
   int found = 0, rc, waits = 0;
+  store->gap_known = 0;
   if (store->tail_open && store->max_known && id > store->max_id) {
     store->tail_last = store->max_id = id;
     store->tail_dirty = 1;
@@ -120,7 +135,7 @@ int ann_waiting_shrink(AnnStore *store, int64_t first, int64_t last, int64_t don
   int rc = ann_waiting_flush(store);
   sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, ANN_STMT_WAITING_DELETE, &rc)
                                     : NULL;
-  store->tail_open = 0;
+  store->tail_open = store->gap_known = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, first);
   rc = ann_store_run(store, stmt);
@@ -136,7 +151,7 @@ int ann_waiting_add_all(AnnStore *store) {
   int64_t n = 0, smallest = 0, largest = 0;
   int rc = ANN_OK;
   sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_WAITING_CLEAR, &rc);
-  store->tail_open = store->tail_dirty = 0;
+  store->tail_open = store->tail_dirty = store->gap_known = 0;
   if (stmt) rc = ann_store_run(store, stmt);
   if (rc == ANN_OK) rc = ann_store_count(store, INT64_MIN, INT64_MAX, &n, &smallest, &largest);
   if (rc != ANN_OK || n == 0) return rc;
