@@ -6,8 +6,11 @@
 #include "core/split.h"
 
 #define MINIMUM_SHARE 0.15   /* of the members, on the smaller side of a split; DESIGN 2.1 */
-#define NEAR_GROUPS 8        /* directories whose leaves a refinement looks at */
-#define ASSIGN_CHUNK 16      /* members a worker takes at a time: about half a millisecond */
+#define NEAR_GROUPS 4        /* directories whose leaves a refinement looks at */
+/* Components of the members that a worker takes at a time, or that are summed up between
+** two polls: about half a millisecond. */
+#define ASSIGN_COMPONENTS 8192
+#define SUM_COMPONENTS 524288
 
 /* A node of the binary tree that splitting makes. */
 typedef struct Node {
@@ -281,7 +284,7 @@ static int add_members(Refiner *r, int64_t n, const AnnPoll *poll) {
     for (c = 0; c < r->length; c++) sum[c] += r->points[i][c];
     sums->counts[leaf]++;
     sums->spreads[leaf] += r->nearest[i].distance;
-    if (i % 1024 == 0) rc = ann_poll(poll);
+    if (i % (SUM_COMPONENTS / r->length) == 0) rc = ann_poll(poll);
   }
   return rc;
 }
@@ -307,6 +310,7 @@ static void move_centres(AnnTree *tree, const Sums *sums) {
 int ann_tree_refine(AnnTree *trees, int n_trees, const float *const *points, int64_t n,
                     AnnPool *pool, const AnnPoll *poll) {
   Refiner r;
+  int64_t chunk = ASSIGN_COMPONENTS / trees[0].length;
   int rc = ANN_OK, t;
   memset(&r, 0, sizeof r);
   r.trees = trees;
@@ -316,7 +320,7 @@ int ann_tree_refine(AnnTree *trees, int n_trees, const float *const *points, int
   r.nearest = ann_alloc_array((uint64_t)n, sizeof *r.nearest);
   if (!r.nearest) rc = ANN_NOMEM;
   for (t = 0; t < n_trees && rc == ANN_OK; t++) rc = sums_init(&r.sums[t], &trees[t]);
-  if (rc == ANN_OK) rc = ann_pool_run(pool, n, ASSIGN_CHUNK, assign_some, &r, poll);
+  if (rc == ANN_OK) rc = ann_pool_run(pool, n, chunk > 0 ? chunk : 1, assign_some, &r, poll);
   if (rc == ANN_OK) rc = add_members(&r, n, poll);
   for (t = 0; t < n_trees; t++) {
     if (rc == ANN_OK) move_centres(&trees[t], &r.sums[t]);

@@ -12,7 +12,7 @@
 **    spend their leaves on the same places.
 **
 ** Cost: 1 and 2 O(n length log n) a tree, 3 O(n length x candidates) a pass, with at
-** most 8 x fanout candidates.
+** most 4 x fanout candidates beside the groups.
 */
 #ifndef ANN_CORE_TREE_H
 #define ANN_CORE_TREE_H

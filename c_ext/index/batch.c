@@ -9,7 +9,7 @@
 #define BATCH_ROWS 1024
 #define BATCH_BYTES ((int64_t)8 << 20)   /* of vectors; above 2,048 components fewer rows */
 #define SMALLEST_BATCH 16
-#define CHUNK 4            /* rows a worker takes at a time: 0.1 to 0.5 ms */
+#define CHUNK_COMPONENTS 4096   /* of the rows a worker takes at a time: 0.1 to 0.5 ms */
 #define PLACES_HELD 65536  /* changed places in memory, 6 MB, before they are written */
 #define TICK_ROWS 16       /* rows written between two looks at an interrupt */
 
@@ -80,6 +80,11 @@ static int fit_routers(AnnBatch *batch, int64_t n_directories) {
   return rc;
 }
 
+static int64_t chunk(const AnnBatch *batch) {
+  int64_t n = CHUNK_COMPONENTS / batch->store->rotation.length;
+  return n > 0 ? n : 1;
+}
+
 /* ---- rotating ---- */
 
 static void rotate_some(void *arg, int64_t first, int64_t last, int worker) {
@@ -96,7 +101,7 @@ int ann_batch_rotate(AnnBatch *batch, float *out) {
   int rc = fit_routers(batch, 1);
   batch->out = out;
   if (rc != ANN_OK) return rc;
-  return ann_pool_run(batch->pool, batch->n, 4 * CHUNK, rotate_some, batch, &batch->poll);
+  return ann_pool_run(batch->pool, batch->n, chunk(batch), rotate_some, batch, &batch->poll);
 }
 
 /* ---- placing ---- */
@@ -137,7 +142,7 @@ static int route(AnnBatch *batch) {
   int rc = ann_router_warm(batch->store, &n_directories);
   if (rc == ANN_OK) rc = fit_routers(batch, n_directories);
   if (rc == ANN_OK) {
-    rc = ann_pool_run(batch->pool, batch->n, CHUNK, route_some, batch, &batch->poll);
+    rc = ann_pool_run(batch->pool, batch->n, chunk(batch), route_some, batch, &batch->poll);
   }
   return rc == ANN_OK ? route_rest(batch) : rc;
 }

@@ -12,11 +12,11 @@
 
 /* docs/ARCHITECTURE.md, "building": figures for each. */
 #define LEAF_FILL 0.625         /* of a leaf's capacity, on the average, after a build */
-#define SAMPLE_PER_LEAF 48      /* rows sampled for each leaf */
+#define SAMPLE_PER_LEAF 64      /* rows sampled for each leaf */
 #define SAMPLE_BYTES ((uint64_t)256 << 20)   /* of rotated vectors held while planting */
 #define SMALLEST_LEAF_SAMPLE 12
 #define FANOUT 64               /* children a directory is given; half of its capacity */
-#define PASSES 2                /* refinements of the leaves' centres */
+#define PASSES 3                /* refinements of the leaves' centres */
 #define RECALIBRATE_SHARE 4     /* after a quarter of the rows changed; DESIGN 2.2 */
 
 #define MOST_THREADS 16         /* unless the option says more; a choice */
