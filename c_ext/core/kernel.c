@@ -27,6 +27,12 @@ static float portable_dot(const float *a, const float *b, size_t n) {
   return reduce(lane);
 }
 
+static void portable_dot_rows(const float *x, const float *rows, size_t n, size_t n_rows,
+                              float *out) {
+  size_t r;
+  for (r = 0; r < n_rows; r++) out[r] = portable_dot(x, rows + r * n, n);
+}
+
 static float portable_l2(const float *a, const float *b, size_t n) {
   float lane[ANN_LANES] = {0};
   size_t i = 0;
@@ -133,8 +139,8 @@ static void portable_fill(const float *query, size_t n_tables, float steps, uint
 }
 
 static const AnnKernels portable = {
-  "portable",        portable_dot,   portable_l2,       portable_dot_i8, portable_scan,
-  portable_estimate, portable_least, portable_hadamard, portable_fill,
+  "portable",    portable_dot,      portable_dot_rows, portable_l2,       portable_dot_i8,
+  portable_scan, portable_estimate, portable_least,    portable_hadamard, portable_fill,
 };
 
 /* All that this CPU runs, the best last; the first is the portable one. */

@@ -28,6 +28,8 @@ typedef struct AnnKernels {
   const char *name;           /* "portable", "avx2" */
   /* sum of a[i] * b[i] */
   float (*dot)(const float *a, const float *b, size_t n);
+  /* out[r] = dot(x, rows + r n, n), bit for bit */
+  void (*dot_rows)(const float *x, const float *rows, size_t n, size_t n_rows, float *out);
   /* sum of (a[i] - b[i])^2 */
   float (*l2)(const float *a, const float *b, size_t n);
   /* sum of q[i] * (float)c[i] */

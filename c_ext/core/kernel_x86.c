@@ -68,6 +68,38 @@ AVX2 static float avx2_dot(const float *a, const float *b, size_t n) {
   return reduce(low, high);
 }
 
+AVX2 static __m256 add_product(__m256 sum, __m256 x, const float *y) {
+  return _mm256_add_ps(sum, _mm256_mul_ps(x, _mm256_loadu_ps(y)));
+}
+
+/* Four rows at a time share the loads of x. */
+AVX2 static void dot_four(const float *x, const float *a, size_t n, float *out) {
+  const float *b = a + n, *c = b + n, *d = c + n;
+  __m256 low[4], high[4];
+  size_t i;
+  low[0] = low[1] = low[2] = low[3] = _mm256_setzero_ps();
+  high[0] = high[1] = high[2] = high[3] = _mm256_setzero_ps();
+  for (i = 0; i < n; i += 16) {
+    __m256 x0 = _mm256_loadu_ps(x + i), x1 = _mm256_loadu_ps(x + i + 8);
+    low[0] = add_product(low[0], x0, a + i);
+    high[0] = add_product(high[0], x1, a + i + 8);
+    low[1] = add_product(low[1], x0, b + i);
+    high[1] = add_product(high[1], x1, b + i + 8);
+    low[2] = add_product(low[2], x0, c + i);
+    high[2] = add_product(high[2], x1, c + i + 8);
+    low[3] = add_product(low[3], x0, d + i);
+    high[3] = add_product(high[3], x1, d + i + 8);
+  }
+  for (i = 0; i < 4; i++) out[i] = reduce(low[i], high[i]);
+}
+
+AVX2 static void avx2_dot_rows(const float *x, const float *rows, size_t n, size_t n_rows,
+                               float *out) {
+  size_t r = 0;
+  for (; n % 16 == 0 && r + 4 <= n_rows; r += 4) dot_four(x, rows + r * n, n, out + r);
+  for (; r < n_rows; r++) out[r] = avx2_dot(x, rows + r * n, n);
+}
+
 AVX2 static __m256 square(__m256 x) { return _mm256_mul_ps(x, x); }
 
 AVX2 static float avx2_l2(const float *a, const float *b, size_t n) {
@@ -276,8 +308,8 @@ AVX2 static void avx2_fill(const float *query, size_t n_tables, float steps, uin
 }
 
 const AnnKernels ann_kernels_avx2 = {
-  "avx2",        avx2_dot,   avx2_l2,       avx2_dot_i8, avx2_scan,
-  avx2_estimate, avx2_least, avx2_hadamard, avx2_fill,
+  "avx2",    avx2_dot,      avx2_dot_rows, avx2_l2,       avx2_dot_i8,
+  avx2_scan, avx2_estimate, avx2_least,    avx2_hadamard, avx2_fill,
 };
 
 #endif

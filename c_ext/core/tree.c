@@ -11,6 +11,7 @@
 ** two polls: about half a millisecond. */
 #define ASSIGN_COMPONENTS 8192
 #define SUM_COMPONENTS 524288
+#define AT_ONCE 64           /* centres compared by one call */
 
 /* A node of the binary tree that splitting makes. */
 typedef struct Node {
@@ -178,6 +179,7 @@ typedef struct Sums {
   double *spreads;           /* owned: of squared distances */
   int64_t *counts;           /* owned */
   int32_t *first;            /* owned: the first leaf of each group, and one more */
+  float *norms[2];           /* owned: of the centres of leaves and groups, |c|^2 */
 } Sums;
 
 /* Where a point belongs. */
@@ -205,6 +207,22 @@ static void run_starts(const AnnTree *tree, int32_t *first) {
   while (group <= tree->levels[1].n) first[group++] = (int32_t)leaves->n;
 }
 
+static int norms_init(Sums *sums, const AnnTree *tree) {
+  size_t length = (size_t)tree->length;
+  int level;
+  int64_t i;
+  for (level = 0; level < 2; level++) {
+    const AnnTreeLevel *nodes = &tree->levels[level];
+    sums->norms[level] = ann_alloc_array((uint64_t)nodes->n, sizeof(float));
+    if (!sums->norms[level]) return ANN_NOMEM;
+    for (i = 0; i < nodes->n; i++) {
+      const float *centre = nodes->centres + i * tree->length;
+      sums->norms[level][i] = ann_kernels()->dot(centre, centre, length);
+    }
+  }
+  return ANN_OK;
+}
+
 static int sums_init(Sums *sums, const AnnTree *tree) {
   uint64_t n = (uint64_t)tree->levels[0].n;
   sums->vectors = ann_alloc_zero(n * (uint64_t)tree->length, sizeof(double));
@@ -213,7 +231,7 @@ static int sums_init(Sums *sums, const AnnTree *tree) {
   sums->first = ann_alloc_array((uint64_t)tree->levels[1].n + 1, sizeof(int32_t));
   if (!sums->vectors || !sums->spreads || !sums->counts || !sums->first) return ANN_NOMEM;
   run_starts(tree, sums->first);
-  return ANN_OK;
+  return norms_init(sums, tree);
 }
 
 static void sums_clear(Sums *sums) {
@@ -221,22 +239,39 @@ static void sums_clear(Sums *sums) {
   ann_free(sums->spreads);
   ann_free(sums->counts);
   ann_free(sums->first);
+  ann_free(sums->norms[0]);
+  ann_free(sums->norms[1]);
 }
 
 static int is_nearer(const Nearest *a, const Nearest *b) {
   return a->distance < b->distance || (a->distance == b->distance && a->leaf < b->leaf);
 }
 
+/* Of nodes first..first+n-1 of a tree's level, in which order they are near to x:
+** |c|^2 - 2 <x, c>, n at most AT_ONCE. */
+static void compare(const Refiner *r, const float *x, int t, int level, int64_t first,
+                    int64_t n, float *out_distances) {
+  int64_t i;
+  ann_kernels()->dot_rows(x, r->trees[t].levels[level].centres + first * r->length,
+                          (size_t)r->length, (size_t)n, out_distances);
+  for (i = 0; i < n; i++) {
+    out_distances[i] = r->sums[t].norms[level][first + i] - 2.0f * out_distances[i];
+  }
+}
+
 /* The NEAR_GROUPS groups of all trees whose centres are nearest to x, ascending; how many. */
 static int near_groups(const Refiner *r, const float *x, Nearest *out_near) {
-  const AnnKernels *kernels = ann_kernels();
+  float distances[AT_ONCE];
   int t, n = 0, at;
   int64_t i;
   for (t = 0; t < r->n_trees; t++) {
-    const AnnTreeLevel *groups = &r->trees[t].levels[1];
-    for (i = 0; i < groups->n; i++) {
+    int64_t n_groups = r->trees[t].levels[1].n;
+    for (i = 0; i < n_groups; i++) {
       Nearest group = {PACK(t, i), 0};
-      group.distance = kernels->l2(x, groups->centres + i * r->length, (size_t)r->length);
+      if (i % AT_ONCE == 0) {
+        compare(r, x, t, 1, i, n_groups - i < AT_ONCE ? n_groups - i : AT_ONCE, distances);
+      }
+      group.distance = distances[i % AT_ONCE];
       if (n == NEAR_GROUPS && !is_nearer(&group, &out_near[n - 1])) continue;
       at = n < NEAR_GROUPS ? n++ : n - 1;
       for (; at > 0 && is_nearer(&group, &out_near[at - 1]); at--)
@@ -249,20 +284,25 @@ static int near_groups(const Refiner *r, const float *x, Nearest *out_near) {
 
 /* The leaf nearest to x among the leaves of the NEAR_GROUPS nearest groups. */
 static Nearest nearest_leaf(const Refiner *r, const float *x) {
-  const AnnKernels *kernels = ann_kernels();
+  float distances[AT_ONCE];
   Nearest groups[NEAR_GROUPS], best = {-1, 0};
   int n = near_groups(r, x, groups), i;
+  int64_t j;
   for (i = 0; i < n; i++) {
     int t = TREE_OF(groups[i].leaf);
     const int32_t *first = r->sums[t].first + INDEX_OF(groups[i].leaf);
-    int64_t j;
     for (j = first[0]; j < first[1]; j++) {
       Nearest leaf = {PACK(t, j), 0};
-      leaf.distance =
-          kernels->l2(x, r->trees[t].levels[0].centres + j * r->length, (size_t)r->length);
+      int64_t at = (j - first[0]) % AT_ONCE, left = first[1] - j;
+      if (at == 0) compare(r, x, t, 0, j, left < AT_ONCE ? left : AT_ONCE, distances);
+      leaf.distance = distances[at];
       if (best.leaf < 0 || is_nearer(&leaf, &best)) best = leaf;
     }
   }
+  /* The spread wants the distance itself, without what cancels. */
+  best.distance = ann_kernels()->l2(
+      x, r->trees[TREE_OF(best.leaf)].levels[0].centres + INDEX_OF(best.leaf) * r->length,
+      (size_t)r->length);
   return best;
 }
 

@@ -187,3 +187,17 @@ def test_tables_hold_the_sums_of_four(core, kernels, rng):
             steps = np.float32(255) / largest
             kernels.fill(core.pointer(query), n, steps, core.pointer(room, "uint8_t *"))
             np.testing.assert_array_equal(room, wanted.table)
+@pytest.mark.parametrize("n", [1, 16, 31, 32, 256, 800])
+@pytest.mark.parametrize("n_rows", [0, 1, 3, 4, 9])
+def test_products_with_many_rows_are_those_with_each(core, rng, n, n_rows):
+    x = rng.standard_normal(n).astype(np.float32)
+    rows = rng.standard_normal((max(n_rows, 1), n)).astype(np.float32)
+    for name in ("portable", "avx2"):
+        kernels = core.lib.ann_kernels_named(name.encode())
+        if kernels == core.ffi.NULL:
+            continue
+        out = np.full(n_rows + 1, 7, np.float32)
+        kernels.dot_rows(core.pointer(x), core.pointer(rows), n, n_rows, core.pointer(out))
+        assert out[n_rows] == 7
+        for r in range(n_rows):
+            assert out[r].tobytes() == np.float32(kernels.dot(core.pointer(x), core.pointer(rows[r]), n)).tobytes()
