@@ -40,7 +40,7 @@ SHADOWS = {
     "waiting": "id INTEGER PRIMARY KEY, last INTEGER",
 }
 STATE = ("rows", "placed", "last_page", "leaf_pages", "directory_pages", "changes", "calibrated_rows", "planted_rows")
-EFFORT_KS = (1, 10, 100)
+EFFORT_KS = (1, 10, 100, 1000)
 EFFORT_RECALLS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 
 
@@ -516,10 +516,10 @@ def parse_state(blob: Any) -> tuple[dict[str, int], list[int]]:
 
 def parse_calibration(blob: Any) -> list[list[tuple[float, int, int]]]:
     """[k][recall] of (reach, inspect, keep)."""
-    if not isinstance(blob, bytes) or len(blob) != 288:
-        raise Damaged("config row calibration is not a blob of 288 bytes")
+    if not isinstance(blob, bytes) or len(blob) != 384:
+        raise Damaged("config row calibration is not a blob of 384 bytes")
     cells = list(struct.iter_unpack("<fII", blob))
-    return [cells[8 * i : 8 * i + 8] for i in range(3)]  # type: ignore[misc]
+    return [cells[8 * i : 8 * i + 8] for i in range(4)]  # type: ignore[misc]
 
 
 def read(database: Database, table: str | None = None) -> Index:

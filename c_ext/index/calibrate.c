@@ -14,16 +14,21 @@
 ** error of a recall of .95 measured on 400 queries is about .005. */
 #define SAMPLE 400
 #define SMALLEST_SAMPLE 100     /* of a table of 1,000 rows; a tenth of the rows in between */
-#define LARGEST_K 100           /* ann_effort_ks' last */
+/* So many of them, spread over the others, for k = 1,000: their neighbours are dear to find,
+** and there are many. */
+#define LARGE_SAMPLE 48
+#define SMALL_K 100
+#define LARGE_K 1000            /* ann_effort_ks' last */
+#define CANDIDATES 1200         /* estimates ranked exactly to find the true 100 */
 #define GROUP 16                /* queries swept at the same time, at most */
-/* Parts of the misses that a recall allows: leaves not read, estimates not kept; the rest
-** is for what a sample does not show. */
-#define ROUTING_SHARE 0.65
+/* Parts of the misses that a recall allows: all that the sample may miss, and of these the
+** estimates that are not kept; the rest is for what a sample does not show. */
+#define MISSED_SHARE 0.85
 #define ESTIMATE_SHARE 0.15
 
 /* What one true neighbour would have cost to find. */
 typedef struct Cost {
-  double reach[ANN_EFFORT_KS];   /* the rule's largest ratio up to its leaf, for each k */
+  double reach[ANN_EFFORT_RULES];   /* the rule's largest ratio up to its leaf, for each k */
   int64_t inspected;    /* entries looked at when its leaf was done */
   int64_t better;       /* estimates at least as good as its best one */
 } Cost;
@@ -38,10 +43,17 @@ typedef struct Calibration {
   float *row;                 /* owned: dimensions floats */
   int64_t *ids;               /* owned: the sampled queries' */
   int n_wanted, n_ids;        /* at most SAMPLE */
-  Cost *costs;                /* owned: SAMPLE x LARGEST_K */
+  int n_large;                /* of the sampled, the first ones: for large k too */
+  Cost *costs;                /* owned: n_large x LARGE_K, then the others x SMALL_K */
   int n_queries;              /* measured */
-  int n_neighbours;           /* true neighbours found of every query, <= LARGEST_K */
+  int n_neighbours;           /* true neighbours found of every query, <= SMALL_K */
+  int n_far;                  /* the same of every one of the n_large, <= LARGE_K */
 } Calibration;
+
+static Cost *cost_at(const Calibration *c, int query, int neighbour) {
+  if (query < c->n_large) return &c->costs[query * LARGE_K + neighbour];
+  return &c->costs[c->n_large * LARGE_K + (query - c->n_large) * SMALL_K + neighbour];
+}
 
 static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
   int rc, i;
@@ -54,7 +66,10 @@ static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
   if (c->n_wanted < SMALLEST_SAMPLE) c->n_wanted = SMALLEST_SAMPLE;
   c->row = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
   c->ids = ann_alloc_array(SAMPLE, sizeof *c->ids);
-  c->costs = ann_alloc_array(SAMPLE * LARGEST_K, sizeof *c->costs);
+  c->n_large = c->n_wanted < LARGE_SAMPLE ? c->n_wanted : LARGE_SAMPLE;
+  c->n_neighbours = SMALL_K;
+  c->n_far = LARGE_K;
+  c->costs = ann_alloc_array(LARGE_SAMPLE * LARGE_K + SAMPLE * SMALL_K, sizeof *c->costs);
   if (!c->row || !c->ids || !c->costs) return ANN_NOMEM;
   rc = ann_sweep_init(&c->sweep, store);
   if (!c->sweep.in_memory) c->pool = NULL;
@@ -102,11 +117,11 @@ static int record(Calibration *c, const AnnSwept *swept, const AnnTopk *truth) {
   const AnnTopk *estimates = &swept->estimates;
   int trees = c->store->options.trees, i, t;
   int rc = ANN_OK;
-  if (c->n_queries == 0) c->n_neighbours = (int)truth->n;
   if (truth->n < c->n_neighbours) c->n_neighbours = (int)truth->n;
+  if (c->n_queries < c->n_large && truth->n < c->n_far) c->n_far = (int)truth->n;
   for (i = 0; i < truth->n && rc == ANN_OK; i++) {
     uint32_t pages[ANN_MAX_TREES] = {0};
-    Cost *cost = &c->costs[c->n_queries * LARGEST_K + i];
+    Cost *cost = cost_at(c, c->n_queries, i);
     int found = 0;
     int64_t j = 0;
     rc = ann_places_get(c->store, truth->items[i].id, pages, &found);
@@ -131,7 +146,7 @@ static int record(Calibration *c, const AnnSwept *swept, const AnnTopk *truth) {
 static int learn(Calibration *c, const AnnSwept *swept) {
   AnnTopk truth;
   int rc = swept->rc;
-  ann_topk_init(&truth, LARGEST_K);
+  ann_topk_init(&truth, c->n_queries < c->n_large ? LARGE_K : SMALL_K);
   if (rc == ANN_OK) rc = rank(c, swept, &truth);
   if (rc == ANN_OK && truth.n > 0) rc = record(c, swept, &truth);
   ann_topk_clear(&truth);
@@ -153,6 +168,7 @@ static int measure(Calibration *c) {
     for (n = 0; n < c->n_swept && next < c->n_ids && rc == ANN_OK; next++) {
       int found = 0;
       c->swept[n].self = c->ids[next];
+      c->swept[n].n_wanted = next < c->n_large ? ANN_SWEEP_CANDIDATES : CANDIDATES;
       rc = ann_store_vector(c->store, c->ids[next], c->swept[n].vector, &found);
       n += found;
     }
@@ -180,72 +196,102 @@ static double quantile(const double *values, int64_t n, double share) {
 /* Beyond every reach: a neighbour that the patience of the rule does not get to. */
 #define OUT_OF_REACH 1e30
 
-/* The reach of one cell, once the others are known. */
-static double fit_reach(const Calibration *c, int which, int k, double miss, double *values,
-                        const AnnEffort *cell) {
-  double patience = (double)cell->inspect * ANN_EFFORT_PATIENCE, reach;
-  int64_t n = (int64_t)c->n_queries * k, i;
-  for (i = 0; i < n; i++) {
-    const Cost *cost = &c->costs[i / k * LARGEST_K + i % k];
-    values[i] = (double)cost->inspected > patience ? OUT_OF_REACH : cost->reach[which];
-  }
-  qsort(values, (size_t)n, sizeof *values, by_value);
-  reach = quantile(values, n, 1 - ROUTING_SHARE * miss);
-  /* 0 stands for no rule: products, and recalls that need nearly everything. */
-  return c->store->options.metric == ANN_DOT || reach >= OUT_OF_REACH ? 0 : reach;
+/* What the k nearest of every query cost, for the fit of one row of the grid. */
+typedef struct Sampled {
+  const Calibration *c;
+  int k, n_queries;
+  int rule;                   /* of ANN_EFFORT_RULES */
+  double *values;             /* owned: as many as there are neighbours */
+} Sampled;
+
+static int64_t n_sampled(const Sampled *s) { return (int64_t)s->n_queries * s->k; }
+
+static const Cost *sampled(const Sampled *s, int64_t i) {
+  return cost_at(s->c, (int)(i / s->k), (int)(i % s->k));
 }
 
-/* The cells of one k: the k nearest of every query. */
-static int fit_row(const Calibration *c, int which, double *values, AnnEffort *out_cells) {
-  int k = ann_effort_ks[which] < c->n_neighbours ? ann_effort_ks[which] : c->n_neighbours, j;
-  int64_t n = (int64_t)c->n_queries * k, i;
-  int rc = ANN_OK;
-#define COST(i) (&c->costs[(i) / k * LARGEST_K + (i) % k])
-#define MISS(j) (1 - ann_effort_recalls[j])
-  for (i = 0; i < n; i++) values[i] = (double)COST(i)->inspected;
-  qsort(values, (size_t)n, sizeof *values, by_value);
-  for (j = 0; j < ANN_EFFORT_RECALLS; j++) {
-    out_cells[j].inspect = (int64_t)quantile(values, n, 1 - ROUTING_SHARE * MISS(j));
+static double share_of_values(const Sampled *s, double share) {
+  qsort(s->values, (size_t)n_sampled(s), sizeof *s->values, by_value);
+  return quantile(s->values, n_sampled(s), share);
+}
+
+/* One cell.  First how many estimates to keep; then, counting what they lose, how far to
+** walk: by entries alone, and by the rule, which gives up at its patience. */
+static void fit_cell(const Sampled *s, double miss, AnnEffort *cell) {
+  int64_t n = n_sampled(s), i;
+  double patience;
+  for (i = 0; i < n; i++) s->values[i] = (double)sampled(s, i)->better;
+  cell->keep = (int64_t)share_of_values(s, 1 - ESTIMATE_SHARE * miss);
+  for (i = 0; i < n; i++) {
+    const Cost *cost = sampled(s, i);
+    s->values[i] = cost->better > cell->keep ? OUT_OF_REACH : (double)cost->inspected;
   }
-  for (i = 0; i < n; i++) values[i] = (double)COST(i)->better;
-  qsort(values, (size_t)n, sizeof *values, by_value);
-  for (j = 0; j < ANN_EFFORT_RECALLS; j++) {
-    out_cells[j].keep = (int64_t)quantile(values, n, 1 - ESTIMATE_SHARE * MISS(j));
+  cell->inspect = (int64_t)share_of_values(s, 1 - MISSED_SHARE * miss);
+  patience = (double)cell->inspect * ANN_EFFORT_PATIENCE;
+  for (i = 0; i < n; i++) {
+    const Cost *cost = sampled(s, i);
+    int lost = cost->better > cell->keep || (double)cost->inspected > patience;
+    s->values[i] = lost ? OUT_OF_REACH : cost->reach[s->rule];
   }
+  cell->reach = share_of_values(s, 1 - MISSED_SHARE * miss);
+  /* 0 stands for no rule: products, and recalls that need nearly everything. */
+  if (s->c->store->options.metric == ANN_DOT || cell->reach >= OUT_OF_REACH) cell->reach = 0;
+}
+
+static int fit_row(const Calibration *c, int which, AnnEffort *out_cells) {
+  int is_large = ann_effort_ks[which] > SMALL_K, j, rc = ANN_OK;
+  int most = is_large ? c->n_far : c->n_neighbours;
+  Sampled s;
+  s.c = c;
+  s.k = ann_effort_ks[which] < most ? ann_effort_ks[which] : most;
+  s.n_queries = is_large && c->n_large < c->n_queries ? c->n_large : c->n_queries;
+  s.rule = which < ANN_EFFORT_RULES ? which : ANN_EFFORT_RULES - 1;
+  s.values = ann_alloc_array((uint64_t)n_sampled(&s), sizeof *s.values);
+  if (!s.values) return ANN_NOMEM;
   for (j = 0; j < ANN_EFFORT_RECALLS && rc == ANN_OK; j++) {
+    fit_cell(&s, 1 - ann_effort_recalls[j], &out_cells[j]);
     rc = ann_store_tick(c->store);
-    out_cells[j].reach = fit_reach(c, which, k, MISS(j), values, &out_cells[j]);
   }
-#undef COST
-#undef MISS
+  ann_free(s.values);
   return rc;
 }
 
 static int fit(const Calibration *c, AnnEffortGrid *out_grid) {
-  double *values = ann_alloc_array(SAMPLE * LARGEST_K, sizeof *values);   /* owned */
-  int rc = values ? ANN_OK : ANN_NOMEM, i;
+  int rc = ANN_OK, i;
   for (i = 0; i < ANN_EFFORT_KS && rc == ANN_OK; i++) {
-    rc = fit_row(c, i, values, out_grid->cells[i]);
+    rc = fit_row(c, i, out_grid->cells[i]);
   }
-  ann_free(values);
   return rc;
 }
 
-/* Take some entries of a leaf, evenly spaced, until there are `due`. */
+/* Take some entries of a leaf, evenly spaced, until there are `due`; from a place that
+** differs from leaf to leaf, for the first entries are the oldest rows. */
 static void sample_leaf(Calibration *c, const AnnPage *page, double due) {
   int wanted = (int)due - c->n_ids, i;
   if (wanted > page->n) wanted = page->n;
   for (i = 0; i < wanted && c->n_ids < c->n_wanted; i++) {
-    c->ids[c->n_ids++] = ann_page_id(page, i * page->n / wanted);
+    int64_t from = (int64_t)(c->n_ids - i) * 2654435761 % page->n;
+    c->ids[c->n_ids++] = ann_page_id(page, (int)((from + i * page->n / wanted) % page->n));
   }
 }
 
-/* Queries from every leaf of the first tree, or from evenly spaced ones: spread like the
-** rows are. */
+/* Bring to the front, from evenly spaced places, those that stand for large k as well. */
+static void spread(Calibration *c) {
+  int i;
+  if (c->n_ids < c->n_large) c->n_large = c->n_ids;
+  for (i = 1; i < c->n_large; i++) {
+    int64_t *other = &c->ids[(int64_t)i * c->n_ids / c->n_large], id = *other;
+    *other = c->ids[i];
+    c->ids[i] = id;
+  }
+}
+
+/* Entries evenly spaced over all leaves: every row has as many of them, so that the
+** sample is spread like the rows are. */
 static int sample(Calibration *c) {
   AnnStore *store = c->store;
-  double due = 0, each = (double)c->n_wanted * store->options.trees /
-                         (double)(store->state.leaf_pages > 0 ? store->state.leaf_pages : 1);
+  double due = 0,
+         each = (double)c->n_wanted / ((double)store->state.placed * store->options.trees);
   int64_t number = 1, bytes = 0;
   int rc = ANN_OK, found = 1, page_rc = ANN_OK;
   while (rc == ANN_OK && c->n_ids < c->n_wanted) {
@@ -254,13 +300,14 @@ static int sample(Calibration *c) {
     if (rc == ANN_OK && found && page_rc != ANN_OK)
       rc = ann_store_corrupt(store, "page", number);
     if (rc != ANN_OK || !found) break;
-    if (page.level == 0 && page.tree == 0) {
-      due += each;
+    if (page.level == 0) {
+      due += each * page.n;
       sample_leaf(c, &page, due);
     }
     ann_page_clear(&page);
     number++;
   }
+  spread(c);
   return rc;
 }
 

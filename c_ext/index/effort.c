@@ -5,7 +5,7 @@
 
 #include "core/bytes.h"
 
-const int ann_effort_ks[ANN_EFFORT_KS] = {1, 10, 100};
+const int ann_effort_ks[ANN_EFFORT_KS] = {1, 10, 100, 1000};
 const double ann_effort_recalls[ANN_EFFORT_RECALLS] = {.5, .7, .8, .9, .95, .98, .99, .995};
 
 int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
@@ -70,6 +70,14 @@ static AnnEffort between(AnnEffort a, AnnEffort b, double share) {
   return effort;
 }
 
+/* How far k is from a to b: nearly as its logarithm is, in square roots. */
+static double share_of(int64_t k, int a, int b) {
+  double from = sqrt(sqrt(sqrt(a))), to = sqrt(sqrt(sqrt(b)));
+  /* Beyond the grid all that is found grows with k itself. */
+  if (k > b) return (double)(k - a) / (double)(b - a);
+  return (sqrt(sqrt(sqrt((double)k))) - from) / (to - from);
+}
+
 /* Along one row of the grid; linear in 1 / (1 - recall), in which work grows evenly. */
 static AnnEffort at_recall(const AnnEffort *row, double recall) {
   int j = 1;
@@ -94,9 +102,9 @@ int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_eff
     return ANN_OK;
   }
   while (i < ANN_EFFORT_KS - 1 && k > ann_effort_ks[i]) i++;
-  *out_effort = between(
-      at_recall(grid->cells[i - 1], recall), at_recall(grid->cells[i], recall),
-      (double)(k - ann_effort_ks[i - 1]) / (double)(ann_effort_ks[i] - ann_effort_ks[i - 1]));
+  *out_effort = between(at_recall(grid->cells[i - 1], recall),
+                        at_recall(grid->cells[i], recall),
+                        share_of(k, ann_effort_ks[i - 1], ann_effort_ks[i]));
   /* More rows since then: the leaves to look at grow more slowly than the rows. */
   growth = (double)store->state.placed /
            (double)(store->state.calibrated_rows > 0 ? store->state.calibrated_rows : 1);

@@ -18,13 +18,17 @@
 
 #include "index/store.h"
 
-#define ANN_EFFORT_KS 3
+#define ANN_EFFORT_KS 4
 #define ANN_EFFORT_RECALLS 8
+/* The rule looks at the k-th best estimate of at most this k, so that keeping the best of
+** different rows stays cheap: the last k of the grid has the rule of the one before. */
+#define ANN_EFFORT_RULES 3
+#define ANN_EFFORT_RULE_K 100
 #define ANN_EFFORT_SIZE (12 * ANN_EFFORT_KS * ANN_EFFORT_RECALLS)
 /* A hard query may inspect this many times what most need. */
 #define ANN_EFFORT_PATIENCE 4
 
-extern const int ann_effort_ks[ANN_EFFORT_KS];                 /* 1, 10, 100 */
+extern const int ann_effort_ks[ANN_EFFORT_KS];                 /* 1, 10, 100, 1000 */
 extern const double ann_effort_recalls[ANN_EFFORT_RECALLS];    /* .5 … .995 */
 
 typedef struct AnnEffort {

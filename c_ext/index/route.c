@@ -108,11 +108,14 @@ static void offer(AnnRouter *router, const AnnNearLeaf *leaf) {
   router->near[i] = *leaf;
 }
 
-/* Queue a directory: its turn comes before its centre's by a part of its spread.  There is
-** room for one more. */
-static void queue(AnnRouter *router, const AnnStore *store, AnnRouted *step) {
-  step->score = distance_of(router, store, step->record, step->base) -
-                REACH * ann_get_f32(step->record + ANN_CENTRE_SPREAD);
+/* A directory's turn comes before its centre's by a part of its spread. */
+static float score_of(const AnnRouter *router, const AnnStore *store, const AnnRouted *step) {
+  return distance_of(router, store, step->record, step->base) -
+         REACH * ann_get_f32(step->record + ANN_CENTRE_SPREAD);
+}
+
+/* Queue a directory; there is room for one more. */
+static void queue(AnnRouter *router, const AnnRouted *step) {
   router->directories[router->n_directories] = *step;
   (void)ann_frontier_push(&router->queue, step->score, (uint32_t)router->n_directories++);
 }
@@ -139,7 +142,8 @@ static int queue_roots(AnnRouter *router, const AnnStore *store, AnnStore *reade
     step.measured = 1;
     step.record = ann_page_centre(root);
     step.base = base_of(router, store, step.record);
-    queue(router, store, &step);
+    step.score = -INFINITY;                  /* roots are opened first */
+    queue(router, &step);
   }
   return rc;
 }
@@ -175,7 +179,8 @@ static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *re
     ann_page_corrections(page, i, &code);
     step.base = estimates[i % ANN_BLOCK] + code.slope * doubt;   /* slopes are <= 0 */
     if (step.level > 0) {
-      queue(router, store, &step);
+      step.score = score_of(router, store, &step);
+      queue(router, &step);
     } else if (distance_of(router, store, record, step.base) <= worst(router)) {
       AnnNearLeaf leaf = {step.number, step.tree, 0, record};
       leaf.distance = distance_of(router, store, record, base_of(router, store, record));
@@ -202,8 +207,7 @@ static int find(AnnRouter *router, const AnnStore *store, AnnStore *reader) {
     } else {
       step->base = base_of(router, store, step->record);
       step->measured = 1;
-      step->score = distance_of(router, store, step->record, step->base) -
-                    REACH * ann_get_f32(step->record + ANN_CENTRE_SPREAD);
+      step->score = score_of(router, store, step);
       rc = ann_frontier_push(&router->queue, step->score, at);
     }
   }

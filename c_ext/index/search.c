@@ -93,8 +93,6 @@ static int score_only(Search *search) {
   return rc;
 }
 
-#define LARGEST_RULE_K 100 /* the rule looks at no more; calibrate.c measures no more */
-
 /* One estimate among the best so far. */
 static int keep_estimate(Search *search, float estimate, int64_t id) {
   int rc = ann_topk_push(&search->memory->survivors, estimate, id);
@@ -226,7 +224,7 @@ static int walk_forest(Search *search) {
   int64_t k = search->query->k;
   int rc;
   ann_topk_restart(&memory->survivors, search->effort.keep);
-  ann_topk_restart(&memory->best, k < LARGEST_RULE_K ? k : LARGEST_RULE_K);
+  ann_topk_restart(&memory->best, k < ANN_EFFORT_RULE_K ? k : ANN_EFFORT_RULE_K);
   ann_probe_set(&memory->probe, search->store, search->query->vector);
   rc = walk_leaves(search);
   if (rc == ANN_OK) rc = score_survivors(search, &memory->survivors);

@@ -123,7 +123,7 @@ int ann_swept_init(AnnSwept *swept, const AnnSweep *sweep) {
   memset(swept, 0, sizeof *swept);
   rc = ann_probe_init(&swept->probe, sweep->store);
   if (rc == ANN_OK) rc = topk_ready(&swept->estimates, ANN_SWEEP_CANDIDATES);
-  for (j = 0; j < ANN_EFFORT_KS && rc == ANN_OK; j++) {
+  for (j = 0; j < ANN_EFFORT_RULES && rc == ANN_OK; j++) {
     rc = topk_ready(&swept->best[j], ann_effort_ks[j]);
   }
   swept->vector =
@@ -141,7 +141,7 @@ void ann_swept_clear(AnnSwept *swept) {
   int j;
   ann_probe_clear(&swept->probe);
   ann_topk_clear(&swept->estimates);
-  for (j = 0; j < ANN_EFFORT_KS; j++) ann_topk_clear(&swept->best[j]);
+  for (j = 0; j < ANN_EFFORT_RULES; j++) ann_topk_clear(&swept->best[j]);
   ann_free(swept->vector);
   ann_free(swept->moments);
   ann_free(swept->bases);
@@ -181,7 +181,7 @@ static void estimate_leaf(const AnnPage *page, float base, AnnSwept *swept) {
     if (id == swept->self) continue;
     (void)ann_topk_push(&swept->estimates, value, id);
     worst = ann_topk_worst(&swept->estimates);
-    for (j = 0; j < ANN_EFFORT_KS; j++) {
+    for (j = 0; j < ANN_EFFORT_RULES; j++) {
       (void)ann_topk_push_unique(&swept->best[j], value, id);
     }
   }
@@ -204,11 +204,15 @@ static int read_leaf(const AnnSweep *sweep, const AnnSweepNode *node, AnnSwept *
 static void start_query(const AnnSweep *sweep, AnnSwept *swept) {
   int64_t i;
   int j;
-  swept->estimates.n = swept->queue.n = 0;
-  for (j = 0; j < ANN_EFFORT_KS; j++) swept->best[j].n = 0;
+  ann_topk_restart(&swept->estimates, swept->n_wanted);
+  swept->queue.n = 0;
+  for (j = 0; j < ANN_EFFORT_RULES; j++) swept->best[j].n = 0;
   for (i = 0; i < sweep->n_numbers; i++) swept->moments[i].inspected = INT64_MAX;
   ann_probe_set(&swept->probe, sweep->store, swept->vector);
-  queue_nodes(sweep, swept, 0, sweep->store->options.trees);
+  /* As searches do, open all roots first. */
+  for (i = 0; i < sweep->store->options.trees; i++) {
+    queue_nodes(sweep, swept, sweep->nodes[i].first, sweep->nodes[i].n);
+  }
 }
 
 static int go_on(AnnSweep *sweep, const AnnPoll *poll) {
@@ -232,7 +236,7 @@ void ann_sweep_run(AnnSweep *sweep, AnnSwept *swept, const AnnPoll *poll) {
       queue_nodes(sweep, swept, node->first, node->n);
       continue;
     }
-    for (j = 0; j < ANN_EFFORT_KS; j++) {
+    for (j = 0; j < ANN_EFFORT_RULES; j++) {
       double ratio = ann_effort_ratio(score, now.inspected, ann_topk_worst(&swept->best[j]));
       if (ratio > now.reach[j]) now.reach[j] = ratio;
     }

@@ -7,7 +7,7 @@
 ** sweeps one after the other, and gets the same.
 **
 ** Cost of a query: one product of L components for every page, one estimate for every
-** entry.  Memory: 32 bytes a page number, about 30 kB more.
+** entry.  Memory: 32 bytes a page number, about 100 kB more.
 */
 #ifndef ANN_INDEX_SWEEP_H
 #define ANN_INDEX_SWEEP_H
@@ -19,11 +19,11 @@
 #include "index/effort.h"
 #include "index/forest.h"
 
-#define ANN_SWEEP_CANDIDATES 1200   /* estimates kept, copies counted */
+#define ANN_SWEEP_CANDIDATES 6000   /* estimates kept at most, copies counted */
 
 /* The state of the search when a leaf had been read. */
 typedef struct AnnMoment {
-  double reach[ANN_EFFORT_KS];   /* the rule's largest ratio so far, for each k */
+  double reach[ANN_EFFORT_RULES];   /* the rule's largest ratio so far, for each k */
   int64_t inspected;             /* entries looked at; INT64_MAX: the leaf was not read */
 } AnnMoment;
 
@@ -47,11 +47,12 @@ typedef struct AnnSweep {
 
 typedef struct AnnSwept {
   int64_t self;             /* the id that is left out */
+  int64_t n_wanted;         /* estimates to keep, set by the caller */
   float *vector;            /* owned: dimensions floats, set by the caller */
   AnnProbe probe;           /* owned */
   AnnTopk estimates;        /* owned: result, the best of all entries, ascending */
   AnnMoment *moments;       /* owned: result, by page number */
-  AnnTopk best[ANN_EFFORT_KS];   /* owned: best of different ids, for the rule */
+  AnnTopk best[ANN_EFFORT_RULES];   /* owned: best of different ids, for the rule */
   float *bases;             /* owned: of nodes[] */
   AnnFrontier queue;        /* owned */
   int rc;                   /* result */

@@ -187,6 +187,8 @@ def test_tables_hold_the_sums_of_four(core, kernels, rng):
             steps = np.float32(255) / largest
             kernels.fill(core.pointer(query), n, steps, core.pointer(room, "uint8_t *"))
             np.testing.assert_array_equal(room, wanted.table)
+
+
 @pytest.mark.parametrize("n", [1, 16, 31, 32, 256, 800])
 @pytest.mark.parametrize("n_rows", [0, 1, 3, 4, 9])
 def test_products_with_many_rows_are_those_with_each(core, rng, n, n_rows):
