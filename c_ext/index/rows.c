@@ -149,13 +149,66 @@ void ann_rows_prefetch(const AnnStore *store, int64_t id) {
   }
 }
 
+/* ---- runs ---- */
+
+static void forget_run(AnnStore *store) {
+  if (store->run) ann_free(store->run->ids);
+  ann_free(store->run);
+  store->run = NULL;
+}
+
+const AnnRun *ann_rows_run(const AnnStore *store, int64_t first, int64_t last) {
+  const AnnRun *run = store->run;
+  return run && run->complete && run->first == first && run->last == last ? run : NULL;
+}
+
+void ann_rows_run_begin(AnnStore *store, int64_t first, int64_t last) {
+  int64_t expected = store->state.rows - store->state.placed;
+  forget_run(store);
+  if (store->state.placed == 0) expected = store->state.rows;
+  if (expected > ANN_LARGEST_RUN || expected > room(store)) return;
+  store->run = ann_alloc_zero(1, sizeof *store->run);
+  if (!store->run) return;
+  store->run->first = first;
+  store->run->last = last;
+}
+
+void ann_rows_run_add(AnnStore *store, int64_t id, const float *vector) {
+  AnnRun *run = store->run;
+  if (!run) return;
+  if (run->n == run->n_allocated) {
+    int64_t wanted = run->n_allocated ? run->n_allocated * 2 : 256;
+    int64_t *larger = wanted > 2 * ANN_LARGEST_RUN
+                          ? NULL
+                          : ann_realloc_array(run->ids, (uint64_t)wanted, sizeof *larger);
+    if (!larger) {
+      forget_run(store);
+      return;
+    }
+    run->ids = larger;
+    run->n_allocated = wanted;
+  }
+  run->ids[run->n++] = id;
+  if (store->n_row_slots && store->rows[slot_of(store, id)]) return;
+  if (make_spare(store) != ANN_OK) return;
+  memcpy(store->row->vector, vector, (size_t)store->options.dimensions * sizeof *vector);
+  complete(store, id);
+  keep(store, store->row);
+}
+
+void ann_rows_run_end(AnnStore *store) {
+  if (store->run) store->run->complete = 1;
+}
+
 void ann_rows_forget(AnnStore *store, int64_t id) {
+  forget_run(store);
   if (store->n_rows == 0) return;
   if (store->rows[slot_of(store, id)]) remove_slot(store, slot_of(store, id));
 }
 
 void ann_rows_drop(AnnStore *store) {
   int64_t i;
+  forget_run(store);
   for (i = 0; i < store->n_row_slots && store->n_rows; i++) {
     if (!store->rows[i]) continue;
     ann_free(store->rows[i]);

@@ -20,9 +20,27 @@ typedef struct AnnRow {
 
 /* *out_row: borrowed until the next call, NULL when the table has no such row. */
 int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row);
+/* The ids from first to last that the table has, ascending, when they and all their rows are
+** in memory: then the loop over a small table needs no SQLite. */
+typedef struct AnnRun {
+  int64_t first, last;
+  int64_t n, n_allocated;
+  int64_t *ids;           /* owned */
+  int complete;           /* all of them are here */
+} AnnRun;
+
+#define ANN_LARGEST_RUN 16384   /* ids; of more rows the forest is asked */
+
+/* NULL when it is not known. */
+const AnnRun *ann_rows_run(const AnnStore *store, int64_t first, int64_t last);
+/* While such a run is read from the table: begin, one call for each row, end when no more came.
+** What does not fit is not kept; no failure is reported. */
+void ann_rows_run_begin(AnnStore *store, int64_t first, int64_t last);
+void ann_rows_run_add(AnnStore *store, int64_t id, const float *vector);
+void ann_rows_run_end(AnnStore *store);
 /* A hint that a row, if it is in memory, is about to be asked for. */
 void ann_rows_prefetch(const AnnStore *store, int64_t id);
-/* The row has been, or is about to be, changed or deleted. */
+/* The row has been, or is about to be, inserted, changed or deleted. */
 void ann_rows_forget(AnnStore *store, int64_t id);
 /* Let go of as many as the budget asks for. */
 void ann_rows_trim(AnnStore *store);

@@ -15,6 +15,8 @@
 #define COST_ROW 2.5           /* reading one vector by id and measuring it */
 #define COST_ENTRY 0.03        /* estimating one entry of a leaf */
 
+#define ROWS_AHEAD 4 /* rows on their way while one is measured */
+
 struct AnnSearcher {
   AnnStore *store;             /* borrowed */
   int ready;                   /* the rest is made; at the first search */
@@ -50,20 +52,39 @@ static int score_row(Search *search, int64_t id) {
                        ann_origin_distance_of(&search->origin, row->vector, row->norm), id);
 }
 
+/* Score rows that are all in memory. */
+static int score_kept(Search *search, const AnnRun *run) {
+  int64_t i;
+  int rc = ANN_OK;
+  for (i = 0; i < run->n && rc == ANN_OK; i++) {
+    if (i + ROWS_AHEAD < run->n) ann_rows_prefetch(search->store, run->ids[i + ROWS_AHEAD]);
+    if (wanted(search->query, run->ids[i])) rc = score_row(search, run->ids[i]);
+    if (rc == ANN_OK && i % 4096 == 4095) rc = ann_store_tick(search->store);
+  }
+  return rc;
+}
+
 /* Score the rows first..last. */
 static int score_run(Search *search, int64_t first, int64_t last) {
+  AnnStore *store = search->store;
   float *vector = search->memory->vector;
+  const AnnRun *run = ann_rows_run(store, first, last);
   int64_t id = 0, n = 0;
-  int found = 1, rc = ann_store_scan_open(search->store, first, last);
+  int found = 1, rc = ANN_OK;
+  if (run) return score_kept(search, run);
+  ann_rows_run_begin(store, first, last);
+  rc = ann_store_scan_open(store, first, last);
   while (rc == ANN_OK) {
-    rc = ann_store_scan_next(search->store, &id, vector, &found);
+    rc = ann_store_scan_next(store, &id, vector, &found);
     if (rc != ANN_OK || !found) break;
+    ann_rows_run_add(store, id, vector);
     if (wanted(search->query, id)) {
       rc = ann_topk_push(search->top, ann_origin_distance(&search->origin, vector), id);
     }
-    if (rc == ANN_OK && ++n % 256 == 0) rc = ann_store_tick(search->store);
+    if (rc == ANN_OK && ++n % 256 == 0) rc = ann_store_tick(store);
   }
-  ann_store_scan_close(search->store);
+  ann_store_scan_close(store);
+  if (rc == ANN_OK) ann_rows_run_end(store);
   return rc;
 }
 
@@ -151,8 +172,6 @@ static int scan_leaf(Search *search, const AnnStep *leaf) {
   if (ann_pages_over_budget(search->store)) ann_pages_trim_leaves(search->store);
   return rc;
 }
-
-#define ROWS_AHEAD 4 /* rows on their way while one is measured */
 
 static int by_id(const void *a, const void *b) {
   const AnnRanked *x = a, *y = b;

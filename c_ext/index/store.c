@@ -467,6 +467,7 @@ int ann_store_vector_put(AnnStore *store, const int64_t *id, const float *vector
   int rc = ANN_OK;
   sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_VECTOR_PUT, &rc);
   if (!stmt) return rc;
+  ann_rows_forget(store, id ? *id : 0);      /* and with it the run that it joins */
   if (id) sqlite3_bind_int64(stmt, 1, *id);
   else sqlite3_bind_null(stmt, 1);
   rc = bind_vector(store, stmt, 2, vector);

@@ -44,6 +44,7 @@ typedef struct AnnState {
 struct AnnCachedPage;
 struct AnnPlaceEntry;
 struct AnnRow;
+struct AnnRun;
 struct AnnEffortGrid;
 struct AnnRouter;
 
@@ -113,6 +114,7 @@ typedef struct AnnStore {
   struct AnnRow *row;                 /* owned: one that is not kept */
   int64_t n_rows, n_row_slots, row_hand;
   int64_t n_row_hits;
+  struct AnnRun *run;                 /* owned: a run of ids all of whose rows are kept */
   struct AnnEffortGrid *grid;         /* owned: the calibration, see effort.c */
   int grid_known;                     /* grid, or its absence, is what the database says */
   struct AnnPlaceEntry *places; /* owned: changed places, see places.c */

@@ -202,3 +202,36 @@ def test_searches_while_rows_change_find_what_a_connection_without_a_cache_finds
             writer.insert(id_, near[rng.integers(0, 2000)], "INSERT OR REPLACE")
         for query in near[rng.integers(0, 2000, 3)]:
             assert ours.search(query) == theirs.search(query)
+
+
+def test_a_small_table_is_read_once_and_every_change_is_seen(table, near):
+    """Below the size of a forest every search looks at every row: from memory, the second time."""
+    table.create().load(near[:300])
+    table.search(near[0])
+    hits = table.info("cache_hits")
+    assert [id_ for id_, _ in table.search(near[0])] == [id_ for id_, _ in table.exact(near[0])]
+    assert table.info("cache_hits") == hits + 300
+
+    def right(query):
+        found, true = table.search(query), table.exact(query)
+        assert [d for _, d in found] == pytest.approx([d for _, d in true], rel=1e-6, abs=1e-6)
+        return {id_ for id_, _ in found} == {id_ for id_, _ in true}
+
+    table.insert(1000, near[5])
+    assert table.search(near[5])[0][0] in (5, 1000)
+    assert right(near[5])
+    table.insert(-7, near[6])
+    assert right(near[6])
+    table.delete([1000, 5])
+    assert right(near[5])
+    table.db.execute("BEGIN")
+    table.db.execute("UPDATE v SET e = ? WHERE rowid = 6", ((near[6] + 9).tobytes(),))
+    table.insert(2000, near[7])
+    assert right(near[6])
+    assert right(near[7])
+    table.db.execute("ROLLBACK")
+    table._read = (-1, None)  # what numpy knows of the table is from before the rollback
+    assert right(near[6])
+    assert right(near[7])
+    assert table.search(near[6], 3, None, "id IN (SELECT value FROM json_each('[3, 4]'))")[0][0] in (3, 4)
+    assert right(near[8])
