@@ -8,30 +8,34 @@
 #include "index/check.h"
 #include "index/pages.h"
 #include "index/rows.h"
-#include "sql/listing.h"
+#include "sql/call.h"
 
-/* One table function: `table` is its hidden last column. */
+/* One table function.  Its hidden columns are `table` and then its further arguments. */
 typedef struct Inspector {
   const char *name;
   const char *declaration;
+  const char *usage;              /* "expected …"; NULL: the name of an ann table alone */
   int n_columns;                  /* visible */
-  /* Called inside ann_store_begin, unless `raw`.  first: the one value of the first column
-  ** that is asked for, NULL for all; SQLite checks it again. */
-  int (*fill)(AnnTable *table, const char *first, AnnListing *listing);
+  const char *arguments[ANN_MAX_ARGUMENTS];   /* after `table` */
+  int n_needed;                   /* the first so many of them must be given */
+  int n_shown; /* the first so many may be given by the first columns too */
+  int by_key; /* can be filled for one value of the first column alone */
+  /* Called inside ann_store_begin, unless `raw`. */
+  int (*fill)(const AnnCall *call);
   int raw;
 } Inspector;
 
 typedef struct Function {
   sqlite3_vtab base;
-  AnnContext *context;            /* borrowed */
+  AnnContext *context; /* borrowed */
   const Inspector *inspector;
 } Function;
 
 typedef struct Cursor {
   sqlite3_vtab_cursor base;
-  AnnListing listing;             /* owned */
+  AnnListing listing; /* owned */
   int64_t row;
-  char *table;                    /* owned: argument, read back */
+  sqlite3_value *asked[1 + ANN_MAX_ARGUMENTS]; /* owned: table and arguments, read back */
 } Cursor;
 
 /* What a module is registered with. */
@@ -40,7 +44,7 @@ typedef struct Registration {
   const Inspector *inspector;
 } Registration;
 
-/* ---- the four ---- */
+/* ---- what there is to tell ---- */
 
 static void info_number(AnnListing *listing, const char *key, int64_t value) {
   ann_listing_text(listing, key);
@@ -73,24 +77,25 @@ static int table_bytes(const AnnStore *store, const char *suffix, const char *co
 }
 
 /* The two sizes, which read whole tables: only when they are asked for. */
-static int fill_bytes(AnnStore *store, const char *first, AnnListing *listing) {
+static int fill_bytes(AnnStore *store, const char *key, AnnListing *listing) {
   int64_t pages = 0, places = 0, waiting = 0, vectors = 0;
   int rc = ANN_OK;
-  if (!first || sqlite3_stricmp(first, "index_bytes") == 0) {
+  if (!key || sqlite3_stricmp(key, "index_bytes") == 0) {
     rc = table_bytes(store, "pages", "data", &pages);
     if (rc == ANN_OK) rc = table_bytes(store, "places", "pages", &places);
     if (rc == ANN_OK) rc = table_bytes(store, "waiting", "last", &waiting);
     info_number(listing, "index_bytes", pages + places + waiting);
   }
-  if (rc == ANN_OK && (!first || sqlite3_stricmp(first, "vector_bytes") == 0)) {
+  if (rc == ANN_OK && (!key || sqlite3_stricmp(key, "vector_bytes") == 0)) {
     rc = table_bytes(store, "vectors", "vector", &vectors);
     info_number(listing, "vector_bytes", vectors);
   }
   return rc;
 }
 
-static int fill_info(AnnTable *table, const char *first, AnnListing *listing) {
-  AnnStore *store = table->store;
+static int fill_info(const AnnCall *call) {
+  AnnStore *store = call->table->store;
+  AnnListing *listing = call->listing;
   const AnnState *state = &store->state;
   const AnnOptions *options = &store->options;
   int rc;
@@ -106,7 +111,7 @@ static int fill_info(AnnTable *table, const char *first, AnnListing *listing) {
   info_number(listing, "leaf_capacity", options->leaf_capacity);
   info_number(listing, "leaf_pages", state->leaf_pages);
   info_number(listing, "directory_pages", state->directory_pages);
-  rc = fill_bytes(store, first, listing);
+  rc = fill_bytes(store, call->key, listing);
   info_number(listing, "planted_rows", state->planted_rows);
   info_number(listing, "calibrated_rows", state->calibrated_rows);
   info_number(listing, "changes", state->changes);
@@ -115,18 +120,18 @@ static int fill_info(AnnTable *table, const char *first, AnnListing *listing) {
   info_number(listing, "cache_hits", store->n_page_hits + store->n_row_hits);
   info_number(listing, "searches", store->n_searches);
   info_number(listing, "inspected", store->n_inspected);
-  info_number(listing, "absorb", table->absorb);
+  info_number(listing, "absorb", call->table->absorb);
   return rc;
 }
 
 /* Per tree: walk the stored pages and count. */
-static int fill_trees(AnnTable *table, const char *first, AnnListing *listing) {
-  AnnStore *store = table->store;
+static int fill_trees(const AnnCall *call) {
+  AnnStore *store = call->table->store;
+  AnnListing *listing = call->listing;
   int64_t number = 0, bytes = 0, leaves[ANN_MAX_TREES] = {0}, directories[ANN_MAX_TREES] = {0};
   int64_t entries[ANN_MAX_TREES] = {0}, fullest[ANN_MAX_TREES] = {0},
           depth[ANN_MAX_TREES] = {0};
   int rc = ANN_OK, found = 1, page_rc = ANN_OK, t;
-  (void)first;
   while (rc == ANN_OK) {
     AnnPage page;
     rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
@@ -156,11 +161,11 @@ static int fill_trees(AnnTable *table, const char *first, AnnListing *listing) {
   return rc;
 }
 
-static int fill_pages(AnnTable *table, const char *first, AnnListing *listing) {
-  AnnStore *store = table->store;
+static int fill_pages(const AnnCall *call) {
+  AnnStore *store = call->table->store;
+  AnnListing *listing = call->listing;
   int64_t number = 0, bytes = 0;
   int rc = ANN_OK, found = 1, page_rc = ANN_OK;
-  (void)first;
   while (rc == ANN_OK) {
     AnnPage page;
     rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
@@ -189,10 +194,10 @@ static int fill_pages(AnnTable *table, const char *first, AnnListing *listing) {
   return rc;
 }
 
-static int fill_check(AnnTable *table, const char *first, AnnListing *listing) {
+static int fill_check(const AnnCall *call) {
+  AnnListing *listing = call->listing;
   AnnFaults *faults = ann_alloc_zero(1, sizeof *faults);
-  int rc = faults ? ann_check(table->store, faults) : ANN_NOMEM, i;
-  (void)first;
+  int rc = faults ? ann_check(call->table->store, faults) : ANN_NOMEM, i;
   for (i = 0; rc == ANN_OK && i < faults->n; i++) {
     const AnnFault *fault = &faults->items[i];
     ann_listing_text(listing, fault->text);
@@ -207,17 +212,28 @@ static int fill_check(AnnTable *table, const char *first, AnnListing *listing) {
 }
 
 static const Inspector inspectors[] = {
-  {"ann_info", "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN)", 2, fill_info, 0},
-  {"ann_trees",
-   "CREATE TABLE x(tree INTEGER, root INTEGER, depth INTEGER, directories INTEGER, "
-   "leaves INTEGER, entries INTEGER, fullest INTEGER, \"table\" HIDDEN)",
-   7, fill_trees, 0},
-  {"ann_pages",
-   "CREATE TABLE x(page INTEGER, tree INTEGER, level INTEGER, kind TEXT, "
-   "entries INTEGER, capacity INTEGER, bytes INTEGER, parent INTEGER, \"table\" HIDDEN)",
-   8, fill_pages, 0},
-  {"ann_check", "CREATE TABLE x(fault TEXT, page INTEGER, id INTEGER, \"table\" HIDDEN)", 3,
-   fill_check, 1},
+  {.name = "ann_info",
+   .declaration = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN)",
+   .n_columns = 2,
+   .by_key = 1,
+   .fill = fill_info},
+  {.name = "ann_trees",
+   .declaration =
+       "CREATE TABLE x(tree INTEGER, root INTEGER, depth INTEGER, directories INTEGER, "
+       "leaves INTEGER, entries INTEGER, fullest INTEGER, \"table\" HIDDEN)",
+   .n_columns = 7,
+   .fill = fill_trees},
+  {.name = "ann_pages",
+   .declaration = "CREATE TABLE x(page INTEGER, tree INTEGER, level INTEGER, kind TEXT, "
+                  "entries INTEGER, capacity INTEGER, bytes INTEGER, parent INTEGER, "
+                  "\"table\" HIDDEN)",
+   .n_columns = 8,
+   .fill = fill_pages},
+  {.name = "ann_check",
+   .declaration = "CREATE TABLE x(fault TEXT, page INTEGER, id INTEGER, \"table\" HIDDEN)",
+   .n_columns = 3,
+   .fill = fill_check,
+   .raw = 1},
 };
 #define N_INSPECTORS ((int)(sizeof inspectors / sizeof *inspectors))
 
@@ -244,32 +260,50 @@ static int disconnect(sqlite3_vtab *vtab) {
   return ANN_OK;
 }
 
-/* idxNum 1: a value of the first column comes as the second argument. */
+/* What a constrained column is given for: 0 `table`, 1 … the further arguments, KEY the key
+** of a listing; -1: nothing of ours, SQLite looks at the rows. */
+#define KEY (1 + ANN_MAX_ARGUMENTS)
+
+static int purpose_of(const Inspector *inspector, int column) {
+  if (column >= inspector->n_columns) return column - inspector->n_columns;
+  if (column >= 0 && column < inspector->n_shown) return column + 1;
+  return column == 0 && inspector->by_key ? KEY : -1;
+}
+
+/* idxNum has bit i for purpose i; the values come in this order. */
 static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const Inspector *inspector = ((Function *)vtab)->inspector;
-  int i, name = -1, first = -1;
+  int i, n = 0, chosen[KEY + 1];
   info->estimatedCost = 1e5;
   info->estimatedRows = 100;
+  for (i = 0; i <= KEY; i++) chosen[i] = -1;
   for (i = 0; i < info->nConstraint; i++) {
     const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
-    if (constraint->op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
-    if (constraint->iColumn == inspector->n_columns) {
-      if (!constraint->usable) return SQLITE_CONSTRAINT;
-      name = i;
-    } else if (constraint->iColumn == 0 && constraint->usable) {
-      first = i;
+    int purpose = purpose_of(inspector, constraint->iColumn);
+    if (constraint->op != SQLITE_INDEX_CONSTRAINT_EQ || purpose < 0) continue;
+    if (!constraint->usable) {
+      if (purpose == KEY) continue;
+      return SQLITE_CONSTRAINT;
     }
+    if (chosen[purpose] >= 0 && purpose > 0 && purpose < KEY) {
+      vtab->zErrMsg = sqlite3_mprintf("%s: expected one value for %s, got two", inspector->name,
+                                      inspector->arguments[purpose - 1]);
+      return ANN_ERROR;
+    }
+    chosen[purpose] = i;
   }
-  if (name < 0) {
-    vtab->zErrMsg =
-        sqlite3_mprintf("%s: expected one argument, the name of an ann table", inspector->name);
+  for (i = 0; i <= inspector->n_needed && chosen[i] >= 0; i++) {}
+  if (i <= inspector->n_needed) {
+    vtab->zErrMsg = sqlite3_mprintf(
+        "%s: expected %s", inspector->name,
+        inspector->usage ? inspector->usage : "one argument, the name of an ann table");
     return ANN_ERROR;
   }
-  info->aConstraintUsage[name].argvIndex = 1;
-  info->aConstraintUsage[name].omit = 1;
-  if (first >= 0) {
-    info->aConstraintUsage[first].argvIndex = 2;
-    info->idxNum = 1;
+  for (i = 0; i <= KEY; i++) {
+    if (chosen[i] < 0) continue;
+    info->aConstraintUsage[chosen[i]].argvIndex = ++n;
+    info->aConstraintUsage[chosen[i]].omit = i != KEY;
+    info->idxNum |= 1 << i;
   }
   return ANN_OK;
 }
@@ -282,33 +316,61 @@ static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
   return ANN_OK;
 }
 
+static void forget_arguments(Cursor *cursor) {
+  int i;
+  for (i = 0; i <= ANN_MAX_ARGUMENTS; i++) {
+    sqlite3_value_free(cursor->asked[i]);
+    cursor->asked[i] = NULL;
+  }
+}
+
 static int close_cursor(sqlite3_vtab_cursor *base) {
   Cursor *cursor = (Cursor *)base;
   ann_listing_clear(&cursor->listing);
-  sqlite3_free(cursor->table);
+  forget_arguments(cursor);
   ann_free(cursor);
   return ANN_OK;
 }
 
-static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int argc,
+/* What was asked, into the call, and a copy of it for the columns that read it back. */
+static int read_arguments(Cursor *cursor, int purposes, sqlite3_value **argv, AnnCall *call) {
+  int i, n = 0;
+  for (i = 0; i <= KEY; i++) {
+    sqlite3_value *value;
+    if (!(purposes >> i & 1)) continue;
+    value = argv[n++];
+    if (i == KEY) {
+      call->key = (const char *)sqlite3_value_text(value);
+      continue;
+    }
+    cursor->asked[i] = sqlite3_value_dup(value);
+    if (!cursor->asked[i]) return ANN_NOMEM;
+    if (i > 0 && sqlite3_value_type(value) != SQLITE_NULL) call->arguments[i - 1] = value;
+  }
+  return ANN_OK;
+}
+
+static int filter(sqlite3_vtab_cursor *base, int purposes, const char *words, int argc,
                   sqlite3_value **argv) {
   Cursor *cursor = (Cursor *)base;
   Function *function = (Function *)base->pVtab;
   const Inspector *inspector = function->inspector;
   AnnTable *table = NULL;
   AnnHold hold = {NULL, NULL, NULL};
-  const char *name = (const char *)sqlite3_value_text(argv[0]);
+  AnnCall call = {.function = inspector->name,
+                  .listing = &cursor->listing,
+                  .out_message = &base->pVtab->zErrMsg};
   int rc, begun;
-  const char *first = plan ? (const char *)sqlite3_value_text(argv[1]) : NULL;
   (void)words, (void)argc;
   ann_listing_clear(&cursor->listing);
   ann_listing_init(&cursor->listing, inspector->n_columns);
   cursor->row = 0;
-  sqlite3_free(cursor->table);
-  cursor->table = sqlite3_mprintf("%s", name ? name : "");
-  rc = cursor->table
-           ? ann_context_find(function->context, name, &hold, &table, &base->pVtab->zErrMsg)
-           : ANN_NOMEM;
+  forget_arguments(cursor);
+  rc = read_arguments(cursor, purposes, argv, &call);
+  if (rc == ANN_OK) {
+    rc = ann_context_find(function->context, (const char *)sqlite3_value_text(argv[0]), &hold,
+                          &table, &base->pVtab->zErrMsg);
+  }
   if (rc != ANN_OK) {
     char *reason = base->pVtab->zErrMsg;
     base->pVtab->zErrMsg =
@@ -320,7 +382,8 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
   if (table->store->in_write && !table->store->poisoned) rc = ann_store_flush(table->store);
   begun = rc == ANN_OK && !inspector->raw;
   if (begun) rc = ann_store_begin(table->store);
-  if (rc == ANN_OK) rc = inspector->fill(table, first, &cursor->listing);
+  call.table = table;
+  if (rc == ANN_OK) rc = inspector->fill(&call);
   if (rc == ANN_OK) rc = cursor->listing.rc;
   rc = ann_context_report(table->store, rc, &base->pVtab->zErrMsg);
   if (begun) ann_store_end(table->store);
@@ -341,7 +404,8 @@ static int eof(sqlite3_vtab_cursor *base) {
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   Cursor *cursor = (Cursor *)base;
   if (which >= cursor->listing.n_columns) {
-    sqlite3_result_text(out, cursor->table, -1, SQLITE_TRANSIENT);
+    sqlite3_value *asked = cursor->asked[which - cursor->listing.n_columns];
+    if (asked) sqlite3_result_value(out, asked);
   } else {
     ann_listing_result(&cursor->listing, cursor->row, which, out);
   }

@@ -7,8 +7,6 @@
 #include "index/search.h"
 #include "sql/value.h"
 
-#define DEFAULT_K 10            /* contract */
-#define DEFAULT_RECALL 0.95     /* contract */
 #define FIRST_BATCH 256         /* a larger k is begun with this many */
 #define BATCH_GROWTH 4
 #define SMALL_TABLE \
@@ -29,37 +27,20 @@ static sqlite3_value *given(int index_number, sqlite3_value **argv, int argument
 
 /* ---- arguments ---- */
 
-static int read_k(AnnNearest *nearest, const char *function, sqlite3_value *value,
-                  char **out_message) {
-  if (!value) return ANN_OK;
-  nearest->k_given = 1;
-  if (ann_value_integer(value, &nearest->k) && nearest->k >= 1) return ANN_OK;
-  return refuse(out_message,
-                sqlite3_mprintf("%s: expected k to be a whole number from 1, got %s", function,
-                                sqlite3_value_text(value)));
-}
-
-static int read_recall(AnnNearest *nearest, const char *function, sqlite3_value *value,
-                       char **out_message) {
-  if (!value) return ANN_OK;
-  nearest->recall_given = 1;
-  if (ann_value_number(value, &nearest->recall) && nearest->recall > 0 &&
-      nearest->recall <= 1) {
-    return ANN_OK;
-  }
-  return refuse(out_message,
-                sqlite3_mprintf("%s: expected recall to be above 0 and at most 1, got %s",
-                                function, sqlite3_value_text(value)));
-}
-
+/* k, recall, search_k, max_distance. */
 static int read_limits(AnnNearest *nearest, const char *function, int index_number,
                        sqlite3_value **argv, char **out_message) {
-  sqlite3_value *value = given(index_number, argv, ANN_ARG_SEARCH_K);
-  if (value && (!ann_value_integer(value, &nearest->search_k) || nearest->search_k < 1)) {
-    return refuse(out_message,
-                  sqlite3_mprintf("%s: expected search_k to be a whole number from 1, got %s",
-                                  function, sqlite3_value_text(value)));
-  }
+  sqlite3_value *value = given(index_number, argv, ANN_ARG_K);
+  int rc = ann_value_count(function, "k", value, &nearest->k, out_message);
+  nearest->k_given = value != NULL;
+  if (rc != ANN_OK) return rc;
+  value = given(index_number, argv, ANN_ARG_RECALL);
+  nearest->recall_given = value != NULL;
+  rc = ann_value_recall(function, "recall", value, &nearest->recall, out_message);
+  if (rc != ANN_OK) return rc;
+  value = given(index_number, argv, ANN_ARG_SEARCH_K);
+  rc = ann_value_count(function, "search_k", value, &nearest->search_k, out_message);
+  if (rc != ANN_OK) return rc;
   value = given(index_number, argv, ANN_ARG_MAX_DISTANCE);
   if (value && !ann_value_number(value, &nearest->max_distance)) {
     return refuse(out_message,
@@ -114,19 +95,14 @@ static int read_query(AnnNearest *nearest, AnnTable *table, const AnnPlanColumns
 
 static int read_arguments(AnnNearest *nearest, AnnTable *table, const AnnPlanColumns *columns,
                           int index_number, sqlite3_value **argv, char **out_message) {
-  const char *function = columns->function;
-  int rc = read_k(nearest, function, given(index_number, argv, ANN_ARG_K), out_message);
-  if (rc == ANN_OK) {
-    rc = read_recall(nearest, function, given(index_number, argv, ANN_ARG_RECALL), out_message);
-  }
-  if (rc == ANN_OK) rc = read_limits(nearest, function, index_number, argv, out_message);
+  int rc = read_limits(nearest, columns->function, index_number, argv, out_message);
   if (rc == ANN_OK) rc = read_query(nearest, table, columns, index_number, argv, out_message);
   if (rc == ANN_OK) rc = read_ids(nearest, index_number, argv);
   if (rc != ANN_OK || nearest->k_given) return rc;
   /* Without k: all within max_distance; MATCH goes on as long as someone reads. */
   nearest->k = nearest->max_distance < INFINITY || columns->column_of[ANN_ARG_TABLE] < 0
                    ? INT64_MAX
-                   : DEFAULT_K;
+                   : ANN_DEFAULT_K;
   return ANN_OK;
 }
 
@@ -233,7 +209,7 @@ static AnnNearest *allocate(AnnContext *context, const AnnTable *table) {
   AnnNearest *nearest = ann_alloc_zero(1, sizeof *nearest);
   if (!nearest) return NULL;
   nearest->context = context;
-  nearest->recall = DEFAULT_RECALL;
+  nearest->recall = ANN_DEFAULT_RECALL;
   nearest->max_distance = INFINITY;
   nearest->schema = sqlite3_mprintf("%s", table->store->schema);
   nearest->name = sqlite3_mprintf("%s", table->store->name);

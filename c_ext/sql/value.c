@@ -90,6 +90,30 @@ int ann_value_number(sqlite3_value *value, double *out_number) {
   return 1;
 }
 
+static int refuse(char *message, char **out_message) {
+  sqlite3_free(*out_message);
+  *out_message = message;
+  return message ? ANN_ERROR : ANN_NOMEM;
+}
+
+int ann_value_count(const char *function, const char *name, sqlite3_value *value,
+                    int64_t *out_count, char **out_message) {
+  if (!value || (ann_value_integer(value, out_count) && *out_count >= 1)) return ANN_OK;
+  return refuse(sqlite3_mprintf("%s: expected %s to be a whole number from 1, got %s", function,
+                                name, sqlite3_value_text(value)),
+                out_message);
+}
+
+int ann_value_recall(const char *function, const char *name, sqlite3_value *value,
+                     double *out_recall, char **out_message) {
+  if (!value || (ann_value_number(value, out_recall) && *out_recall > 0 && *out_recall <= 1)) {
+    return ANN_OK;
+  }
+  return refuse(sqlite3_mprintf("%s: expected %s to be above 0 and at most 1, got %s", function,
+                                name, sqlite3_value_text(value)),
+                out_message);
+}
+
 int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids) {
   sqlite3_value *item = NULL;
   int64_t id;

@@ -17,6 +17,17 @@ int ann_value_any_vector(sqlite3_value *value, float **out_vector, int64_t *out_
 int ann_value_integer(sqlite3_value *value, int64_t *out_number);
 int ann_value_number(sqlite3_value *value, double *out_number);
 
+#define ANN_DEFAULT_K 10            /* contract */
+#define ANN_DEFAULT_RECALL 0.95     /* contract */
+
+/* Arguments that many functions have: *out_… stays as it is where value is NULL, for "not
+** given".  ANN_ERROR with a sentence in *out_message (sqlite3_malloc) when it is not a whole
+** number from 1, or not a recall. */
+int ann_value_count(const char *function, const char *name, sqlite3_value *value,
+                    int64_t *out_count, char **out_message);
+int ann_value_recall(const char *function, const char *name, sqlite3_value *value,
+                     double *out_recall, char **out_message);
+
 /* The ids of `column IN (…)` as sqlite3_vtab_in hands them down, or of one value. */
 int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids);
 
