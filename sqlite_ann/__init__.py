@@ -12,7 +12,7 @@
 | ------------------------------------- | ----------------------------------------------------------------- |
 | connect(path), load(connection)       | a connection with the extension in it                             |
 | loadable_path()                       | the compiled extension, for `.load` and other languages           |
-| Index                                 | one vector table: add, search, remove, get, optimize, check, drop |
+| Index                                 | one vector table: add, search, remove, get, optimize, check, …    |
 | Error                                 | what SQLite or the extension refused                              |
 """
 

@@ -1,7 +1,7 @@
 """A vector table from Python: each method shows the SQL it runs.
 
     Index.create(db, "song_ann", dim=64)   Index(db, "song_ann")
-    add  search  remove  get  len()  in    optimize  check  info  drop
+    add  search  remove  get  len()  in    optimize  check  info  recall  drop
 
 A name may carry its schema, as in "aux.songs". Everything is inside SQLite's transactions: what a method
 writes is undone by a rollback around it, and a method that fails leaves nothing behind.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import apsw
@@ -29,8 +30,20 @@ OPTIMIZE_PAGES = 512  # pages a slice of `optimize` may touch: other writers wai
 
 SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
 SEARCH_PLAIN = SEARCH + " ORDER BY rank"
+RECALL = "SELECT k, sample, recall, low, high FROM ann_recall(?, ?, ?, ?)"
 
 Found = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Recall:
+    """What `Index.recall` measured; without neighbours to find, sample is 0 and the shares are None."""
+
+    k: int
+    sample: int  # rows searched for
+    recall: float | None  # the share of their exact neighbours that was found
+    low: float | None  # a 95 % interval of it
+    high: float | None
 
 
 class Index:
@@ -292,6 +305,22 @@ class Index:
         (0, 2, 'float32', 'cosine')
         """
         return dict(self._rows("SELECT key, value FROM ann_info(?)", self.name))
+
+    @translated()
+    def recall(self, k: int = 10, sample: int = 100, recall: float | None = None) -> Recall:
+        """The recall that searches really give, measured on `sample` rows spread over the table.
+
+        `recall`: what they are asked for (default 0.95). It reads the table twice.
+
+        >>> import numpy as np, sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=8)
+        >>> index.add(np.arange(2000), np.random.default_rng(0).standard_normal((2000, 8)))
+        >>> index.optimize()
+        >>> measured = index.recall(k=10, sample=500)
+        >>> measured.sample, measured.low < measured.recall < measured.high, measured.high > 0.95
+        (500, True, True)
+        """
+        return Recall(*self._rows(RECALL, self.name, k, sample, recall)[0])
 
     @translated()
     def drop(self) -> None:

@@ -166,6 +166,11 @@ int ann_store_step(AnnStore *store, sqlite3_stmt *stmt, int *out_row);
 /* Step once and reset; ANN_OK unless it failed. */
 int ann_store_run(AnnStore *store, sqlite3_stmt *stmt);
 
+/* Bytes of one vector, in memory as in the table. */
+static inline int64_t ann_store_vector_bytes(const AnnStore *store) {
+  return store->options.dimensions * (int64_t)sizeof(float);
+}
+
 /* Vectors.  out: options.dimensions floats. */
 int ann_store_vector(AnnStore *store, int64_t id, float *out_vector, int *out_found);
 /* id NULL lets SQLite choose; the id used comes back.  SQLITE_CONSTRAINT_ROWID when taken. */

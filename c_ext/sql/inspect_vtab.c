@@ -1,4 +1,4 @@
-/* inspect_vtab.c -- see inspect_vtab.h.  One virtual table, four ways to fill it. */
+/* inspect_vtab.c -- see inspect_vtab.h.  One virtual table, five ways to fill it. */
 #include "sql/inspect_vtab.h"
 
 #include "core/format.h"
@@ -8,7 +8,7 @@
 #include "index/check.h"
 #include "index/pages.h"
 #include "index/rows.h"
-#include "sql/call.h"
+#include "sql/measure.h"
 
 /* One table function.  Its hidden columns are `table` and then its further arguments. */
 typedef struct Inspector {
@@ -44,7 +44,7 @@ typedef struct Registration {
   const Inspector *inspector;
 } Registration;
 
-/* ---- what there is to tell ---- */
+/* ---- what there is to tell; recall is in measure.c ---- */
 
 static void info_number(AnnListing *listing, const char *key, int64_t value) {
   ann_listing_text(listing, key);
@@ -234,6 +234,15 @@ static const Inspector inspectors[] = {
    .n_columns = 3,
    .fill = fill_check,
    .raw = 1},
+  {.name = "ann_recall",
+   .declaration = "CREATE TABLE x(k INTEGER, sample INTEGER, recall REAL, low REAL, high REAL, "
+                  "\"table\" HIDDEN, wanted_k HIDDEN, wanted_sample HIDDEN, "
+                  "wanted_recall HIDDEN)",
+   .usage = "arguments (table [, k [, sample [, wanted_recall]]])",
+   .n_columns = 5,
+   .arguments = {"k", "sample", "wanted_recall"},
+   .n_shown = 2,
+   .fill = ann_measure_recall},
 };
 #define N_INSPECTORS ((int)(sizeof inspectors / sizeof *inspectors))
 

@@ -21,12 +21,14 @@ static AnnCell *add(AnnListing *listing) {
   }
   cell = &listing->cells[listing->n_cells++];
   memset(cell, 0, sizeof *cell);
+  cell->type = SQLITE_NULL;
   return cell;
 }
 
 void ann_listing_text(AnnListing *listing, const char *text) {
   AnnCell *cell = add(listing);
   if (!cell || !text) return;
+  cell->type = SQLITE_TEXT;
   cell->text = sqlite3_mprintf("%s", text);
   if (!cell->text) listing->rc = ANN_NOMEM;
 }
@@ -34,8 +36,15 @@ void ann_listing_text(AnnListing *listing, const char *text) {
 void ann_listing_number(AnnListing *listing, int64_t number) {
   AnnCell *cell = add(listing);
   if (!cell) return;
-  cell->is_number = 1;
+  cell->type = SQLITE_INTEGER;
   cell->number = number;
+}
+
+void ann_listing_real(AnnListing *listing, double real) {
+  AnnCell *cell = add(listing);
+  if (!cell) return;
+  cell->type = SQLITE_FLOAT;
+  cell->real = real;
 }
 
 void ann_listing_null(AnnListing *listing) { add(listing); }
@@ -47,8 +56,9 @@ int64_t ann_listing_rows(const AnnListing *listing) {
 void ann_listing_result(const AnnListing *listing, int64_t row, int column,
                         sqlite3_context *out) {
   const AnnCell *cell = &listing->cells[row * listing->n_columns + column];
-  if (cell->text) sqlite3_result_text(out, cell->text, -1, SQLITE_TRANSIENT);
-  else if (cell->is_number) sqlite3_result_int64(out, cell->number);
+  if (cell->type == SQLITE_TEXT) sqlite3_result_text(out, cell->text, -1, SQLITE_TRANSIENT);
+  else if (cell->type == SQLITE_INTEGER) sqlite3_result_int64(out, cell->number);
+  else if (cell->type == SQLITE_FLOAT) sqlite3_result_double(out, cell->real);
 }
 
 void ann_listing_clear(AnnListing *listing) {

@@ -5,9 +5,10 @@
 #include "index/api.h"
 
 typedef struct AnnCell {
-  char *text; /* owned; NULL: the number, or SQL NULL */
+  char *text; /* owned; NULL: a number, or SQL NULL */
   int64_t number;
-  int is_number;
+  double real;
+  int type; /* SQLite's: SQLITE_TEXT, … */
 } AnnCell;
 
 typedef struct AnnListing {
@@ -20,6 +21,7 @@ typedef struct AnnListing {
 void ann_listing_init(AnnListing *listing, int n_columns);
 void ann_listing_text(AnnListing *listing, const char *text); /* copied; NULL is SQL NULL */
 void ann_listing_number(AnnListing *listing, int64_t number);
+void ann_listing_real(AnnListing *listing, double real);
 void ann_listing_null(AnnListing *listing);
 int64_t ann_listing_rows(const AnnListing *listing);
 void ann_listing_result(const AnnListing *listing, int64_t row, int column,

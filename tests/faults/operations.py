@@ -153,6 +153,7 @@ READS: dict[str, Callable[[apsw.Connection], list[tuple]]] = {
     "scan": lambda db: db.execute("SELECT rowid, embedding FROM v").fetchall(),
     "check": lambda db: db.execute("SELECT * FROM ann_check('v')").fetchall(),
     "pages": lambda db: db.execute("SELECT * FROM ann_pages('v')").fetchall(),
+    "recall": lambda db: db.execute("SELECT * FROM ann_recall('v', 5, 20)").fetchall(),
 }
 
 

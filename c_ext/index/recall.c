@@ -1,0 +1,237 @@
+/* recall.c -- see recall.h. */
+#include "index/recall.h"
+
+#include <math.h>
+
+#include "core/kernel.h"
+#include "core/metric.h"
+
+/* Vectors and neighbours of the sampled rows held at once: a choice. */
+#define SAMPLE_BYTES ((int64_t)64 << 20)
+/* Components compared from one look at the interrupt to the next: less than a millisecond. */
+#define WORK_PER_TICK 1000000
+#define WORK_PER_ROW 64         /* what a distance costs besides, in components */
+
+/* A sampled row, and its exact neighbours. */
+typedef struct Sampled {
+  int64_t id;
+  float *vector;          /* borrowed, from Sample's */
+  AnnOrigin origin;
+  AnnTopk exact;          /* owned */
+} Sampled;
+
+/* Some of the sampled rows, as many as are held at once. */
+typedef struct Sample {
+  AnnStore *store;        /* borrowed */
+  int64_t n, most;        /* rows now; room for */
+  Sampled *rows;          /* owned: `most` of them */
+  float *vectors;         /* owned */
+  float *row;             /* owned: one row of the table */
+} Sample;
+
+/* Of every query a share of hits; of all, what their mean and scatter need. */
+typedef struct Tally {
+  int64_t n, hits;        /* queries; neighbours found */
+  int64_t neighbours;     /* of every query */
+  double squares;         /* sum of the squared hits of a query */
+} Tally;
+
+/* ---- the interval ---- */
+
+#define Z 1.959963984540054     /* 95 % of a normal distribution lie within */
+
+/* Wilson's score interval (Journal of the American Statistical Association 22, 1927) of the
+** share p of `trials`:
+**
+**     centre = (p + z^2 / 2n) / (1 + z^2 / n)
+**     half   = z sqrt(p (1 - p) / n + z^2 / 4n^2) / (1 + z^2 / n)
+**
+** The trials are no independent ones, for neighbours of one query are found or missed
+** together.  So n is not queries x neighbours but that over the design effect (Kish, Survey
+** Sampling, 1965): the variance between queries over the one that independent neighbours
+** would have.  (In Wilson's formula: Dean and Pagano, Journal of Survey Statistics and
+** Methodology 3, 2015.)  It is held between 1, all neighbours independent, and their number,
+** a query's found all or none; one query alone says nothing about it and counts as one trial.
+**
+** Example: 100 queries for 10, of which 90 find all and 10 find five: p = .95, squared
+** standard deviation of a query's share .0227, of one neighbour's .0475.  Effect 10 x .0227 /
+** .0475 = 4.8; n = 1000 / 4.8 = 209, interval .911 ... .972, where 1000 trials would give
+** .935 ... .962.
+**
+** Covered: that other queries like the stored rows would have been drawn.  Not covered:
+** queries unlike them, and how misses cluster when none was seen: then the effect is 1. */
+static void interval(const Tally *tally, AnnRecall *out) {
+  double m = (double)tally->n, k = (double)tally->neighbours, n = m * k;
+  double p = (double)tally->hits / n, effect = k, half, scale;
+  if (tally->n > 1) {
+    double between = (tally->squares / (k * k) - m * p * p) / (m - 1);
+    effect = p > 0 && p < 1 ? k * between / (p * (1 - p)) : 1;
+    if (!(effect > 1)) effect = 1;
+    if (effect > k) effect = k;
+  }
+  n /= effect;
+  scale = 1 + Z * Z / n;
+  half = Z * sqrt(p * (1 - p) / n + Z * Z / (4 * n * n)) / scale;
+  out->recall = p;
+  out->low = (p + Z * Z / (2 * n)) / scale - half;
+  out->high = (p + Z * Z / (2 * n)) / scale + half;
+  /* Rounding must not take an end beyond what was measured, nor beyond 0 or 1. */
+  if (p == 0 || out->low < 0) out->low = 0;
+  if (p == 1 || out->high > 1) out->high = 1;
+}
+
+/* ---- the three steps ---- */
+
+static void forget(Sample *sample) {
+  int64_t i;
+  for (i = 0; i < sample->n; i++) ann_topk_clear(&sample->rows[i].exact);
+  sample->n = 0;
+}
+
+static void clear(Sample *sample) {
+  forget(sample);
+  ann_free(sample->rows);
+  ann_free(sample->vectors);
+  ann_free(sample->row);
+}
+
+static int init(Sample *sample, AnnStore *store, int64_t neighbours, int64_t wanted) {
+  int64_t bytes = ann_store_vector_bytes(store);
+  int64_t each = (int64_t)sizeof(Sampled) + bytes;
+  /* A heap of k may have grown to room for 2 k, and begins with room for 32. */
+  int64_t heap = 2 * (neighbours > 16 ? neighbours : 16);
+  int64_t held = heap < SAMPLE_BYTES / 16 ? each + 16 * heap : SAMPLE_BYTES;
+  memset(sample, 0, sizeof *sample);
+  sample->store = store;
+  sample->most = SAMPLE_BYTES / held > 0 ? SAMPLE_BYTES / held : 1;
+  if (sample->most > wanted) sample->most = wanted;
+  sample->rows = ann_alloc_zero((uint64_t)sample->most, sizeof *sample->rows);
+  sample->vectors = ann_alloc_array((uint64_t)sample->most, (uint64_t)bytes);
+  sample->row = ann_alloc_array(1, (uint64_t)bytes);
+  return sample->rows && sample->vectors && sample->row ? ANN_OK : ANN_NOMEM;
+}
+
+/* The place, in order of id, of sampled row i of `wanted`: the middle of its part. */
+static int64_t place_of(int64_t rows, int64_t i, int64_t wanted) {
+  return (int64_t)(((double)i + 0.5) * (double)rows / (double)wanted);
+}
+
+/* Step 1: hold the sampled rows first, first + 1, ... as far as there is room. */
+static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbours) {
+  AnnStore *store = sample->store;
+  int64_t id = 0, at = 0;
+  int found = 1, rc = ann_store_scan_open(store, INT64_MIN, INT64_MAX);
+  for (; rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted; at++) {
+    Sampled *row = &sample->rows[sample->n];
+    rc = ann_store_scan_next(store, &id, sample->row, &found);
+    if (rc != ANN_OK || !found) break;
+    if (at == place_of(store->state.rows, first + sample->n, wanted)) {
+      row->id = id;
+      row->vector = sample->vectors + sample->n * store->options.dimensions;
+      memcpy(row->vector, sample->row, (size_t)ann_store_vector_bytes(store));
+      ann_origin_init(&row->origin, store->options.metric, row->vector,
+                      store->options.dimensions);
+      ann_topk_init(&row->exact, neighbours);
+      sample->n++;
+    }
+    if (at % 256 == 255) rc = ann_store_tick(store);
+  }
+  ann_store_scan_close(store);
+  return rc;
+}
+
+/* Step 2, one row of the table against all sampled ones. */
+static int compare(Sample *sample, int64_t id) {
+  size_t dimensions = (size_t)sample->store->options.dimensions;
+  double norm = 0;
+  int64_t i;
+  int rc = ANN_OK;
+  if (sample->store->options.metric == ANN_COSINE) {
+    norm = (double)ann_kernels()->dot(sample->row, sample->row, dimensions);
+  }
+  for (i = 0; i < sample->n && rc == ANN_OK; i++) {
+    Sampled *row = &sample->rows[i];
+    double far = ann_origin_distance_of(&row->origin, sample->row, norm);
+    if (row->id != id && far <= ann_topk_worst(&row->exact)) {
+      rc = ann_topk_push(&row->exact, far, id);
+    }
+    if (i % (WORK_PER_TICK / WORK_PER_ROW) == WORK_PER_TICK / WORK_PER_ROW - 1 &&
+        rc == ANN_OK) {
+      rc = ann_store_tick(sample->store);
+    }
+  }
+  return rc;
+}
+
+static int compare_all(Sample *sample) {
+  AnnStore *store = sample->store;
+  int64_t id = 0, work = 0, each = sample->n * (store->options.dimensions + WORK_PER_ROW);
+  int found = 1, rc = ann_store_scan_open(store, INT64_MIN, INT64_MAX);
+  while (rc == ANN_OK) {
+    rc = ann_store_scan_next(store, &id, sample->row, &found);
+    if (rc != ANN_OK || !found) break;
+    rc = compare(sample, id);
+    work += each;
+    if (rc == ANN_OK && work >= WORK_PER_TICK) {
+      rc = ann_store_tick(store);
+      work = 0;
+    }
+  }
+  ann_store_scan_close(store);
+  return rc;
+}
+
+/* Step 3, for one sampled row. */
+static int search(const Sampled *row, AnnSearcher *searcher, AnnQuery *query, Tally *tally) {
+  AnnIdSet self;
+  AnnTopk found;
+  double last = ann_topk_worst(&row->exact);
+  int64_t i, hits = 0;
+  int rc;
+  ann_idset_init(&self);
+  ann_topk_init(&found, 0);
+  rc = ann_idset_add(&self, row->id, NULL);
+  query->vector = row->vector;
+  query->exclude = &self;
+  if (rc == ANN_OK) rc = ann_search(searcher, query, &found);
+  for (i = 0; i < found.n; i++) hits += found.items[i].key <= last;
+  tally->n++;
+  tally->hits += hits;
+  tally->squares += (double)hits * (double)hits;
+  ann_topk_clear(&found);
+  ann_idset_clear(&self);
+  return rc;
+}
+
+int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_t wanted,
+                       double recall, AnnRecall *out_recall) {
+  int64_t rows = store->state.rows, first = 0, i;
+  Sample sample;
+  AnnQuery query;
+  Tally tally;
+  int rc;
+  memset(out_recall, 0, sizeof *out_recall);
+  memset(&tally, 0, sizeof tally);
+  memset(&query, 0, sizeof query);
+  if (rows < 2) return ANN_OK;
+  tally.neighbours = query.k = k < rows - 1 ? k : rows - 1;
+  query.recall = recall;
+  if (wanted > rows) wanted = rows;
+  rc = init(&sample, store, query.k, wanted);
+  while (rc == ANN_OK && first < wanted) {
+    rc = pick(&sample, first, wanted, query.k);
+    if (rc == ANN_OK && sample.n == 0) rc = ann_store_corrupt(store, "count of rows", rows);
+    if (rc == ANN_OK) rc = compare_all(&sample);
+    for (i = 0; i < sample.n && rc == ANN_OK; i++) {
+      rc = search(&sample.rows[i], searcher, &query, &tally);
+      if (rc == ANN_OK) rc = ann_store_tick(store);
+    }
+    first += sample.n;
+    forget(&sample);
+  }
+  clear(&sample);
+  if (rc != ANN_OK) return rc;
+  out_recall->sample = tally.n;
+  interval(&tally, out_recall);
+  return ANN_OK;
+}
