@@ -1,7 +1,7 @@
 """A vector table from Python: each method shows the SQL it runs.
 
     Index.create(db, "song_ann", dim=64)   Index(db, "song_ann")
-    add  search  remove  get  len()  in    optimize  check  info  recall  drop
+    add  search  remove  get  len()  in    optimize  check  info  recall  explain  drop
 
 A name may carry its schema, as in "aux.songs". Everything is inside SQLite's transactions: what a method
 writes is undone by a rollback around it, and a method that fails leaves nothing behind.
@@ -30,6 +30,7 @@ OPTIMIZE_PAGES = 512  # pages a slice of `optimize` may touch: other writers wai
 
 SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
 SEARCH_PLAIN = SEARCH + " ORDER BY rank"
+EXPLAIN = "SELECT step, count, bytes, microseconds FROM ann_explain(?, ?, ?, ?)"
 RECALL = "SELECT k, sample, recall, low, high FROM ann_recall(?, ?, ?, ?)"
 
 Found = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -44,6 +45,16 @@ class Recall:
     recall: float | None  # the share of their exact neighbours that was found
     low: float | None  # a 95 % interval of it
     high: float | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of `Index.explain`; docs/SQL.md lists the steps."""
+
+    step: str
+    count: int | None
+    bytes: int | None
+    microseconds: float | None
 
 
 class Index:
@@ -321,6 +332,25 @@ class Index:
         (500, True, True)
         """
         return Recall(*self._rows(RECALL, self.name, k, sample, recall)[0])
+
+    @translated()
+    def explain(self, query: ArrayLike, k: int = 10, recall: float | None = None) -> list[Step]:
+        """Where the time of one search goes, step by step, and why fewer than k rows are found.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
+        >>> index.add([1, 2, 3], [[10], [20], [30]])
+        >>> for step in index.explain([19], k=5):
+        ...     if step.count:
+        ...         print(step.step, step.count)
+        exact 3
+        found 3
+        fewer: the table has no more rows 2
+        """
+        queries = arrays.float_buffer(arrays.as_vectors(query, self.dim))
+        if len(queries) != 1:
+            raise ValueError(f"query: expected one vector, got {len(queries)}")
+        return [Step(*row) for row in self._rows(EXPLAIN, self.name, queries[0], k, recall)]
 
     @translated()
     def drop(self) -> None:

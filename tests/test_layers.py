@@ -193,9 +193,11 @@ def test_memory_comes_from_one_place_and_nothing_is_printed_or_ended():
 
 
 def test_arithmetic_is_equal_everywhere():
-    """No fused or approximate functions; no clock, and no randomness but core/rng.h."""
-    banned = r"\b(fmaf?|expf?|logf?|powf?|sinf?|cosf?|\w*rsqrt\w*|\w*_rcp\w*|\w*fmadd\w*|time|clock|random)\s*\("
+    """No fused or approximate functions; no clock but index/trace.c, and no randomness but core/rng.h."""
+    banned = r"\b(fmaf?|expf?|logf?|powf?|sinf?|cosf?|\w*rsqrt\w*|\w*_rcp\w*|\w*fmadd\w*|random)\s*\("
+    clocks = r"\b(time|clock|clock_gettime|gettimeofday|timespec_get)\s*\("
     assert [(name, found) for name in FILES for found in re.findall(banned, code_of(name))] == []
+    assert {name for name in FILES if re.search(clocks, code_of(name))} == {"index/trace.c"}
 
 
 def test_flags_keep_results_equal_on_every_machine():

@@ -211,6 +211,7 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   float estimates[ANN_BLOCK];
   int rc = ann_pages_get(walk->store, step->number, step->tree, step->level, &page), block;
   if (rc != ANN_OK || page->n == 0) return rc;
+  ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(page));
   if (!(spreads = ann_page_spreads(page))) return ANN_NOMEM;
   rc = reserve((void **)&walk->opened, walk->n_opened, 1, &walk->opened_allocated,
                sizeof *walk->opened);
@@ -271,7 +272,9 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
       }
     }
     if (step.level > 0) {
+      ann_trace_enter(walk->store->trace, ANN_TRACE_OPEN);
       rc = open_directory(walk, &step);
+      ann_trace_enter(walk->store->trace, ANN_TRACE_ROUTE);
     } else {
       *out_step = step;
       *out_found = 1;

@@ -174,7 +174,10 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
   if (cached) cached->used = 1;
   if (!cached) {
     AnnPage page;
+    int step = ann_trace_enter(store->trace, ANN_TRACE_READ_PAGES);
     rc = load(store, number, &page);
+    if (rc == ANN_OK) ann_trace_count(store->trace, 1, (int64_t)ann_page_size(&page));
+    ann_trace_enter(store->trace, step);
     if (rc != ANN_OK) return rc;
     rc = add(store, number, &cached);
     if (rc != ANN_OK) {

@@ -109,7 +109,7 @@ static void complete(AnnStore *store, int64_t id) {
 
 int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row) {
   AnnRow *row = store->n_row_slots ? store->rows[slot_of(store, id)] : NULL;
-  int found = 0, rc;
+  int found = 0, rc, step;
   *out_row = row;
   if (row) {
     row->used = 1;
@@ -117,7 +117,10 @@ int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row) {
     return ANN_OK;
   }
   rc = make_spare(store);
+  step = ann_trace_enter(store->trace, ANN_TRACE_READ_ROWS);
   if (rc == ANN_OK) rc = ann_store_vector(store, id, store->row->vector, &found);
+  ann_trace_count(store->trace, found, found * ann_store_vector_bytes(store));
+  ann_trace_enter(store->trace, step);
   if (rc != ANN_OK || !found) return rc;
   complete(store, id);
   keep(store, store->row);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/format.h"
 #include "core/kernel.h"
 #include "core/metric.h"
 #include "index/effort.h"
@@ -48,6 +49,7 @@ static int score_row(Search *search, int64_t id) {
   const AnnRow *row = NULL;
   int rc = ann_rows_get(search->store, id, &row);
   if (rc != ANN_OK || !row) return rc;
+  ann_trace_count(search->store->trace, 1, ann_store_vector_bytes(search->store));
   return ann_topk_push(search->top,
                        ann_origin_distance_of(&search->origin, row->vector, row->norm), id);
 }
@@ -61,6 +63,7 @@ static int score_kept(Search *search, const AnnRun *run) {
     if (wanted(search->query, run->ids[i])) rc = score_row(search, run->ids[i]);
     if (rc == ANN_OK && i % 4096 == 4095) rc = ann_store_tick(search->store);
   }
+  ann_trace_count(search->store->trace, i, 0);
   return rc;
 }
 
@@ -83,6 +86,7 @@ static int score_run(Search *search, int64_t first, int64_t last) {
     }
     if (rc == ANN_OK && ++n % 256 == 0) rc = ann_store_tick(store);
   }
+  ann_trace_count(store->trace, n, n * ann_store_vector_bytes(store));
   ann_store_scan_close(store);
   if (rc == ANN_OK) ann_rows_run_end(store);
   return rc;
@@ -91,6 +95,7 @@ static int score_run(Search *search, int64_t first, int64_t last) {
 static int score_waiting(Search *search) {
   int64_t from = INT64_MIN, first, last;
   int found = 1, rc = ANN_OK;
+  ann_trace_enter(search->store->trace, ANN_TRACE_WAITING);
   while (rc == ANN_OK && search->store->state.placed < search->store->state.rows) {
     rc = ann_waiting_run(search->store, from, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
@@ -153,6 +158,7 @@ static int scan_leaf(Search *search, const AnnStep *leaf) {
   const AnnQuery *query = search->query;
   int filtered = query->only != NULL || query->exclude != NULL;
   int rc = ann_pages_get(search->store, leaf->number, leaf->tree, 0, &page), first, n;
+  int64_t before = search->inspected;
   for (first = 0; rc == ANN_OK && first < page->n; first += ANN_BLOCK) {
     uint32_t within =
         ann_page_estimate(page, first / ANN_BLOCK, &search->memory->probe.lookup, leaf->base,
@@ -168,6 +174,10 @@ static int scan_leaf(Search *search, const AnnStep *leaf) {
     }
     search->inspected += n;
     rc = take_all(search, page, first, within, estimates);
+  }
+  if (rc == ANN_OK && search->store->trace) {
+    ann_trace_count(search->store->trace, search->inspected - before,
+                    (int64_t)ann_page_size(page));
   }
   if (ann_pages_over_budget(search->store)) ann_pages_trim_leaves(search->store);
   return rc;
@@ -215,10 +225,11 @@ static int walk_leaves(Search *search) {
   AnnStore *store = search->store;
   AnnWalk *walk = &search->memory->walk;
   AnnStep leaf, ahead;
-  int found = 1, leaves = 0;
-  int rc = ann_walk_start(walk, &search->memory->probe, 0, store->options.trees - 1, 0);
+  int found = 1, leaves = 0, rc;
   /* Every row comes as often as there are trees. */
   int64_t least = search->query->k * store->options.trees;
+  ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
+  rc = ann_walk_start(walk, &search->memory->probe, 0, store->options.trees - 1, 0);
   if (least > search->effort.keep) least = search->effort.keep;
   /* The next leaf is found before this one is scanned, so that it is on its way meanwhile. */
   if (rc == ANN_OK) rc = ann_walk_next(walk, &ahead, &found);
@@ -227,6 +238,7 @@ static int walk_leaves(Search *search) {
     rc = ann_walk_next(walk, &ahead, &found);
     if (rc != ANN_OK) break;
     if (found) ann_pages_prefetch(store, ahead.number);
+    ann_trace_enter(store->trace, ANN_TRACE_SCAN);
     rc = scan_leaf(search, &leaf);
     if (rule_holds(search, least)) {
       /* What the rule would stop at now, it would stop at later all the more. */
@@ -234,7 +246,10 @@ static int walk_leaves(Search *search) {
                                      ann_topk_worst(&search->memory->best));
     }
     if (rc == ANN_OK && ++leaves % 16 == 0) rc = ann_store_tick(store);
+    ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
   }
+  ann_trace_count(store->trace, walk->n_measured,
+                  walk->n_measured * (ANN_CENTRE_SIZE + store->rotation.length));
   return rc;
 }
 
@@ -244,8 +259,11 @@ static int walk_forest(Search *search) {
   int rc;
   ann_topk_restart(&memory->survivors, search->effort.keep);
   ann_topk_restart(&memory->best, k < ANN_EFFORT_RULE_K ? k : ANN_EFFORT_RULE_K);
+  ann_trace_enter(search->store->trace, ANN_TRACE_ROTATE);
   ann_probe_set(&memory->probe, search->store, search->query->vector);
+  ann_trace_count(search->store->trace, 1, ann_store_vector_bytes(search->store));
   rc = walk_leaves(search);
+  ann_trace_enter(search->store->trace, ANN_TRACE_RANK);
   if (rc == ANN_OK) rc = score_survivors(search, &memory->survivors);
   search->store->n_inspected = search->inspected;
   return rc;
@@ -255,6 +273,7 @@ static int walk_forest(Search *search) {
 static int score_all(Search *search) {
   search->store->n_inspected = search->query->only ? search->query->only->n
                                                    : search->store->state.rows;
+  ann_trace_enter(search->store->trace, ANN_TRACE_EXACT);
   if (search->query->only) return score_only(search);
   return score_run(search, INT64_MIN, INT64_MAX);
 }
@@ -358,6 +377,7 @@ int ann_search(AnnSearcher *searcher, const AnnQuery *asked, AnnTopk *out_top) {
     rc = walk_forest(&search);
     if (rc == ANN_OK) rc = score_waiting(&search);
   }
+  ann_trace_enter(store->trace, ANN_TRACE_RANK);
   ann_topk_sort(out_top);
   return rc;
 }

@@ -20,6 +20,7 @@
 #include "core/rotation.h"
 #include "index/api.h"
 #include "index/options.h"
+#include "index/trace.h"
 
 /* Rows of the config table; FORMAT.md. */
 #define ANN_CONFIG_FORMAT 1
@@ -123,6 +124,7 @@ typedef struct AnnStore {
 
   int64_t n_searches; /* searches computed, for ann_info */
   int64_t n_inspected; /* vectors whose code the last search looked at */
+  AnnTrace *trace; /* borrowed: of the search that is being explained, else NULL */
 } AnnStore;
 
 /* Takes over `options` on success. */

@@ -1,4 +1,4 @@
-/* inspect_vtab.c -- see inspect_vtab.h.  One virtual table, five ways to fill it. */
+/* inspect_vtab.c -- see inspect_vtab.h.  One virtual table, six ways to fill it. */
 #include "sql/inspect_vtab.h"
 
 #include "core/format.h"
@@ -44,7 +44,7 @@ typedef struct Registration {
   const Inspector *inspector;
 } Registration;
 
-/* ---- what there is to tell; recall is in measure.c ---- */
+/* ---- what there is to tell; recall and explain are in measure.c ---- */
 
 static void info_number(AnnListing *listing, const char *key, int64_t value) {
   ann_listing_text(listing, key);
@@ -243,6 +243,14 @@ static const Inspector inspectors[] = {
    .arguments = {"k", "sample", "wanted_recall"},
    .n_shown = 2,
    .fill = ann_measure_recall},
+  {.name = "ann_explain",
+   .declaration = "CREATE TABLE x(step TEXT, count INTEGER, bytes INTEGER, microseconds REAL, "
+                  "\"table\" HIDDEN, query HIDDEN, k HIDDEN, recall HIDDEN, search_k HIDDEN)",
+   .usage = "arguments (table, query [, k [, recall]])",
+   .n_columns = 4,
+   .arguments = {"query", "k", "recall", "search_k"},
+   .n_needed = 1,
+   .fill = ann_measure_explain},
 };
 #define N_INSPECTORS ((int)(sizeof inspectors / sizeof *inspectors))
 

@@ -1,7 +1,9 @@
 /* measure.c -- see measure.h. */
 #include "sql/measure.h"
 
+#include "core/vector.h"
 #include "index/recall.h"
+#include "index/trace.h"
 #include "sql/value.h"
 
 #define DEFAULT_SAMPLE 100      /* contract */
@@ -42,4 +44,105 @@ int ann_measure_recall(const AnnCall *call) {
     ann_listing_null(listing);
   }
   return ANN_OK;
+}
+
+/* ---- ann_explain ---- */
+
+/* A row that is no step of the search: no bytes and no time. */
+static void list_count(AnnListing *listing, const char *what, int64_t count) {
+  ann_listing_text(listing, what);
+  ann_listing_number(listing, count);
+  ann_listing_null(listing);
+  ann_listing_null(listing);
+}
+
+static void list_steps(AnnListing *listing, const AnnTrace *trace) {
+  int64_t total = 0;
+  int i;
+  for (i = 0; i < ANN_N_TRACES; i++) {
+    const AnnTraced *step = &trace->steps[i];
+    ann_listing_text(listing, ann_trace_name(i));
+    if (i == ANN_TRACE_PLAN) {
+      ann_listing_null(listing);
+      ann_listing_null(listing);
+    } else {
+      ann_listing_number(listing, step->count);
+      ann_listing_number(listing, step->bytes);
+    }
+    ann_listing_real(listing, (double)step->nanoseconds / 1000);
+    total += step->nanoseconds;
+  }
+  ann_listing_text(listing, "total");
+  ann_listing_null(listing);
+  ann_listing_null(listing);
+  ann_listing_real(listing, (double)total / 1000);
+}
+
+/* Why a search without a filter gave so few rows. */
+static const char *reason(const AnnStore *store, const AnnQuery *query, int64_t n_found) {
+  if (n_found >= store->state.rows) return "fewer: the table has no more rows";
+  if (query->search_k > 0) return "fewer: search_k was reached";
+  return "fewer: rows of the index are missing in the table, see ann_check";
+}
+
+/* Search once with the stopwatch on. */
+static int explain(const AnnCall *call, const AnnQuery *query) {
+  AnnStore *store = call->table->store;
+  AnnTrace trace;
+  AnnTopk found;
+  int rc;
+  ann_trace_start(&trace);
+  store->trace = &trace;
+  rc = ann_search(call->table->searcher, query, &found);
+  store->trace = NULL;
+  ann_trace_switch(&trace, ANN_TRACE_PLAN);
+  if (rc == ANN_OK) {
+    list_steps(call->listing, &trace);
+    list_count(call->listing, "found", found.n);
+    if (found.n < query->k) {
+      list_count(call->listing, reason(store, query, found.n), query->k - found.n);
+    }
+  }
+  ann_topk_clear(&found);
+  return rc;
+}
+
+static int read_query(const AnnCall *call, float *out_vector) {
+  const AnnStore *store = call->table->store;
+  char message[ANN_VECTOR_MESSAGE];
+  int rc = ann_value_vector(call->arguments[0], store->options.dimensions, out_vector, message);
+  if (rc == ANN_ERROR) {
+    *call->out_message = sqlite3_mprintf("%s, table %s, column %s: %s", call->function,
+                                         store->name, store->options.column, message);
+  }
+  return rc;
+}
+
+int ann_measure_explain(const AnnCall *call) {
+  AnnTable *table = call->table;
+  AnnQuery query;
+  float *vector = NULL;                     /* owned */
+  int rc;
+  memset(&query, 0, sizeof query);
+  query.k = ANN_DEFAULT_K;
+  query.recall = ANN_DEFAULT_RECALL;
+  query.recall_given = call->arguments[2] != NULL;
+  rc = ann_value_count(call->function, "k", call->arguments[1], &query.k, call->out_message);
+  if (rc == ANN_OK) {
+    rc = ann_value_recall(call->function, "recall", call->arguments[2], &query.recall,
+                          call->out_message);
+  }
+  if (rc == ANN_OK) {
+    rc = ann_value_count(call->function, "search_k", call->arguments[3], &query.search_k,
+                         call->out_message);
+  }
+  if (rc != ANN_OK || !call->arguments[0]) return rc;      /* a NULL query finds nothing */
+  vector = ann_alloc_array((uint64_t)table->store->options.dimensions, sizeof(float));
+  if (!vector) return ANN_NOMEM;
+  query.vector = vector;
+  rc = read_query(call, vector);
+  if (rc == ANN_OK) rc = make_searcher(table);
+  if (rc == ANN_OK) rc = explain(call, &query);
+  ann_free(vector);
+  return rc;
 }

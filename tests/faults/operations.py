@@ -154,6 +154,9 @@ READS: dict[str, Callable[[apsw.Connection], list[tuple]]] = {
     "check": lambda db: db.execute("SELECT * FROM ann_check('v')").fetchall(),
     "pages": lambda db: db.execute("SELECT * FROM ann_pages('v')").fetchall(),
     "recall": lambda db: db.execute("SELECT * FROM ann_recall('v', 5, 20)").fetchall(),
+    "explain": lambda db: db.execute(
+        "SELECT step, iif(step LIKE 'read%', NULL, count) FROM ann_explain('v', ?)", (vectors(1, 11).tobytes(),)
+    ).fetchall(),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import apsw
 import numpy as np
 import pytest
@@ -221,10 +223,10 @@ def test_the_largest_and_the_smallest_vectors_work(db):
 )
 @pytest.mark.parametrize(
     "function",
-    ["ann_search", "ann_search_item", "ann_info", "ann_check", "ann_trees", "ann_pages", "ann_recall"],
+    ["ann_search", "ann_search_item", "ann_info", "ann_check", "ann_trees", "ann_pages", "ann_recall", "ann_explain"],
 )
 def test_a_table_that_is_not_ours(v, refused, function, table, message):
-    arguments = "(?, 1)" if "search" in function else "(?)"
+    arguments = "(?, 1)" if re.search("search|explain", function) else "(?)"
     refused(v, f"SELECT * FROM {function}{arguments}", (table,), f"{function}: {message}")
 
 
@@ -289,6 +291,8 @@ def test_an_argument_given_by_place_and_by_name(v, refused):
         ("SELECT * FROM ann_search_item('v', 1.5)", "ann_search_item: expected the id of a row, got a real number"),
         ("SELECT * FROM ann_info", "ann_info: expected one argument, the name of an ann table"),
         ("SELECT * FROM ann_recall", "ann_recall: expected arguments (table [, k [, sample [, wanted_recall]]])"),
+        ("SELECT * FROM ann_explain('v')", "ann_explain: expected arguments (table, query [, k [, recall]])"),
+        ("SELECT * FROM ann_explain WHERE query = '[0,0]'", "ann_explain: expected arguments (table, query"),
         ("SELECT * FROM ann_rows(x'')", "ann_rows: expected arguments (vectors, dimensions [, type [, ids]])"),
         ("SELECT * FROM ann_rows('x', 2)", "ann_rows: expected vectors to be a blob, got text"),
         ("SELECT * FROM ann_rows(x'', 0)", "ann_rows: expected dimensions from 1 to 65536, got 0"),

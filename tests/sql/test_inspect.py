@@ -333,6 +333,7 @@ def test_rows_of_nothing(db):
         ("SELECT tree FROM ann_trees('v')", "direct only"),
         ("SELECT page FROM ann_pages('v')", "direct only"),
         ("SELECT recall FROM ann_recall('v')", "direct only"),
+        ("SELECT step FROM ann_explain('v', '[0,0]')", "direct only"),
     ],
 )
 def test_use_in_a_view(small, view, kind, trusted):
