@@ -6,7 +6,7 @@ PYTHON ?= python3
 BUILD  := build/dev
 ASAN   := build/asan
 PYTEST := $(BIN)/python -m pytest
-C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c fuzz/*.c)
+C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c tests/core/emulated/*.[ch] fuzz/*.c)
 
 # Without a C compiler, one from PyPI.
 ifeq ($(shell command -v cc 2>/dev/null),)
@@ -19,7 +19,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-fast test-faults fuzz asan format lint clean \
+.PHONY: help demo build test test-fast test-faults test-kernels fuzz asan format lint clean \
 	bench bench-quick bench-targets bench-report bench-recall
 
 help: ## this list
@@ -42,6 +42,13 @@ test-fast: build ## a taste of every layer, in less than ten seconds
 
 test-faults: build ## full disks, lost memory, killed writers, damaged pages
 	$(PYTEST) -n 2 tests/faults tests/sql/test_damage.py
+
+test-kernels: build ## the inner loops, those of AVX-512 emulated where the CPU lacks it (x86-64)
+	@$(call need,test -d /usr/include/simde,libsimde-dev)
+	@$(BIN)/cmake --build $(BUILD) --target kernels_test core_emulated
+	$(BUILD)/kernels_test avx2 avx512 avx512vnni
+	SQLITE_ANN_CORE_TEST=$(abspath $(BUILD))/ann_core_emulated.so \
+		$(PYTEST) -n 2 tests/core/test_kernel.py tests/core/test_page.py
 
 SECONDS_EACH ?= 30
 fuzz: ## hostile pages and vectors, half a minute each (libFuzzer)

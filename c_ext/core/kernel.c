@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "core/bytes.h"
+#include "core/kernel_avx512.h"
 #include "core/kernel_x86.h"
 
 /* The fixed order in which lanes are added; part of the definition of every sum. */
@@ -143,37 +144,38 @@ static const AnnKernels portable = {
   portable_scan, portable_estimate, portable_least,    portable_hadamard, portable_fill,
 };
 
-/* All that this CPU runs, the best last; the first is the portable one. */
-static int available(const AnnKernels **out_list) {
+const AnnKernels *ann_kernels_at(int i) {
+  const AnnKernels *list[4];
   int n = 0;
-  out_list[n++] = &portable;
+  list[n++] = &portable;
 #ifdef ANN_HAS_KERNEL_X86
-  if (ann_kernel_x86_has_avx2()) out_list[n++] = &ann_kernels_avx2;
+  if (ann_kernel_x86_has_avx2()) list[n++] = &ann_kernels_avx2;
+  if (ann_kernel_x86_has_avx512()) list[n++] = &ann_kernels_avx512;
+  if (ann_kernel_x86_has_vnni()) list[n++] = &ann_kernels_vnni;
 #endif
-  return n;
+  return i < n ? list[i] : NULL;
 }
-#define MAX_AVAILABLE 2
 
 /* Chosen once; whoever comes first writes what everyone else would. */
 static _Atomic(const AnnKernels *) chosen;
 
 const AnnKernels *ann_kernels(void) {
   const AnnKernels *kernels = atomic_load_explicit(&chosen, memory_order_relaxed);
+  int i;
   if (!kernels) {
-    const AnnKernels *list[MAX_AVAILABLE];
-    kernels = list[available(list) - 1];
+    for (i = 0; ann_kernels_at(i); i++) kernels = ann_kernels_at(i);
     atomic_store_explicit(&chosen, kernels, memory_order_relaxed);
   }
   return kernels;
 }
 
 const AnnKernels *ann_kernels_named(const char *name) {
-  const AnnKernels *list[MAX_AVAILABLE];
-  int n = available(list), i;
-  for (i = 0; i < n; i++) {
-    if (strcmp(name, list[i]->name) == 0) return list[i];
+  const AnnKernels *kernels;
+  int i;
+  for (i = 0; (kernels = ann_kernels_at(i)) != NULL; i++) {
+    if (strcmp(name, kernels->name) == 0) break;
   }
-  return NULL;
+  return kernels;
 }
 
 int ann_kernels_force(const char *name) {

@@ -25,7 +25,7 @@ typedef struct AnnLine {
 } AnnLine;
 
 typedef struct AnnKernels {
-  const char *name;           /* "portable", "avx2" */
+  const char *name;           /* "portable", "avx2", "avx512", "avx512vnni", "neon" */
   /* sum of a[i] * b[i] */
   float (*dot)(const float *a, const float *b, size_t n);
   /* out[r] = dot(x, rows + r n, n), bit for bit */
@@ -57,14 +57,18 @@ typedef struct AnnKernels {
 } AnnKernels;
 
 const AnnKernels *ann_kernels(void);
+const AnnKernels *ann_kernels_at(int i);
 const AnnKernels *ann_kernels_named(const char *name);
 int ann_kernels_force(const char *name);
 /* cffi:off */
 
-/* ann_kernels: the best that this CPU runs; never NULL.
+/* ann_kernels: the best that this CPU runs, or what was forced; never NULL.
+** ann_kernels_at: the i-th that this CPU runs, the portable one first and the best last; NULL
+** from their number on.
 ** ann_kernels_named: the named one, or NULL when it is unknown or this CPU lacks it.
 ** ann_kernels_force: from now on ann_kernels() is the named one; 0 and no change when
-** there is none.  For tests and comparisons; the results are the same.
+** there is none.  For tests and comparisons; the results are the same.  The choice is the
+** process's; it may change while others compute.
 */
 
 #endif

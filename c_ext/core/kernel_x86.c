@@ -1,4 +1,5 @@
-/* kernel_x86.c -- the inner loops of kernel.h with AVX2; the same bits as the portable ones.
+/* kernel_x86.c -- what an x86-64 CPU has; the inner loops of kernel.h with AVX2, the same
+** bits as the portable ones.
 **
 ** The 16 lanes are two registers of 8.  A tail shorter than 16 is loaded with zeros
 ** beyond its end: a lane starts at +0, so it is never -0, and adding +0 leaves it alone.
@@ -23,15 +24,39 @@ static unsigned long long extended_control(void) {
   return (unsigned long long)high << 32 | low;
 }
 
-/* AVX2 by CPUID leaf 7, and the wide registers saved by the system (XCR0 bits 1 and 2).
-** Asked directly: some compilers answer 0 to __builtin_cpu_supports. */
-int ann_kernel_x86_has_avx2(void) {
+/* CPUID leaf 7 where the system saves the registers that `saved` names (bits of XCR0), else
+** zeros: by it nothing can be used.  Asked directly: some compilers answer 0 to
+** __builtin_cpu_supports. */
+static void leaf_seven(unsigned saved, unsigned *out_b, unsigned *out_c) {
   unsigned a, b, c, d;
-  if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
-  if (!(c >> 27 & 1) || !(c >> 28 & 1)) return 0;              /* OSXSAVE, AVX */
-  if ((extended_control() & 6) != 6) return 0;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  *out_b = *out_c = 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return;
+  if (!(c >> 27 & 1) || !(c >> 28 & 1)) return;                /* OSXSAVE, AVX */
+  if ((extended_control() & saved) != saved) return;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) *out_b = b, *out_c = c;
+}
+
+#define SAVED_256 0x06         /* XCR0 bits 1 and 2 */
+#define SAVED_512 0xe6         /* and 5 to 7 */
+
+int ann_kernel_x86_has_avx2(void) {
+  unsigned b, c;
+  leaf_seven(SAVED_256, &b, &c);
   return b >> 5 & 1;
+}
+
+int ann_kernel_x86_has_avx512(void) {
+  const unsigned needed = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;      /* F, DQ, BW, VL */
+  unsigned b, c;
+  leaf_seven(SAVED_512, &b, &c);
+  return (b & needed) == needed;
+}
+
+int ann_kernel_x86_has_vnni(void) {
+  const unsigned needed = 1u << 1 | 1u << 11;                             /* VBMI, VNNI */
+  unsigned b, c;
+  leaf_seven(SAVED_512, &b, &c);
+  return ann_kernel_x86_has_avx512() && (c & needed) == needed;
 }
 
 /* ---- floating point ---- */

@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = Path(os.environ.get("SQLITE_ANN_CORE_TEST", ROOT / "build/dev/ann_core_test.so"))
 
+# Every implementation of core/kernel.h, the best on each kind of CPU last.
+BACKENDS = ["portable", "avx2", "avx512", "avx512vnni", "neon"]
+
 DECLARATIONS = re.compile(r"/\* cffi:on \*/(.*?)/\* cffi:off \*/", re.DOTALL)
 DEFINE = re.compile(r"^#define +(\w+) +(0[xX][0-9a-fA-F]+|-?\d+)u?[ \t]*(?:/\*.*)?$", re.MULTILINE)
 INCLUDE = re.compile(r'^#include "(core/\w+\.h)"', re.MULTILINE)
@@ -94,6 +97,14 @@ def core(core_library: Core) -> Iterator[Core]:
     core_library.fail_from(0)
     left = core_library.lib.ann_test_live() - before
     assert left == 0, f"{left} allocations were not freed"
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(core: Core, request: pytest.FixtureRequest) -> str:
+    """The name of an implementation of core/kernel.h that runs here."""
+    if core.lib.ann_kernels_named(request.param.encode()) == core.ffi.NULL:
+        pytest.skip(f"{request.param} is not for this machine")
+    return str(request.param)
 
 
 @pytest.fixture

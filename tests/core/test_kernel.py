@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 
 from tests import oracle
+from tests.core.conftest import BACKENDS
 
 SIZES = [*range(66), 95, 96, 97, 127, 128, 129, 255, 256, 257, 300, 384, 511, 512, 513, 784, 1023, 1024, 1025]
 
 
-@pytest.fixture(params=["portable", "avx2"])
-def kernels(core, request):
-    table = core.lib.ann_kernels_named(request.param.encode())
-    if table == core.ffi.NULL:
-        pytest.skip(f"{request.param} is not for this machine")
-    assert core.ffi.string(table.name).decode() == request.param
+@pytest.fixture
+def kernels(core, backend):
+    table = core.lib.ann_kernels_named(backend.encode())
+    assert core.ffi.string(table.name).decode() == backend
     return table
 
 
@@ -39,6 +38,14 @@ def test_the_best_is_never_missing_and_unknown_names_are(core):
     assert core.lib.ann_kernels_named(b"portable") != core.ffi.NULL
     assert core.lib.ann_kernels_named(b"") == core.ffi.NULL
     assert core.lib.ann_kernels_named(b"Portable") == core.ffi.NULL
+
+
+def test_all_that_this_machine_has_are_tested_and_the_best_is_chosen(core):
+    tables = [core.lib.ann_kernels_at(i) for i in range(len(BACKENDS) + 1)]
+    names = [core.ffi.string(table.name).decode() for table in tables if table != core.ffi.NULL]
+    assert names[0] == "portable"
+    assert names == sorted(names, key=BACKENDS.index)
+    assert core.ffi.string(core.lib.ann_kernels().name).decode() == names[-1]
 
 
 def test_forcing_a_name_holds_and_an_unknown_one_changes_nothing(core):
@@ -191,15 +198,11 @@ def test_tables_hold_the_sums_of_four(core, kernels, rng):
 
 @pytest.mark.parametrize("n", [1, 16, 31, 32, 256, 800])
 @pytest.mark.parametrize("n_rows", [0, 1, 3, 4, 9])
-def test_products_with_many_rows_are_those_with_each(core, rng, n, n_rows):
+def test_products_with_many_rows_are_those_with_each(core, kernels, rng, n, n_rows):
     x = rng.standard_normal(n).astype(np.float32)
     rows = rng.standard_normal((max(n_rows, 1), n)).astype(np.float32)
-    for name in ("portable", "avx2"):
-        kernels = core.lib.ann_kernels_named(name.encode())
-        if kernels == core.ffi.NULL:
-            continue
-        out = np.full(n_rows + 1, 7, np.float32)
-        kernels.dot_rows(core.pointer(x), core.pointer(rows), n, n_rows, core.pointer(out))
-        assert out[n_rows] == 7
-        for r in range(n_rows):
-            assert out[r].tobytes() == np.float32(kernels.dot(core.pointer(x), core.pointer(rows[r]), n)).tobytes()
+    out = np.full(n_rows + 1, 7, np.float32)
+    kernels.dot_rows(core.pointer(x), core.pointer(rows), n, n_rows, core.pointer(out))
+    assert out[n_rows] == 7
+    for r in range(n_rows):
+        assert out[r].tobytes() == np.float32(kernels.dot(core.pointer(x), core.pointer(rows[r]), n)).tobytes()
