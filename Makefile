@@ -19,7 +19,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-fast test-faults test-kernels fuzz asan format lint clean \
+.PHONY: help demo build test test-fast test-faults test-kernels test-neon fuzz asan format lint clean \
 	bench bench-quick bench-targets bench-report bench-recall
 
 help: ## this list
@@ -49,6 +49,15 @@ test-kernels: build ## the inner loops, those of AVX-512 emulated where the CPU 
 	$(BUILD)/kernels_test avx2 avx512 avx512vnni
 	SQLITE_ANN_CORE_TEST=$(abspath $(BUILD))/ann_core_emulated.so \
 		$(PYTEST) -n 2 tests/core/test_kernel.py tests/core/test_page.py
+
+test-neon: ## the inner loops of 64-bit ARM, on any CPU (qemu)
+	@$(call need,command -v aarch64-linux-gnu-gcc && test -d /usr/aarch64-linux-gnu/include,\
+		gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+	@$(call need,command -v qemu-aarch64-static,qemu-user-static)
+	@mkdir -p build/neon
+	aarch64-linux-gnu-gcc -std=c11 -O2 -ftree-vectorize -fno-math-errno -ffp-contract=off -Wall -Wextra -Werror -static \
+		-Ic_ext tests/core/kernels.c tests/core/alloc.c c_ext/core/*.c -lm -pthread -o build/neon/kernels_test
+	qemu-aarch64-static build/neon/kernels_test neon
 
 SECONDS_EACH ?= 30
 fuzz: ## hostile pages and vectors, half a minute each (libFuzzer)

@@ -6,6 +6,7 @@
 
 #include "core/bytes.h"
 #include "core/kernel_avx512.h"
+#include "core/kernel_neon.h"
 #include "core/kernel_x86.h"
 
 /* The fixed order in which lanes are added; part of the definition of every sum. */
@@ -152,6 +153,9 @@ const AnnKernels *ann_kernels_at(int i) {
   if (ann_kernel_x86_has_avx2()) list[n++] = &ann_kernels_avx2;
   if (ann_kernel_x86_has_avx512()) list[n++] = &ann_kernels_avx512;
   if (ann_kernel_x86_has_vnni()) list[n++] = &ann_kernels_vnni;
+#endif
+#ifdef ANN_HAS_KERNEL_NEON
+  list[n++] = &ann_kernels_neon;
 #endif
   return i < n ? list[i] : NULL;
 }
