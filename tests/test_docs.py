@@ -220,7 +220,9 @@ def registered(what: str) -> set[str]:
 
 def headed_names() -> set[str]:
     """`name` or `name(arguments)` of the headings of SQL.md."""
-    return {match[1] for heading in headings(SQL_MD) if (match := re.fullmatch(r"`([\w-]+)(=N|\(.*\))?`", heading))}
+    return {
+        match[1] for heading in headings(SQL_MD) if (match := re.fullmatch(r"`([\w-]+)(=N|=NAME|\(.*\))?`", heading))
+    }
 
 
 def sql_of_examples() -> str:
@@ -254,7 +256,7 @@ def test_every_command_has_a_heading_and_an_example():
     assert {"optimize", "rebuild"} <= commands
     assert commands - headed_names() == set()
     for command in commands:
-        assert re.search(rf"VALUES\('{command}(=\d+)?'", sql_of_examples()), f"no example of {command}"
+        assert re.search(rf"VALUES\('{command}(=\w+)?'", sql_of_examples()), f"no example of {command}"
 
 
 def test_every_column_of_a_table_function_is_described(db: apsw.Connection):

@@ -3,6 +3,7 @@
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT1
 
+#include "sql/backend.h"
 #include "sql/context.h"
 #include "sql/inspect_vtab.h"
 #include "sql/rows_vtab.h"
@@ -28,6 +29,8 @@ ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
                                    sqlite3_libversion());
     return SQLITE_ERROR;
   }
+  rc = ann_backend_from_environment(out_message);
+  if (rc != ANN_OK) return rc;
   context = ann_alloc_zero(1, sizeof *context);
   if (!context) return SQLITE_NOMEM;
   context->db = db;

@@ -9,6 +9,7 @@
 #include "index/pages.h"
 #include "index/rows.h"
 #include "index/update.h"
+#include "sql/backend.h"
 #include "sql/value.h"
 
 #define STRAIGHT 64            /* rows of a statement that go straight into the forest */
@@ -223,6 +224,21 @@ static int command_setting(AnnTable *table, const char *text, int *out_known) {
   return ANN_OK;
 }
 
+/* "backend=portable": for the whole process */
+static int command_backend(AnnTable *table, const char *text, int *out_known) {
+  AnnStore *store = table->store;
+  char *names = NULL;                        /* owned */
+  int rc;
+  *out_known = strncmp(text, "backend=", 8) == 0;
+  if (!*out_known || ann_backend_choose(text + 8) == ANN_OK) return ANN_OK;
+  names = ann_backend_names();
+  if (!names) return ANN_NOMEM;
+  rc = ann_store_fail(store, ANN_ERROR, "ann table %s: expected a backend %s, got \"%s\"",
+                      store->name, names, text);
+  sqlite3_free(names);
+  return rc;
+}
+
 static int command_rebuild(AnnTable *table) {
   int rc;
   table->store->poisoned = 0;
@@ -238,15 +254,17 @@ static int run_command(AnnTable *table, const char *text, sqlite3_value *k) {
   int known = 0, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = ann_table_settle(table);
   if (rc == ANN_OK) rc = command_setting(table, text, &known);
+  if (rc == ANN_OK && !known) rc = command_backend(table, text, &known);
   if (rc == ANN_OK && !known) {
     if (strcmp(text, "optimize") == 0) rc = command_optimize(table, k);
     else if (strcmp(text, "integrity-check") == 0) rc = command_check(table);
     else if (strcmp(text, "warm") == 0) rc = command_warm(table);
     else
-      rc = ann_store_fail(store, ANN_ERROR,
-                          "ann table %s: expected a command optimize, rebuild, "
-                          "integrity-check, warm, cache_mb=N or absorb=N, got \"%s\"",
-                          store->name, text);
+      rc = ann_store_fail(
+          store, ANN_ERROR,
+          "ann table %s: expected a command optimize, rebuild, "
+          "integrity-check, warm, cache_mb=N, absorb=N or backend=NAME, got \"%s\"",
+          store->name, text);
   }
   ann_store_end(store);
   return rc;

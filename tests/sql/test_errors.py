@@ -125,7 +125,7 @@ def test_an_unknown_command(v, refused, command):
         v,
         "INSERT INTO v(v) VALUES (?)",
         (command,),
-        f'ann table v: expected a command optimize, rebuild, integrity-check, warm, cache_mb=N or absorb=N, got "{command}"',
+        f'ann table v: expected a command optimize, rebuild, integrity-check, warm, cache_mb=N, absorb=N or backend=NAME, got "{command}"',
     )
 
 
