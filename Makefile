@@ -6,7 +6,7 @@ PYTHON ?= python3
 BUILD  := build/dev
 ASAN   := build/asan
 PYTEST := $(BIN)/python -m pytest
-C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c tests/core/emulated/*.[ch] fuzz/*.c)
+C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c tests/core/emulated/*.[ch] fuzz/*.c bench/*.c)
 
 # Without a C compiler, one from PyPI.
 ifeq ($(shell command -v cc 2>/dev/null),)
@@ -20,7 +20,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-fast test-faults test-kernels test-neon fuzz asan format lint clean \
-	bench bench-quick bench-targets bench-report bench-recall
+	bench bench-kernels bench-quick bench-targets bench-report bench-recall
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -99,6 +99,12 @@ bench-quick: build $(VENV)/.bench ## a taste of it: 20,000 rows, six libraries, 
 
 bench-targets: build $(VENV)/.bench ## what the project promises of itself, each beside its target
 	$(BIN)/python bench/targets.py
+
+bench-kernels: ## nanoseconds of the inner loops (LENGTH=384)
+	@mkdir -p build
+	@$${CC:-cc} -std=c11 -O2 -ftree-vectorize -fno-math-errno -ffp-contract=off -Wall -Wextra -Ic_ext bench/kernels.c \
+		c_ext/core/kernel*.c -lm -o build/bench_kernels
+	build/bench_kernels $(LENGTH)
 
 bench-report: $(VENV)/.bench ## the last `make bench` as curves in docs/ and a table in README.md
 	$(BIN)/python bench/table.py
