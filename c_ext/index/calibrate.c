@@ -195,6 +195,7 @@ static double quantile(const double *values, int64_t n, double share) {
 
 /* Beyond every reach: a neighbour that the patience of the rule does not get to. */
 #define OUT_OF_REACH 1e30
+#define LEAST_REACH 1e-6
 
 /* What the k nearest of every query cost, for the fit of one row of the grid. */
 typedef struct Sampled {
@@ -234,7 +235,9 @@ static void fit_cell(const Sampled *s, double miss, AnnEffort *cell) {
     s->values[i] = lost ? OUT_OF_REACH : cost->reach[s->rule];
   }
   cell->reach = share_of_values(s, 1 - MISSED_SHARE * miss);
-  /* 0 stands for no rule: products, and recalls that need nearly everything. */
+  /* 0 stands for no rule: products, and recalls that need nearly everything.  Where the first
+  ** leaf is enough, the rule holds all the same. */
+  if (cell->reach < LEAST_REACH) cell->reach = LEAST_REACH;
   if (s->c->store->options.metric == ANN_DOT || cell->reach >= OUT_OF_REACH) cell->reach = 0;
 }
 

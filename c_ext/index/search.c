@@ -298,8 +298,9 @@ static int plan_effort(Search *search, int *out_exact) {
   const AnnQuery *query = search->query;
   AnnEffort *effort = &search->effort;
   int trees = search->store->options.trees;
-  int rc = ann_effort_for(search->store, query->k, query->recall < 1 ? query->recall : 0.9999,
-                          effort);
+  /* search_k alone says how far to walk; what it finds there is to be kept. */
+  double recall = query->search_k > 0 && !query->recall_given ? 0.9999 : query->recall;
+  int rc = ann_effort_for(search->store, query->k, recall < 1 ? recall : 0.9999, effort);
   if (effort->reach > 0) effort->inspect *= ANN_EFFORT_PATIENCE;
   if (query->search_k == 0) {
     *out_exact = exact_is_cheaper(search);
