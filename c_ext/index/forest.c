@@ -77,17 +77,15 @@ void ann_probe_clear(AnnProbe *probe) {
   memset(probe, 0, sizeof *probe);
 }
 
-/* Room for `more` items of `size` bytes in an array of n; doubles. */
-static int reserve(void **items, int64_t n, int64_t more, int64_t *allocated, size_t size) {
+/* The array with room for `more` items beyond its n; NULL when memory is out (the array
+** stays as it was). */
+static void *reserve(void *items, int64_t n, int64_t more, int64_t *allocated, size_t size) {
   int64_t wanted = *allocated ? *allocated : 256;
-  void *larger;
-  if (n + more <= *allocated) return ANN_OK;
+  if (n + more <= *allocated) return items;
   while (wanted < n + more) wanted *= 2;
-  larger = ann_realloc_array(*items, (uint64_t)wanted, size);
-  if (!larger) return ANN_NOMEM;
-  *items = larger;
-  *allocated = wanted;
-  return ANN_OK;
+  items = ann_realloc_array(items, (uint64_t)wanted, size);
+  if (items) *allocated = wanted;
+  return items;
 }
 
 /* What waits in the queue: a directory by its nearest child, or a measured step. */
@@ -95,47 +93,29 @@ static int reserve(void **items, int64_t n, int64_t more, int64_t *allocated, si
 #define MEASURED(i) ((uint32_t)(i) << 1 | 1)
 
 static int add_step(AnnWalk *walk, const AnnStep *step) {
-  int rc = reserve((void **)&walk->steps, walk->n_steps, 1, &walk->steps_allocated,
-                   sizeof *walk->steps);
-  if (rc != ANN_OK) return rc;
-  walk->steps[walk->n_steps] = *step;
+  AnnStep *steps = reserve(walk->steps, walk->n_steps, 1, &walk->steps_allocated, sizeof *steps);
+  if (!steps) return ANN_NOMEM;
+  walk->steps = steps;
+  steps[walk->n_steps] = *step;
   return ann_frontier_push(&walk->frontier, step->score, MEASURED(walk->n_steps++));
 }
 
-/* What the queue orders a step by. */
-static float score_of(const AnnWalk *walk, const AnnStep *step) {
-  int metric = walk->store->options.metric;
-  float norm = walk->probe->norm, spread = ann_get_f32(step->record + ANN_CENTRE_SPREAD);
-  float distance = step->base;
-  if (metric == ANN_DOT && walk->by_centre) {
-    distance = (norm + ann_get_f32(step->record + ANN_CENTRE_NORM)) + 2.0f * step->base;
-  } else if (metric == ANN_DOT && step->level > 0) {
-    return step->base - REACH_DOT * sqrtf(norm * spread);
+float ann_walk_score(const AnnStore *store, const AnnProbe *probe, int level,
+                     const uint8_t *record, float base) {
+  int metric = store->options.metric;
+  float spread = ann_get_f32(record + ANN_CENTRE_SPREAD);
+  if (level == 0) {
+    return ann_centre_score(metric, record, base, probe->norm, store->rotation.length);
   }
-  if (step->level > 0) return distance - REACH * spread;
-  if (walk->by_centre) return distance;
-  return ann_centre_score(metric, step->record, step->base, norm, walk->store->rotation.length);
-}
-
-float ann_walk_score(AnnStore *store, const AnnProbe *probe, int level, const uint8_t *record,
-                     float base) {
-  AnnWalk walk;
-  AnnStep step;
-  memset(&walk, 0, sizeof walk);
-  memset(&step, 0, sizeof step);
-  walk.store = store;
-  walk.probe = probe;
-  step.level = (uint8_t)level;
-  step.record = record;
-  step.base = base;
-  return score_of(&walk, &step);
+  if (metric == ANN_DOT) return base - REACH_DOT * sqrtf(probe->norm * spread);
+  return base - REACH * spread;
 }
 
 /* Exact base and score of a step from its centre. */
 static void measure(AnnWalk *walk, AnnStep *step) {
   step->base = ann_centre_base(walk->store->options.metric, step->record, walk->probe->vector,
                                walk->probe->norm, walk->store->rotation.length);
-  step->score = score_of(walk, step);
+  step->score = ann_walk_score(walk->store, walk->probe, step->level, step->record, step->base);
   walk->n_measured++;
 }
 
@@ -145,14 +125,13 @@ void ann_walk_init(AnnWalk *walk, AnnStore *store) {
   ann_frontier_init(&walk->frontier);
 }
 
-int ann_walk_start(AnnWalk *walk, const AnnProbe *probe, int first, int last, int by_centre) {
+int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
   AnnStore *store = walk->store;
   int rc = ANN_OK, tree;
   walk->probe = probe;
-  walk->by_centre = by_centre;
   walk->bound = INFINITY;
   walk->n_steps = walk->frontier.n = walk->n_opened = walk->n_scores = walk->n_measured = 0;
-  for (tree = first; tree <= last && rc == ANN_OK; tree++) {
+  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
     AnnPage *root = NULL;
     AnnStep step;
     rc = ann_pages_get(store, store->state.roots[tree], tree, ANN_ANY_LEVEL, &root);
@@ -177,13 +156,12 @@ static void score_block(const AnnWalk *walk, const AnnPage *page, int level,
                         const float *spreads, int first, int n, const float *estimates,
                         float *out_scores) {
   int metric = walk->store->options.metric, i;
-  float weight = level > 0 ? -REACH : walk->by_centre ? 0 : ANN_SPREAD_WEIGHT;
+  float weight = level > 0 ? -REACH : ANN_SPREAD_WEIGHT;
   for (i = 0; i < n; i++) {
     float score = estimates[i] + weight * spreads[first + i];
     if (metric == ANN_DOT) {
-      AnnStep step = {.level = (uint8_t)level, .base = estimates[i]};
-      step.record = ann_page_child_centre(page, first + i);
-      score = score_of(walk, &step);
+      score = ann_walk_score(walk->store, walk->probe, level,
+                             ann_page_child_centre(page, first + i), estimates[i]);
     }
     out_scores[i] = score < FLT_MAX ? score : FLT_MAX;
   }
@@ -207,19 +185,20 @@ static int queue_best(AnnWalk *walk, int64_t at) {
 static int open_directory(AnnWalk *walk, const AnnStep *step) {
   AnnPage *page = NULL;
   AnnLookup lookup = walk->probe->lookup;
+  AnnOpened *opened;
   const float *spreads = NULL;
-  float estimates[ANN_BLOCK];
+  float estimates[ANN_BLOCK], *scores;
   int rc = ann_pages_get(walk->store, step->number, step->tree, step->level, &page), block;
   if (rc != ANN_OK || page->n == 0) return rc;
   ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(page));
   if (!(spreads = ann_page_spreads(page))) return ANN_NOMEM;
-  rc = reserve((void **)&walk->opened, walk->n_opened, 1, &walk->opened_allocated,
-               sizeof *walk->opened);
-  if (rc == ANN_OK) {
-    rc = reserve((void **)&walk->scores, walk->n_scores, blocks_of(page) * ANN_BLOCK,
-                 &walk->scores_allocated, sizeof *walk->scores);
-  }
-  if (rc != ANN_OK) return rc;
+  opened = reserve(walk->opened, walk->n_opened, 1, &walk->opened_allocated, sizeof *opened);
+  if (!opened) return ANN_NOMEM;
+  walk->opened = opened;
+  scores = reserve(walk->scores, walk->n_scores, blocks_of(page) * ANN_BLOCK,
+                   &walk->scores_allocated, sizeof *scores);
+  if (!scores) return ANN_NOMEM;
+  walk->scores = scores;
   walk->opened[walk->n_opened].page = page;
   walk->opened[walk->n_opened].first = walk->n_scores;
   /* Slopes are <= 0: so much nearer than it seems. */

@@ -47,7 +47,6 @@ typedef struct AnnOpened {
 typedef struct AnnWalk {
   AnnStore *store;        /* borrowed */
   const AnnProbe *probe;  /* borrowed */
-  int by_centre;          /* order by distance to the centre alone: for placing */
   float bound;            /* what scores above it is passed over; +infinity for nothing */
   AnnFrontier frontier;   /* owned: of opened directories and of measured steps */
   AnnOpened *opened;      /* owned */
@@ -67,13 +66,13 @@ void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const float *vecto
 void ann_probe_clear(AnnProbe *probe);
 
 void ann_walk_init(AnnWalk *walk, AnnStore *store);
-/* Walk trees first..last, in the memory of the last walk if there was one. */
-int ann_walk_start(AnnWalk *walk, const AnnProbe *probe, int first, int last, int by_centre);
+/* Begin at the roots, in the memory of the last walk if there was one. */
+int ann_walk_start(AnnWalk *walk, const AnnProbe *probe);
 /* The next leaf, in *out_step; *out_found is 0 when there is none left. */
 int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found);
 void ann_walk_clear(AnnWalk *walk);
 /* What a search orders a page by, once its base (AnnStep) is exact. */
-float ann_walk_score(AnnStore *store, const AnnProbe *probe, int level, const uint8_t *record,
-                     float base);
+float ann_walk_score(const AnnStore *store, const AnnProbe *probe, int level,
+                     const uint8_t *record, float base);
 
 #endif

@@ -229,7 +229,7 @@ static int walk_leaves(Search *search) {
   /* Every row comes as often as there are trees. */
   int64_t least = search->query->k * store->options.trees;
   ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
-  rc = ann_walk_start(walk, &search->memory->probe, 0, store->options.trees - 1, 0);
+  rc = ann_walk_start(walk, &search->memory->probe);
   if (least > search->effort.keep) least = search->effort.keep;
   /* The next leaf is found before this one is scanned, so that it is on its way meanwhile. */
   if (rc == ANN_OK) rc = ann_walk_next(walk, &ahead, &found);
