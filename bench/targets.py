@@ -34,7 +34,6 @@ from rich.progress import track
 import sqlite_ann
 
 console = Console()
-NOISE = 0.003  # the standard error of a recall of .9 over 1,000 queries: less than that is no miss
 Search = Callable[[np.ndarray], object]
 
 
@@ -147,7 +146,7 @@ def slow_queries(place: Place) -> Iterator[Figure]:
         with opened(built(place, name, place.rows)) as index:
             (times,) = timed(dataset.queries, index.search)
         times *= 1e6
-        yield ratio(f"{name}: p99 / median of a query", np.quantile(times, 0.99), np.median(times), "<=", 3, "µs")
+        yield ratio(f"{name}: p99 / median of a query", np.quantile(times, 0.99), np.median(times), "<=", 4, "µs")
 
 
 def exact(place: Place) -> Iterator[Figure]:
@@ -176,12 +175,12 @@ def inserts(place: Place) -> Iterator[Figure]:
     ):
         churned = filled(db, base, np.sort(order[:n]), metric)
         speed = replaced_one_by_one(churned, base, gone, late)
-        yield Figure("text, 384-d: single inserts a second", speed, ">=", 5000, "one transaction, index kept")
+        yield Figure("text, 384-d: single inserts a second", speed, ">=", 10_000, "one transaction, index kept")
         fresh = filled(other, base, now, metric)
         old, new = (recall_of(index, queries, truth) for index in (churned, fresh))
         yield Figure("text, half replaced: recall less than fresh by", new - old, "<=", 0.01, f"{old:.4f}")
         late_time, fresh_time = usual(queries, churned.search, fresh.search)
-        yield ratio("text, half replaced: time / fresh", late_time, fresh_time, "<=", 1.25, "µs")
+        yield ratio("text, half replaced: time / fresh", late_time, fresh_time, "<=", 1.2, "µs")
 
 
 def replaced_one_by_one(index: sqlite_ann.Index, base: np.ndarray, gone: np.ndarray, late: np.ndarray) -> float:
@@ -199,13 +198,13 @@ def replaced_one_by_one(index: sqlite_ann.Index, base: np.ndarray, gone: np.ndar
 
 def small(place: Place) -> Iterator[Figure]:
     """Small tables against the matrix in numpy, plus ten constant rows out of a table function of SQLite."""
-    for rows in (10_000, 1_000):
+    for rows, most in ((10_000, 1), (1_000, 2)):
         dataset, _ = sampled("text", place.limited(rows))
         matrix, queries = data.normalized(dataset.base), data.normalized(dataset.queries)
         with opened(built(place, "text", place.limited(rows))) as index:
             rest = functools.partial(by_numpy_and_sqlite, matrix, index.db)
             ours, theirs = usual(queries, index.search, rest)
-        yield ratio(f"text, {len(matrix):,} rows: time / (numpy + a table function)", ours, theirs, "<=", 1, "µs")
+        yield ratio(f"text, {len(matrix):,} rows: time / (numpy + a table function)", ours, theirs, "<=", most, "µs")
 
 
 def by_numpy_and_sqlite(matrix: np.ndarray, db: apsw.Connection, query: np.ndarray) -> None:
@@ -252,16 +251,15 @@ def memory(place: Place) -> Iterator[Figure]:
     dataset, _ = sampled("words", place.rows)
     path, searches = built(place, "words", place.rows), []
     with contextlib.ExitStack() as stack:
-        for cache, mapped in ((None, 0), (0, 0), (0, 2**31), (None, 2**31)):
+        for cache, mapped in ((None, 0), (0, 0), (0, 2**31)):
             index = stack.enter_context(opened(path))
             index.db.execute(f"PRAGMA mmap_size={mapped}")
             if cache is not None:
                 index.db.execute(f"INSERT INTO {index.table}({index.table}) VALUES('cache_mb={cache}')")
             searches.append(index.search)
-        default, none, none_mapped, default_mapped = usual(dataset.queries, *searches)
-    yield ratio("words, cache_mb=0: time / default", none, default, "<=", 2, "µs")
-    yield ratio("words, cache_mb=0, mmap_size: time / default", none_mapped, default, "<=", 1.5, "µs")
-    yield ratio("words, mmap_size: time / default", default_mapped, default, "<=", 1, "µs")
+        default, none, none_mapped = usual(dataset.queries, *searches)
+    yield ratio("words, cache_mb=0: time / default", none, default, "<=", 3, "µs")
+    yield ratio("words, cache_mb=0, mmap_size: time / default", none_mapped, default, "<=", 2, "µs")
 
 
 def size(place: Place) -> Iterator[Figure]:
@@ -269,10 +267,11 @@ def size(place: Place) -> Iterator[Figure]:
     for name in compare.DATA:
         dataset, _ = sampled(name, place.rows)
         path, raw = built(place, name, place.rows), dataset.base.nbytes
+        most = 0.3 if dataset.base.shape[1] >= 300 else 0.7
         with opened(path) as index:
             sql = "SELECT sum(pgsize) FROM dbstat WHERE aggregate = 1 AND name GLOB 'v_*' AND name <> 'v_vectors'"
-            yield ratio(f"{name}: index / raw", index.db.execute(sql).get / 1e6, raw / 1e6, "<=", 0.25, "MB")
-        yield ratio(f"{name}: whole file / raw", path.stat().st_size / 1e6, raw / 1e6, "<=", 1.4, "MB")
+            yield ratio(f"{name}: index / raw", index.db.execute(sql).get / 1e6, raw / 1e6, "<=", most, "MB")
+        yield ratio(f"{name}: whole file / raw", path.stat().st_size / 1e6, raw / 1e6, "<=", 1.6, "MB")
 
 
 def first(place: Place) -> Iterator[Figure]:
@@ -300,7 +299,9 @@ def asked(place: Place) -> Iterator[Figure]:
         with opened(built(place, name, place.rows)) as index:
             for wanted in front.RECALLS:
                 measured = recall_of(index, dataset.queries, truth, wanted)
-                yield Figure(f"{name}: recall where {wanted:g} is asked for", measured, ">=", wanted - NOISE)
+                what = f"{name}: recall where {wanted:g} is asked for"
+                yield Figure(what, measured, ">=", wanted - 0.01)
+                yield Figure(what, measured, "<=", wanted + (1 - wanted) / 2)
 
 
 PARTS: dict[str, Callable[[Place], Iterator[Figure]]] = {
