@@ -186,6 +186,17 @@ int ann_nearest_next(AnnNearest *nearest, char **out_message) {
   return stand_at(nearest, NULL, nearest->at + 1, out_message);
 }
 
+int ann_nearest_finish(AnnNearest *nearest, char **out_message) {
+  int64_t at = nearest->at;
+  int rc = ANN_OK;
+  while (rc == ANN_OK && !nearest->exhausted) {
+    rc = stand_at(nearest, NULL, nearest->n_rows, out_message);
+  }
+  nearest->at = at;
+  nearest->eof = at >= nearest->n_rows;
+  return rc;
+}
+
 const AnnRanked *ann_nearest_row(const AnnNearest *nearest) {
   return &nearest->rows[nearest->at];
 }

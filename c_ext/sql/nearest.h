@@ -56,6 +56,8 @@ int ann_nearest_open(AnnContext *context, AnnTable *table, const AnnPlanColumns 
                      int index_number, sqlite3_value **argv, AnnNearest **spare,
                      AnnNearest **out_nearest, char **out_message);
 int ann_nearest_next(AnnNearest *nearest, char **out_message);
+/* Compute all rows that are still to come; stays where it is. */
+int ann_nearest_finish(AnnNearest *nearest, char **out_message);
 const AnnRanked *ann_nearest_row(const AnnNearest *nearest);
 int64_t ann_nearest_rank(const AnnNearest *nearest);
 void ann_nearest_free(AnnNearest *nearest);

@@ -303,3 +303,28 @@ def test_every_row_of_a_forest_finds_itself(forest):
     db = forest().db
     sql = "SELECT count(*) FROM v, ann_search_item('v', v.rowid, 1) AS n WHERE n.distance = 0"
     assert db.execute(sql).get >= 0.95 * 1500
+
+
+# --- the whole result in one row -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 10, 700, 5000])
+def test_all_ids_and_distances_are_those_of_the_rows(forest, k):
+    table = forest()
+    query = table.x[7].astype("<f4").tobytes()
+    rows = table.db.execute("SELECT id, distance FROM ann_search('v', ?, ?)", (query, k)).fetchall()
+    sql = "SELECT rank, all_ids, all_distances FROM ann_search('v', ?, ?)"
+    for rank, ids, distances in itertools.islice(table.db.execute(sql, (query, k)), 3):
+        assert np.frombuffer(ids, "<i8").tolist() == [id_ for id_, _ in rows]
+        assert np.frombuffer(distances, "<f8").tolist() == [distance for _, distance in rows]
+        assert rank <= 3
+    assert len(table.db.execute(sql, (query, k)).fetchall()) == len(rows)
+
+
+def test_all_ids_of_a_search_of_a_row_leave_it_out(forest):
+    table = forest()
+    sql = "SELECT all_ids, exclude_self FROM ann_search_item('v', ?, 5) WHERE exclude_self = 1 LIMIT 1"
+    ids, left_out = table.db.execute(sql, (int(table.ids[3]),)).get
+    assert left_out == 1
+    assert len(ids) == 5 * 8
+    assert int(table.ids[3]) not in np.frombuffer(ids, "<i8")
