@@ -168,7 +168,7 @@ const AnnRun *ann_rows_run(const AnnStore *store, int64_t first, int64_t last) {
 void ann_rows_run_begin(AnnStore *store, int64_t first, int64_t last) {
   int64_t expected = store->state.rows - store->state.placed;
   forget_run(store);
-  if (store->state.placed == 0) expected = store->state.rows;
+  if (first == INT64_MIN && last == INT64_MAX) expected = store->state.rows;
   if (expected > ANN_LARGEST_RUN || expected > room(store)) return;
   store->run = ann_alloc_zero(1, sizeof *store->run);
   if (!store->run) return;
