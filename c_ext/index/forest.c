@@ -93,7 +93,8 @@ static void *reserve(void *items, int64_t n, int64_t more, int64_t *allocated, s
 #define MEASURED(i) ((uint32_t)(i) << 1 | 1)
 
 static int add_step(AnnWalk *walk, const AnnStep *step) {
-  AnnStep *steps = reserve(walk->steps, walk->n_steps, 1, &walk->steps_allocated, sizeof *steps);
+  AnnStep *steps =
+      reserve(walk->steps, walk->n_steps, 1, &walk->steps_allocated, sizeof *steps);
   if (!steps) return ANN_NOMEM;
   walk->steps = steps;
   steps[walk->n_steps] = *step;

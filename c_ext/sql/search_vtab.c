@@ -102,7 +102,21 @@ static int disconnect(sqlite3_vtab *vtab) {
   return ANN_OK;
 }
 
+/* What comes after the last argument is a result, and takes no value. */
+static int gives_result(const AnnPlanColumns *columns, const sqlite3_index_info *info) {
+  int first = columns == &search_columns ? COLUMN_SELF : COLUMN_ALL_IDS, i;
+  for (i = 0; i < info->nConstraint; i++) {
+    if (info->aConstraint[i].iColumn >= first) return 1;
+  }
+  return 0;
+}
+
 static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  const AnnPlanColumns *columns = ((Function *)vtab)->columns;
+  if (gives_result(columns, info)) {
+    vtab->zErrMsg = sqlite3_mprintf("too many arguments on %s()", columns->function);
+    return ANN_ERROR;
+  }
   return ann_plan_search(((Function *)vtab)->columns, info, &vtab->zErrMsg);
 }
 
