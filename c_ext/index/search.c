@@ -63,7 +63,6 @@ static int score_kept(Search *search, const AnnRun *run) {
     if (wanted(search->query, run->ids[i])) rc = score_row(search, run->ids[i]);
     if (rc == ANN_OK && i % 4096 == 4095) rc = ann_store_tick(search->store);
   }
-  ann_trace_count(search->store->trace, i, 0);
   return rc;
 }
 

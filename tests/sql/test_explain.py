@@ -110,6 +110,12 @@ def test_an_exact_search_looks_at_every_row(forest, queries):
     assert [steps[step].count for step in ("rotate", "open", "route", "scan", "rank")] == [0] * 5
 
 
+def test_a_small_table_counts_its_rows_once_from_memory_too(small, queries):
+    query = np.ones(small.x.shape[1], np.float32)
+    first, second = (explain(small.db, query)["exact"][:2] for _ in range(2))
+    assert first == second == (60, 60 * query.nbytes)
+
+
 def test_more_recall_is_more_work(forest, queries):
     db = forest().db
     work = [sum(explain(db, query, 10, recall)["scan"].count for query in queries) for recall in (0.5, 0.9, 0.99)]
