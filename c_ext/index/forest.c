@@ -10,17 +10,8 @@
 #include "core/metric.h"
 #include "index/pages.h"
 
-/* An estimate of |q - c|^2 errs by about 0.6 |slope| |q - centre| (its standard
-** deviation: code.h, with E|r|_1 = 0.8 |r| sqrt L); a child is queued that much
-** nearer than it seems, so that few are measured too late. */
-#define DOUBT 0.6f
-
-/* A directory is opened before its centre's turn, by this part of its children's mean
-** squared distance from that centre: some of them lie nearer than it.  At 0 two times as
-** many vectors are inspected for a recall, above 1 only more directories are opened:
-** docs/ARCHITECTURE.md, "walking". */
-#define REACH 1.0f
-#define REACH_DOT 0.5f         /* for products: this part of |q| sqrt spread */
+/* For products ANN_WALK_REACH is this part of |q| sqrt spread. */
+#define REACH_DOT 0.5f
 
 int ann_probe_init(AnnProbe *probe, AnnStore *store) {
   memset(probe, 0, sizeof *probe);
@@ -109,7 +100,7 @@ float ann_walk_score(const AnnStore *store, const AnnProbe *probe, int level,
     return ann_centre_score(metric, record, base, probe->norm, store->rotation.length);
   }
   if (metric == ANN_DOT) return base - REACH_DOT * sqrtf(probe->norm * spread);
-  return base - REACH * spread;
+  return base - ANN_WALK_REACH * spread;
 }
 
 /* Exact base and score of a step from its centre. */
@@ -157,7 +148,7 @@ static void score_block(const AnnWalk *walk, const AnnPage *page, int level,
                         const float *spreads, int first, int n, const float *estimates,
                         float *out_scores) {
   int metric = walk->store->options.metric, i;
-  float weight = level > 0 ? -REACH : ANN_SPREAD_WEIGHT;
+  float weight = level > 0 ? -ANN_WALK_REACH : ANN_SPREAD_WEIGHT;
   for (i = 0; i < n; i++) {
     float score = estimates[i] + weight * spreads[first + i];
     if (metric == ANN_DOT) {
@@ -203,7 +194,7 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   walk->opened[walk->n_opened].page = page;
   walk->opened[walk->n_opened].first = walk->n_scores;
   /* Slopes are <= 0: so much nearer than it seems. */
-  lookup.minimum += DOUBT * sqrtf(step->base > 0 ? step->base : walk->probe->norm);
+  lookup.minimum += ANN_WALK_DOUBT * sqrtf(step->base > 0 ? step->base : walk->probe->norm);
   for (block = 0; block < blocks_of(page); block++) {
     int first = block * ANN_BLOCK,
         n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;

@@ -66,6 +66,18 @@ static void release(AnnStore *store, Cached *cached) {
   ann_free(cached);
 }
 
+/* Take over a page, or clear it when memory is out. */
+static int hold(AnnStore *store, uint32_t number, AnnPage *page, Cached **out_cached) {
+  int rc = add(store, number, out_cached);
+  if (rc != ANN_OK) {
+    ann_page_clear(page);
+    return rc;
+  }
+  (*out_cached)->page = *page;
+  recount(store, *out_cached);
+  return ANN_OK;
+}
+
 /* Take slot i out and move up what hashed past it. */
 static void remove_slot(AnnStore *store, int64_t i) {
   int64_t mask = store->n_page_slots - 1;
@@ -179,13 +191,8 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
     if (rc == ANN_OK) ann_trace_count(store->trace, 1, (int64_t)ann_page_size(&page));
     ann_trace_enter(store->trace, step);
     if (rc != ANN_OK) return rc;
-    rc = add(store, number, &cached);
-    if (rc != ANN_OK) {
-      ann_page_clear(&page);
-      return rc;
-    }
-    cached->page = page;
-    recount(store, cached);
+    rc = hold(store, number, &page, &cached);
+    if (rc != ANN_OK) return rc;
   }
   if (!fits(cached, tree, level)) return ann_store_corrupt(store, "page", number);
   *out_page = &cached->page;
@@ -211,16 +218,11 @@ int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_
   }
   rc = ann_page_init(&page, level, tree, capacity, store->rotation.length);
   if (rc != ANN_OK) return rc;
-  rc = add(store, (uint32_t)store->state.last_page + 1, &cached);
-  if (rc != ANN_OK) {
-    ann_page_clear(&page);
-    return rc;
-  }
   page.parent = parent;
-  cached->page = page;
+  rc = hold(store, (uint32_t)store->state.last_page + 1, &page, &cached);
+  if (rc != ANN_OK) return rc;
   cached->dirty = 1;
   store->n_dirty_pages++;
-  recount(store, cached);
   store->state.last_page++;
   count_pages(store, level, 1);
   *out_number = cached->number;
@@ -335,13 +337,7 @@ int ann_pages_warm(AnnStore *store) {
       ann_page_clear(&page);
       break;
     } else {
-      rc = add(store, (uint32_t)number, &cached);
-      if (rc != ANN_OK) {
-        ann_page_clear(&page);
-      } else {
-        cached->page = page;
-        recount(store, cached);
-      }
+      rc = hold(store, (uint32_t)number, &page, &cached);
     }
     number++;
     if (rc == ANN_OK && number % 64 == 0) rc = ann_store_tick(store);

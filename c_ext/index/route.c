@@ -9,12 +9,6 @@
 #include "core/metric.h"
 #include "index/pages.h"
 
-/* An estimate of |x - c|^2 errs by about 0.6 |slope| |x - centre| (forest.c): a child is
-** taken for that much nearer than it seems. */
-#define DOUBT 0.6f
-/* A directory is opened before its centre's turn by this part of its children's mean
-** squared distance from that centre: docs/ARCHITECTURE.md, "building". */
-#define REACH 1.0f
 #define FIRST_DIRECTORIES 64
 
 /* ---- the allocation ---- */
@@ -111,7 +105,7 @@ static void offer(AnnRouter *router, const AnnNearLeaf *leaf) {
 /* A directory's turn comes before its centre's by a part of its spread. */
 static float score_of(const AnnRouter *router, const AnnStore *store, const AnnRouted *step) {
   return distance_of(router, store, step->record, step->base) -
-         REACH * ann_get_f32(step->record + ANN_CENTRE_SPREAD);
+         ANN_WALK_REACH * ann_get_f32(step->record + ANN_CENTRE_SPREAD);
 }
 
 /* Queue a directory; there is room for one more. */
@@ -153,7 +147,7 @@ static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *re
                           const AnnRouted *parent) {
   AnnPage *page = NULL;
   float estimates[ANN_BLOCK];
-  float doubt = DOUBT * sqrtf(parent->base > 0 ? parent->base : router->probe.norm);
+  float doubt = ANN_WALK_DOUBT * sqrtf(parent->base > 0 ? parent->base : router->probe.norm);
   int rc = get_page(store, reader, parent->number, parent->tree, parent->level, &page), i;
   if (rc != ANN_OK) return rc;
   if (parent->level > 1 && router->n_directories + page->n > router->n_allocated) {

@@ -16,6 +16,10 @@ static int64_t slot_of(const AnnStore *store, int64_t id) {
   return i;
 }
 
+static AnnRow *find(const AnnStore *store, int64_t id) {
+  return store->n_row_slots ? store->rows[slot_of(store, id)] : NULL;
+}
+
 /* Room for one row more; fails quietly: then it is not kept. */
 static int grow(AnnStore *store) {
   int64_t old = store->n_row_slots, i;
@@ -108,7 +112,7 @@ static void complete(AnnStore *store, int64_t id) {
 }
 
 int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row) {
-  AnnRow *row = store->n_row_slots ? store->rows[slot_of(store, id)] : NULL;
+  AnnRow *row = find(store, id);
   int found = 0, rc, step;
   *out_row = row;
   if (row) {
@@ -135,7 +139,7 @@ int ann_rows_warm(AnnStore *store) {
   while (rc == ANN_OK && store->n_rows < room(store)) {
     rc = ann_store_scan_next(store, &id, store->row->vector, &found);
     if (rc != ANN_OK || !found) break;
-    if (store->n_row_slots && store->rows[slot_of(store, id)]) continue;
+    if (find(store, id)) continue;
     complete(store, id);
     keep(store, store->row);
     if (++n % 256 == 0) rc = ann_store_tick(store);
@@ -145,7 +149,7 @@ int ann_rows_warm(AnnStore *store) {
 }
 
 void ann_rows_prefetch(const AnnStore *store, int64_t id) {
-  const AnnRow *row = store->n_row_slots ? store->rows[slot_of(store, id)] : NULL;
+  const AnnRow *row = find(store, id);
   int64_t i;
   for (i = 0; row && i < row_size(store); i += 64) {
     __builtin_prefetch((const uint8_t *)row + i);
@@ -192,7 +196,7 @@ void ann_rows_run_add(AnnStore *store, int64_t id, const float *vector) {
     run->n_allocated = wanted;
   }
   run->ids[run->n++] = id;
-  if (store->n_row_slots && store->rows[slot_of(store, id)]) return;
+  if (find(store, id)) return;
   if (make_spare(store) != ANN_OK) return;
   memcpy(store->row->vector, vector, (size_t)store->options.dimensions * sizeof *vector);
   complete(store, id);
@@ -205,8 +209,7 @@ void ann_rows_run_end(AnnStore *store) {
 
 void ann_rows_forget(AnnStore *store, int64_t id) {
   forget_run(store);
-  if (store->n_rows == 0) return;
-  if (store->rows[slot_of(store, id)]) remove_slot(store, slot_of(store, id));
+  if (find(store, id)) remove_slot(store, slot_of(store, id));
 }
 
 void ann_rows_drop(AnnStore *store) {

@@ -147,7 +147,7 @@ int ann_store_begin(AnnStore *store);
 int ann_store_begin_afresh(AnnStore *store);
 void ann_store_end(AnnStore *store);
 int ann_store_flush(AnnStore *store);
-/* Forget what is not yet written, and whatever belongs to the open transaction. */
+/* Forget everything in memory, written or not. */
 void ann_store_drop(AnnStore *store);
 /* The transaction was committed: what is in memory is the new state. */
 void ann_store_committed(AnnStore *store);
