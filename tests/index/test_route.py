@@ -37,3 +37,14 @@ def test_the_first_copy_is_in_a_leaf_among_the_nearest_and_copies_are_apart(tabl
         ranks.append(order.index(pages[0]))
         assert all(order.index(page) < 16 for page in pages)
     assert np.median(ranks) == 0
+
+
+@pytest.mark.parametrize("trees", [2, 3])
+def test_no_tree_is_left_out(forest, vectors, trees):
+    """Every root is opened, however far it seems: the first copy is in the nearest leaf of the whole forest."""
+    index = forest(trees=trees).index
+    numbers, points = centres(index)
+    rotated = oracle.prepared("l2", index.rotation, vectors).astype(np.float64)
+    first = np.array([struct.unpack(f"<{trees}I", index.places[id_])[0] for id_ in range(len(vectors))])
+    nearest = numbers[((points[None] - rotated[:, None]) ** 2).sum(2).argmin(1)]
+    assert (first == nearest).mean() > 0.9
