@@ -164,11 +164,7 @@ static int enter(AnnBatch *batch, int64_t i) {
   } else {
     rc = ann_update_enter(store, batch->ids[i], vector_of(batch, i), copies, &batch->divided);
   }
-  if (rc == ANN_OK && ann_pages_over_budget(store)) {
-    rc = ann_store_flush(store);
-    ann_pages_drop(store);
-  }
-  return rc;
+  return rc == ANN_OK ? ann_store_make_room(store) : rc;
 }
 
 int ann_batch_place(AnnBatch *batch) {

@@ -421,6 +421,14 @@ int ann_store_flush(AnnStore *store) {
   return rc;
 }
 
+int ann_store_make_room(AnnStore *store) {
+  int rc;
+  if (!ann_pages_over_budget(store)) return ANN_OK;
+  rc = ann_store_flush(store);
+  if (rc == ANN_OK) ann_pages_trim(store);
+  return rc;
+}
+
 /* ---- vectors ---- */
 
 /* A stored vector; its blob is untrusted like every byte. */

@@ -147,6 +147,8 @@ int ann_store_begin(AnnStore *store);
 int ann_store_begin_afresh(AnnStore *store);
 void ann_store_end(AnnStore *store);
 int ann_store_flush(AnnStore *store);
+/* Between two rows of a write: above the budget, write what is changed and let pages go. */
+int ann_store_make_room(AnnStore *store);
 /* Forget everything in memory, written or not. */
 void ann_store_drop(AnnStore *store);
 /* The transaction was committed: what is in memory is the new state. */

@@ -56,10 +56,7 @@ static void row_ends(AnnTable *table) {
 /* After a row: a failure with changes in memory leaves them half-made. */
 static int row_result(AnnTable *table, int rc) {
   AnnStore *store = table->store;
-  if (rc == ANN_OK && ann_pages_over_budget(store)) {
-    rc = ann_store_flush(store);
-    if (rc == ANN_OK) ann_pages_trim(store);
-  }
+  if (rc == ANN_OK) rc = ann_store_make_room(store);
   if (rc == ANN_CORRUPT && store->mutations != table->mutations_seen) ann_store_poison(store);
   return rc;
 }
