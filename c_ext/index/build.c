@@ -18,6 +18,7 @@
 #define FANOUT 64               /* children a directory is given; half of its capacity */
 #define PASSES 3                /* refinements of the leaves' centres */
 #define RECALIBRATE_SHARE 4     /* after a quarter of the rows changed; DESIGN 2.2 */
+#define ROWS_PER_PAGE 2         /* placed in a slice for each page it may change: so it ends */
 
 #define MOST_THREADS 16         /* unless the option says more; a choice */
 #define SHORT_BUILD 256         /* rows for which threads are not worth making */
@@ -28,6 +29,8 @@ typedef struct Build {
   AnnPool *pool;            /* owned; NULL for a short build */
   AnnBatch batch;           /* owned */
   AnnPoll poll;
+  int64_t max_pages;        /* that this slice may change; 0: no bound */
+  int64_t rows;             /* placed in it */
 } Build;
 
 static int build_init(Build *build, AnnStore *store) {
@@ -205,38 +208,44 @@ static int pull_up(AnnStore *store) {
 
 /* ---- absorbing ---- */
 
+static int is_full(const Build *build) {
+  return build->max_pages > 0 && (build->store->n_dirty_pages >= build->max_pages ||
+                                  build->rows / ROWS_PER_PAGE >= build->max_pages);
+}
+
 /* Rows of the next batch: of a slice, about as many as change the pages that are left. */
-static int64_t batch_rows(const AnnStore *store, int64_t max_pages) {
-  int64_t n = (max_pages - store->n_dirty_pages) / store->options.trees;
-  return max_pages == 0 ? INT64_MAX : n > 1 ? n : 1;
+static int64_t batch_rows(const Build *build) {
+  int64_t pages = (build->max_pages - build->store->n_dirty_pages) / build->store->options.trees;
+  int64_t rows = build->max_pages * ROWS_PER_PAGE - build->rows;
+  int64_t n = pages < rows ? pages : rows;
+  return build->max_pages == 0 ? INT64_MAX : n > 1 ? n : 1;
 }
 
 /* Place the rows of one run until it ends or the slice is full. */
-static int absorb_run(Build *build, int64_t first, int64_t last, int64_t max_pages,
-                      int *out_full) {
+static int absorb_run(Build *build, int64_t first, int64_t last) {
   AnnStore *store = build->store;
   AnnBatch *batch = &build->batch;
   int64_t next = first;
   int more = 1, rc = ann_store_scan_open(store, first, last);
-  while (rc == ANN_OK && more && !*out_full) {
-    rc = ann_batch_read(batch, batch_rows(store, max_pages), &more);
+  while (rc == ANN_OK && more && !is_full(build)) {
+    rc = ann_batch_read(batch, batch_rows(build), &more);
     if (rc != ANN_OK) break;
     if (batch->n > 0) next = batch->ids[batch->n - 1];
+    build->rows += batch->n;
     rc = ann_batch_place(batch);
-    *out_full = max_pages > 0 && store->n_dirty_pages >= max_pages;
   }
   ann_store_scan_close(store);
   if (rc != ANN_OK) return rc;
-  return ann_waiting_shrink(store, first, last, *out_full ? next : last);
+  return ann_waiting_shrink(store, first, last, more ? next : last);
 }
 
-static int absorb_runs(Build *build, int64_t max_pages, int *out_full) {
+static int absorb_runs(Build *build) {
   int64_t first, last;
   int found = 1, rc = ANN_OK;
-  while (rc == ANN_OK && !*out_full) {
+  while (rc == ANN_OK && !is_full(build)) {
     rc = ann_waiting_run(build->store, INT64_MIN, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
-    rc = absorb_run(build, first, last, max_pages, out_full);
+    rc = absorb_run(build, first, last);
   }
   return rc;
 }
@@ -248,17 +257,16 @@ static int must_plant(const AnnState *state) {
   return state->roots[0] == 0 || state->planted_rows < state->rows / 2;
 }
 
-static int absorb(Build *build, int64_t max_pages, int *out_more) {
+static int absorb(Build *build, int *out_more) {
   AnnStore *store = build->store;
   AnnState *state = &store->state;
-  int rc = ANN_OK, full = 0;
+  int rc = ANN_OK;
   if (must_plant(state)) {
     rc = pull_up(store);
     if (rc == ANN_OK) rc = plant(build);
     state->planted_rows = state->rows;
-    if (rc == ANN_OK) full = max_pages > 0 && store->n_dirty_pages >= max_pages;
   }
-  if (rc == ANN_OK) rc = absorb_runs(build, max_pages, &full);
+  if (rc == ANN_OK) rc = absorb_runs(build);
   *out_more = rc == ANN_OK && state->placed < state->rows;
   if (rc == ANN_OK && !*out_more &&
       state->changes > state->calibrated_rows / RECALIBRATE_SHARE) {
@@ -274,8 +282,9 @@ int ann_build_absorb(AnnStore *store, int64_t max_pages, int *out_more) {
   *out_more = 0;
   if (store->state.rows >= ANN_SMALLEST_FOREST || store->state.roots[0] != 0) {
     rc = build_init(&build, store);
+    build.max_pages = max_pages;
     if (rc == ANN_OK) {
-      rc = absorb(&build, max_pages, out_more);
+      rc = absorb(&build, out_more);
       build_clear(&build);
     }
   }

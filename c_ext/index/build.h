@@ -5,8 +5,9 @@
 ** more rows wait than are placed, what is there is pulled up first and planted anew:
 ** it was made for another table.
 **
-** Work can be cut into slices: each stops after changing about `max_pages` pages and
-** leaves a sound forest, with the rest still waiting and still found.
+** Work can be cut into slices: each stops after changing about `max_pages` pages, or
+** placing twice as many rows, and leaves a sound forest, with the rest still waiting and
+** still found.
 */
 #ifndef ANN_INDEX_BUILD_H
 #define ANN_INDEX_BUILD_H
