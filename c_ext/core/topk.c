@@ -57,6 +57,13 @@ void ann_topk_init(AnnTopk *top, int64_t k) {
   top->k = k;
 }
 
+int ann_topk_reserve(AnnTopk *top, int64_t k) {
+  ann_topk_init(top, k);
+  top->items = ann_alloc_array((uint64_t)k, sizeof *top->items);
+  top->capacity = top->items ? k : 0;
+  return top->items ? ANN_OK : ANN_NOMEM;
+}
+
 void ann_topk_restart(AnnTopk *top, int64_t k) {
   top->n = 0;
   top->k = k;

@@ -35,6 +35,7 @@ typedef struct AnnFrontier {
 } AnnFrontier;
 
 void ann_topk_init(AnnTopk *top, int64_t k);
+int ann_topk_reserve(AnnTopk *top, int64_t k);
 void ann_topk_restart(AnnTopk *top, int64_t k);
 int ann_topk_push(AnnTopk *top, double key, int64_t id);
 int ann_topk_push_unique(AnnTopk *top, double key, int64_t id);
@@ -52,6 +53,8 @@ int ann_ranked_compare(const void *a, const void *b);
 /* cffi:off */
 
 /* ann_topk_push, ann_frontier_push: ANN_OK or ANN_NOMEM (nothing changed).
+** ann_topk_reserve: init, with all the memory that k >= 1 items need, so that no push fails;
+** ANN_OK, or ANN_NOMEM with nothing owned.
 ** ann_topk_restart: empty again, in the same memory.
 ** ann_topk_push_unique: an id that is kept already keeps its smaller key; O(k) for a
 ** newcomer among the best.

@@ -33,6 +33,11 @@ typedef struct Build {
   int64_t rows;             /* placed in it */
 } Build;
 
+/* Whether enough changed since the calibration for another one, once all rows are placed. */
+static int is_stale(const AnnState *state) {
+  return state->changes > state->calibrated_rows / RECALIBRATE_SHARE;
+}
+
 static int build_init(Build *build, AnnStore *store) {
   int n = store->options.threads ? store->options.threads : ann_pool_cores();
   int rc = ANN_OK;
@@ -41,7 +46,7 @@ static int build_init(Build *build, AnnStore *store) {
   build->poll.check = ann_store_tick;
   build->poll.arg = store;
   if (!store->options.threads && n > MOST_THREADS) n = MOST_THREADS;
-  if (n > 1 && store->state.rows - store->state.placed > SHORT_BUILD) {
+  if (n > 1 && (store->state.rows - store->state.placed > SHORT_BUILD || is_stale(&store->state))) {
     rc = ann_pool_new(n, &build->pool);
   }
   if (rc == ANN_OK) rc = ann_batch_init(&build->batch, store, build->pool);
@@ -268,8 +273,7 @@ static int absorb(Build *build, int *out_more) {
   }
   if (rc == ANN_OK) rc = absorb_runs(build);
   *out_more = rc == ANN_OK && state->placed < state->rows;
-  if (rc == ANN_OK && !*out_more &&
-      state->changes > state->calibrated_rows / RECALIBRATE_SHARE) {
+  if (rc == ANN_OK && !*out_more && is_stale(state)) {
     rc = ann_store_flush(store);
     if (rc == ANN_OK) rc = ann_calibrate(store, build->pool);
   }

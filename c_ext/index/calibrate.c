@@ -4,11 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/idset.h"
-#include "core/metric.h"
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/sweep.h"
+#include "index/truth.h"
 
 /* Sampled queries.  Neighbours of one query are missed together, so that the standard
 ** error of a recall of .95 measured on 400 queries is about .005. */
@@ -19,7 +18,8 @@
 #define LARGE_SAMPLE 48
 #define SMALL_K 100
 #define LARGE_K 1000            /* ann_effort_ks' last */
-#define CANDIDATES 1200         /* estimates ranked exactly to find the true 100 */
+#define SAMPLE_BYTES ((int64_t)64 << 20)   /* of sampled vectors: fewer queries if they are long */
+#define CANDIDATES 2400         /* estimates kept to see where the true 100 are among them */
 #define GROUP 16                /* queries swept at the same time, at most */
 /* Parts of the misses that a recall allows: all that the sample may miss, and of these the
 ** estimates that are not kept; the rest is for what a sample does not show. */
@@ -40,12 +40,13 @@ typedef struct Calibration {
   AnnSwept swept[GROUP];      /* owned */
   int n_swept;                /* of them in use: enough to keep all workers busy */
   AnnPoll poll;
-  float *row;                 /* owned: dimensions floats */
   int64_t *ids;               /* owned: the sampled queries' */
+  float *vectors;             /* owned: n_wanted x dimensions, theirs */
+  AnnTruth *truths;           /* owned: n_wanted, of which n_queries are made */
   int n_wanted, n_ids;        /* at most SAMPLE */
   int n_large;                /* of the sampled, the first ones: for large k too */
   Cost *costs;                /* owned: n_large x LARGE_K, then the others x SMALL_K */
-  int n_queries;              /* measured */
+  int n_queries;              /* made ready, of n_wanted */
   int n_neighbours;           /* true neighbours found of every query, <= SMALL_K */
   int n_far;                  /* the same of every one of the n_large, <= LARGE_K */
 } Calibration;
@@ -56,6 +57,7 @@ static Cost *cost_at(const Calibration *c, int query, int neighbour) {
 }
 
 static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
+  int64_t most = SAMPLE_BYTES / ann_store_vector_bytes(store);
   int rc, i;
   memset(c, 0, sizeof *c);
   c->store = store;
@@ -64,16 +66,17 @@ static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
   c->poll.arg = store;
   c->n_wanted = store->state.placed > 10 * SAMPLE ? SAMPLE : (int)(store->state.placed / 10);
   if (c->n_wanted < SMALLEST_SAMPLE) c->n_wanted = SMALLEST_SAMPLE;
-  c->row = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
-  c->ids = ann_alloc_array(SAMPLE, sizeof *c->ids);
+  if (c->n_wanted > most) c->n_wanted = (int)most;
+  c->ids = ann_alloc_array((uint64_t)c->n_wanted, sizeof *c->ids);
+  c->vectors = ann_alloc_array((uint64_t)c->n_wanted, (uint64_t)ann_store_vector_bytes(store));
+  c->truths = ann_alloc_zero((uint64_t)c->n_wanted, sizeof *c->truths);
   c->n_large = c->n_wanted < LARGE_SAMPLE ? c->n_wanted : LARGE_SAMPLE;
   c->n_neighbours = SMALL_K;
   c->n_far = LARGE_K;
   c->costs = ann_alloc_array(LARGE_SAMPLE * LARGE_K + SAMPLE * SMALL_K, sizeof *c->costs);
-  if (!c->row || !c->ids || !c->costs) return ANN_NOMEM;
+  if (!c->ids || !c->vectors || !c->truths || !c->costs) return ANN_NOMEM;
   rc = ann_sweep_init(&c->sweep, store);
-  if (!c->sweep.in_memory) c->pool = NULL;
-  c->n_swept = c->pool ? 4 * ann_pool_workers(c->pool) : 1;
+  c->n_swept = pool && c->sweep.in_memory ? 4 * ann_pool_workers(pool) : 1;
   if (c->n_swept > GROUP) c->n_swept = GROUP;
   for (i = 0; i < c->n_swept && rc == ANN_OK; i++) rc = ann_swept_init(&c->swept[i], &c->sweep);
   return rc;
@@ -82,52 +85,57 @@ static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
 static void clear(Calibration *c) {
   int i;
   for (i = 0; i < GROUP; i++) ann_swept_clear(&c->swept[i]);
+  for (i = 0; i < c->n_queries; i++) ann_truth_clear(&c->truths[i]);
   ann_sweep_clear(&c->sweep);
-  ann_free(c->row);
   ann_free(c->ids);
+  ann_free(c->vectors);
+  ann_free(c->truths);
   ann_free(c->costs);
 }
 
-/* Rank the estimated candidates exactly; copies of an id follow one another by estimate. */
-static int rank(Calibration *c, const AnnSwept *swept, AnnTopk *truth) {
-  const AnnTopk *estimates = &swept->estimates;
-  AnnOrigin origin;
-  AnnIdSet seen;
-  int64_t i;
-  int rc = ANN_OK;
-  ann_origin_init(&origin, c->store->options.metric, swept->vector,
-                  c->store->options.dimensions);
-  ann_idset_init(&seen);
-  for (i = 0; i < estimates->n && rc == ANN_OK; i++) {
-    int found = 0, is_new = 0;
-    rc = ann_idset_add(&seen, estimates->items[i].id, &is_new);
-    if (rc != ANN_OK || !is_new) continue;
-    rc = ann_store_vector(c->store, estimates->items[i].id, c->row, &found);
-    if (rc == ANN_OK && found) {
-      rc = ann_topk_push(truth, ann_origin_distance(&origin, c->row), estimates->items[i].id);
-    }
+/* The sampled queries' vectors, and their true neighbours. */
+static int find_truth(Calibration *c) {
+  int64_t dimensions = c->store->options.dimensions;
+  int rc = ANN_OK, i;
+  for (i = 0; i < c->n_ids && rc == ANN_OK; i++) {
+    float *vector = c->vectors + c->n_queries * dimensions;
+    int found = 0;
+    rc = ann_store_vector(c->store, c->ids[i], vector, &found);
+    if (rc != ANN_OK || !found) continue;
+    rc = ann_truth_init(&c->truths[c->n_queries], c->store, c->ids[i], vector,
+                        c->n_queries < c->n_large ? LARGE_K : SMALL_K);
+    c->n_queries += rc == ANN_OK;
   }
-  ann_idset_clear(&seen);
-  ann_topk_sort(truth);
+  if (rc == ANN_OK) rc = ann_truth_find(c->store, c->pool, c->truths, c->n_queries);
+  for (i = 0; i < c->n_queries && rc == ANN_OK; i++) {
+    int n = (int)c->truths[i].exact.n;
+    ann_topk_sort(&c->truths[i].exact);
+    if (n < c->n_neighbours) c->n_neighbours = n;
+    if (i < c->n_large && n < c->n_far) c->n_far = n;
+  }
   return rc;
 }
 
-/* What each true neighbour cost, appended to c->costs. */
-static int record(Calibration *c, const AnnSwept *swept, const AnnTopk *truth) {
-  const AnnTopk *estimates = &swept->estimates;
+/* Copies of an id among the estimates after its best one tell nothing, and would be found. */
+static int64_t place_of(const AnnTopk *estimates, int64_t id) {
+  int64_t i = 0;
+  while (i < estimates->n && estimates->items[i].id != id) i++;
+  return i;
+}
+
+/* What each true neighbour of a query cost. */
+static int learn(Calibration *c, int query, const AnnSwept *swept) {
+  const AnnTopk *truth = &c->truths[query].exact;
   int trees = c->store->options.trees, i, t;
-  int rc = ANN_OK;
-  if (truth->n < c->n_neighbours) c->n_neighbours = (int)truth->n;
-  if (c->n_queries < c->n_large && truth->n < c->n_far) c->n_far = (int)truth->n;
+  int rc = swept->rc;
   for (i = 0; i < truth->n && rc == ANN_OK; i++) {
     uint32_t pages[ANN_MAX_TREES] = {0};
-    Cost *cost = cost_at(c, c->n_queries, i);
+    Cost *cost = cost_at(c, query, i);
     int found = 0;
-    int64_t j = 0;
     rc = ann_places_get(c->store, truth->items[i].id, pages, &found);
-    if (rc == ANN_OK && !found) rc = ann_store_corrupt(c->store, "place", truth->items[i].id);
     cost->inspected = INT64_MAX;
-    for (t = 0; t < trees && rc == ANN_OK; t++) {
+    cost->better = place_of(&swept->estimates, truth->items[i].id) + 1;
+    for (t = 0; t < trees && rc == ANN_OK && found; t++) {
       const AnnMoment *moment = pages[t] < c->sweep.n_numbers ? &swept->moments[pages[t]]
                                                               : NULL;
       if (moment && moment->inspected < cost->inspected) {
@@ -135,21 +143,7 @@ static int record(Calibration *c, const AnnSwept *swept, const AnnTopk *truth) {
         memcpy(cost->reach, moment->reach, sizeof cost->reach);
       }
     }
-    while (j < estimates->n && estimates->items[j].id != truth->items[i].id) j++;
-    cost->better = j + 1;
   }
-  c->n_queries++;
-  return rc;
-}
-
-/* What the sweep of one query has to say. */
-static int learn(Calibration *c, const AnnSwept *swept) {
-  AnnTopk truth;
-  int rc = swept->rc;
-  ann_topk_init(&truth, c->n_queries < c->n_large ? LARGE_K : SMALL_K);
-  if (rc == ANN_OK) rc = rank(c, swept, &truth);
-  if (rc == ANN_OK && truth.n > 0) rc = record(c, swept, &truth);
-  ann_topk_clear(&truth);
   return rc == ANN_OK ? ann_store_tick(c->store) : rc;
 }
 
@@ -161,19 +155,17 @@ static void sweep_some(void *arg, int64_t first, int64_t last, int worker) {
   }
 }
 
-/* Measure the sampled queries, a group at a time. */
+/* Sweep the queries, a group at a time. */
 static int measure(Calibration *c) {
-  int rc = ANN_OK, next = 0, n, i;
-  while (rc == ANN_OK && next < c->n_ids) {
-    for (n = 0; n < c->n_swept && next < c->n_ids && rc == ANN_OK; next++) {
-      int found = 0;
-      c->swept[n].self = c->ids[next];
-      c->swept[n].n_wanted = next < c->n_large ? ANN_SWEEP_CANDIDATES : CANDIDATES;
-      rc = ann_store_vector(c->store, c->ids[next], c->swept[n].vector, &found);
-      n += found;
+  int rc = ANN_OK, next, n = 0, i;
+  for (next = 0; next < c->n_queries && rc == ANN_OK; next += n) {
+    for (n = 0; n < c->n_swept && next + n < c->n_queries; n++) {
+      c->swept[n].self = c->truths[next + n].id;
+      c->swept[n].vector = c->truths[next + n].origin.vector;
+      c->swept[n].n_wanted = next + n < c->n_large ? ANN_SWEEP_CANDIDATES : CANDIDATES;
     }
-    if (rc == ANN_OK) rc = ann_pool_run(c->pool, n, 1, sweep_some, c, &c->poll);
-    for (i = 0; i < n && rc == ANN_OK; i++) rc = learn(c, &c->swept[i]);
+    rc = ann_pool_run(c->sweep.in_memory ? c->pool : NULL, n, 1, sweep_some, c, &c->poll);
+    for (i = 0; i < n && rc == ANN_OK; i++) rc = learn(c, next + i, &c->swept[i]);
   }
   return rc;
 }
@@ -319,6 +311,7 @@ int ann_calibrate(AnnStore *store, AnnPool *pool) {
   AnnEffortGrid grid;
   int rc = init(&c, store, pool);
   if (rc == ANN_OK) rc = sample(&c);
+  if (rc == ANN_OK) rc = find_truth(&c);
   if (rc == ANN_OK) rc = measure(&c);
   if (rc == ANN_OK && c.n_queries > 0 && c.n_neighbours > 0) {
     rc = fit(&c, &grid);

@@ -3,29 +3,17 @@
 
 #include <math.h>
 
-#include "core/kernel.h"
-#include "core/metric.h"
+#include "index/truth.h"
 
 /* Vectors and neighbours of the sampled rows held at once: a choice. */
 #define SAMPLE_BYTES ((int64_t)64 << 20)
-/* Components compared from one look at the interrupt to the next: less than a millisecond. */
-#define WORK_PER_TICK 1000000
-#define WORK_PER_ROW 64         /* what a distance costs besides, in components */
-
-/* A sampled row, and its exact neighbours. */
-typedef struct Sampled {
-  int64_t id;
-  float *vector;          /* borrowed, from Sample's */
-  AnnOrigin origin;
-  AnnTopk exact;          /* owned */
-} Sampled;
 
 /* Some of the sampled rows, as many as are held at once. */
 typedef struct Sample {
   AnnStore *store;        /* borrowed */
   int64_t n, most;        /* rows now; room for */
-  Sampled *rows;          /* owned: `most` of them */
-  float *vectors;         /* owned */
+  AnnTruth *rows;         /* owned: `most` of them */
+  float *vectors;         /* owned: theirs */
   float *row;             /* owned: one row of the table */
 } Sample;
 
@@ -84,7 +72,7 @@ static void interval(const Tally *tally, AnnRecall *out) {
 
 static void forget(Sample *sample) {
   int64_t i;
-  for (i = 0; i < sample->n; i++) ann_topk_clear(&sample->rows[i].exact);
+  for (i = 0; i < sample->n; i++) ann_truth_clear(&sample->rows[i]);
   sample->n = 0;
 }
 
@@ -97,10 +85,8 @@ static void clear(Sample *sample) {
 
 static int init(Sample *sample, AnnStore *store, int64_t neighbours, int64_t wanted) {
   int64_t bytes = ann_store_vector_bytes(store);
-  int64_t each = (int64_t)sizeof(Sampled) + bytes;
-  /* A heap of k may have grown to room for 2 k, and begins with room for 32. */
-  int64_t heap = 2 * (neighbours > 16 ? neighbours : 16);
-  int64_t held = heap < SAMPLE_BYTES / 16 ? each + 16 * heap : SAMPLE_BYTES;
+  int64_t each = (int64_t)sizeof(AnnTruth) + bytes;
+  int64_t held = neighbours < SAMPLE_BYTES / 16 ? each + 16 * neighbours : SAMPLE_BYTES;
   memset(sample, 0, sizeof *sample);
   sample->store = store;
   sample->most = SAMPLE_BYTES / held > 0 ? SAMPLE_BYTES / held : 1;
@@ -122,67 +108,22 @@ static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbour
   int64_t id = 0, at = 0;
   int found = 1, rc = ann_store_scan_open(store, INT64_MIN, INT64_MAX);
   for (; rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted; at++) {
-    Sampled *row = &sample->rows[sample->n];
     rc = ann_store_scan_next(store, &id, sample->row, &found);
     if (rc != ANN_OK || !found) break;
     if (at == place_of(store->state.rows, first + sample->n, wanted)) {
-      row->id = id;
-      row->vector = sample->vectors + sample->n * store->options.dimensions;
-      memcpy(row->vector, sample->row, (size_t)ann_store_vector_bytes(store));
-      ann_origin_init(&row->origin, store->options.metric, row->vector,
-                      store->options.dimensions);
-      ann_topk_init(&row->exact, neighbours);
-      sample->n++;
+      float *vector = sample->vectors + sample->n * store->options.dimensions;
+      memcpy(vector, sample->row, (size_t)ann_store_vector_bytes(store));
+      rc = ann_truth_init(&sample->rows[sample->n], store, id, vector, neighbours);
+      sample->n += rc == ANN_OK;
     }
-    if (at % 256 == 255) rc = ann_store_tick(store);
-  }
-  ann_store_scan_close(store);
-  return rc;
-}
-
-/* Step 2, one row of the table against all sampled ones. */
-static int compare(Sample *sample, int64_t id) {
-  size_t dimensions = (size_t)sample->store->options.dimensions;
-  double norm = 0;
-  int64_t i;
-  int rc = ANN_OK;
-  if (sample->store->options.metric == ANN_COSINE) {
-    norm = (double)ann_kernels()->dot(sample->row, sample->row, dimensions);
-  }
-  for (i = 0; i < sample->n && rc == ANN_OK; i++) {
-    Sampled *row = &sample->rows[i];
-    double far = ann_origin_distance_of(&row->origin, sample->row, norm);
-    if (row->id != id && far <= ann_topk_worst(&row->exact)) {
-      rc = ann_topk_push(&row->exact, far, id);
-    }
-    if (i % (WORK_PER_TICK / WORK_PER_ROW) == WORK_PER_TICK / WORK_PER_ROW - 1 &&
-        rc == ANN_OK) {
-      rc = ann_store_tick(sample->store);
-    }
-  }
-  return rc;
-}
-
-static int compare_all(Sample *sample) {
-  AnnStore *store = sample->store;
-  int64_t id = 0, work = 0, each = sample->n * (store->options.dimensions + WORK_PER_ROW);
-  int found = 1, rc = ann_store_scan_open(store, INT64_MIN, INT64_MAX);
-  while (rc == ANN_OK) {
-    rc = ann_store_scan_next(store, &id, sample->row, &found);
-    if (rc != ANN_OK || !found) break;
-    rc = compare(sample, id);
-    work += each;
-    if (rc == ANN_OK && work >= WORK_PER_TICK) {
-      rc = ann_store_tick(store);
-      work = 0;
-    }
+    if (at % 256 == 255 && rc == ANN_OK) rc = ann_store_tick(store);
   }
   ann_store_scan_close(store);
   return rc;
 }
 
 /* Step 3, for one sampled row. */
-static int search(const Sampled *row, AnnSearcher *searcher, AnnQuery *query, Tally *tally) {
+static int search(const AnnTruth *row, AnnSearcher *searcher, AnnQuery *query, Tally *tally) {
   AnnIdSet self;
   AnnTopk found;
   double last = ann_topk_worst(&row->exact);
@@ -191,7 +132,7 @@ static int search(const Sampled *row, AnnSearcher *searcher, AnnQuery *query, Ta
   ann_idset_init(&self);
   ann_topk_init(&found, 0);
   rc = ann_idset_add(&self, row->id, NULL);
-  query->vector = row->vector;
+  query->vector = row->origin.vector;
   query->exclude = &self;
   if (rc == ANN_OK) rc = ann_search(searcher, query, &found);
   for (i = 0; i < found.n; i++) hits += found.items[i].key <= last;
@@ -221,7 +162,7 @@ int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_
   while (rc == ANN_OK && first < wanted) {
     rc = pick(&sample, first, wanted, query.k);
     if (rc == ANN_OK && sample.n == 0) rc = ann_store_corrupt(store, "count of rows", rows);
-    if (rc == ANN_OK) rc = compare_all(&sample);
+    if (rc == ANN_OK) rc = ann_truth_find(store, NULL, sample.rows, sample.n);   /* step 2 */
     for (i = 0; i < sample.n && rc == ANN_OK; i++) {
       rc = search(&sample.rows[i], searcher, &query, &tally);
       if (rc == ANN_OK) rc = ann_store_tick(store);

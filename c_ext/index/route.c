@@ -142,46 +142,60 @@ static int queue_roots(AnnRouter *router, const AnnStore *store, AnnStore *reade
   return rc;
 }
 
+/* A child of a directory, not yet measured; ANN_CORRUPT if it is no page's number. */
+static int step_to(const AnnPage *page, int i, float base, AnnRouted *out_step) {
+  int64_t child = ann_page_id(page, i);
+  memset(out_step, 0, sizeof *out_step);
+  out_step->number = (uint32_t)child;
+  out_step->tree = (uint8_t)page->tree;
+  out_step->level = (uint8_t)(page->level - 1);
+  out_step->record = ann_page_child_centre(page, i);
+  out_step->base = base;
+  return child > 0 && child <= UINT32_MAX ? ANN_OK : ANN_CORRUPT;
+}
+
+/* One child: queued or, a leaf, measured if it may be a nearest one. */
+static void take_up(AnnRouter *router, const AnnStore *store, AnnRouted *step) {
+  AnnNearLeaf leaf = {step->number, step->tree, 0, step->record};
+  if (step->level > 0) {
+    step->score = score_of(router, store, step);
+    queue(router, step);
+  } else if (distance_of(router, store, step->record, step->base) <= worst(router)) {
+    leaf.distance =
+        distance_of(router, store, step->record, base_of(router, store, step->record));
+    offer(router, &leaf);
+  }
+}
+
 /* Take up the children of a directory that may be, or lead to, a nearest leaf. */
 static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *reader,
                           const AnnRouted *parent) {
   AnnPage *page = NULL;
+  AnnLookup lookup = router->probe.lookup;
   float estimates[ANN_BLOCK];
-  float doubt = ANN_WALK_DOUBT * sqrtf(parent->base > 0 ? parent->base : router->probe.norm);
-  int rc = get_page(store, reader, parent->number, parent->tree, parent->level, &page), i;
+  int rc = get_page(store, reader, parent->number, parent->tree, parent->level, &page), first;
   if (rc != ANN_OK) return rc;
   if (parent->level > 1 && router->n_directories + page->n > router->n_allocated) {
     return ANN_NOT_HERE;
   }
-  for (i = 0; i < page->n; i++) {
-    AnnCode code = {NULL, 0, 0};
-    int64_t child = ann_page_id(page, i);
-    const uint8_t *record = ann_page_child_centre(page, i);
-    AnnRouted step;
-    if (i % ANN_BLOCK == 0) {
-      ann_page_estimate(page, i / ANN_BLOCK, &router->probe.lookup, parent->base, INFINITY,
-                        estimates);
-    }
-    if (child <= 0 || child > UINT32_MAX) {
-      return reader ? ann_store_corrupt(reader, "page", parent->number) : ANN_NOT_HERE;
-    }
-    memset(&step, 0, sizeof step);
-    step.number = (uint32_t)child;
-    step.tree = parent->tree;
-    step.level = (uint8_t)(parent->level - 1);
-    step.record = record;
-    ann_page_corrections(page, i, &code);
-    step.base = estimates[i % ANN_BLOCK] + code.slope * doubt;   /* slopes are <= 0 */
-    if (step.level > 0) {
-      step.score = score_of(router, store, &step);
-      queue(router, &step);
-    } else if (distance_of(router, store, record, step.base) <= worst(router)) {
-      AnnNearLeaf leaf = {step.number, step.tree, 0, record};
-      leaf.distance = distance_of(router, store, record, base_of(router, store, record));
-      offer(router, &leaf);
+  /* Slopes are <= 0: so much nearer than it seems. */
+  lookup.minimum += ANN_WALK_DOUBT * sqrtf(parent->base > 0 ? parent->base : router->probe.norm);
+  for (first = 0; first < page->n && rc == ANN_OK; first += ANN_BLOCK) {
+    /* The distance is the base itself, but for products. */
+    int is_bound = parent->level == 1 && store->options.metric != ANN_DOT;
+    uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &lookup, parent->base,
+                                        is_bound ? worst(router) : INFINITY, estimates);
+    for (; within && rc == ANN_OK; within &= within - 1) {
+      int at = ann_lowest_bit(within);
+      AnnRouted step;
+      rc = step_to(page, first + at, estimates[at], &step);
+      if (rc == ANN_OK) take_up(router, store, &step);
     }
   }
-  return ANN_OK;
+  if (rc == ANN_CORRUPT) {
+    return reader ? ann_store_corrupt(reader, "page", parent->number) : ANN_NOT_HERE;
+  }
+  return rc;
 }
 
 static int find(AnnRouter *router, const AnnStore *store, AnnStore *reader) {

@@ -109,30 +109,20 @@ void ann_sweep_clear(AnnSweep *sweep) {
 
 /* ---- one query ---- */
 
-/* All the memory that k best will ever need. */
-static int topk_ready(AnnTopk *top, int64_t k) {
-  ann_topk_init(top, k);
-  top->items = ann_alloc_array((uint64_t)k, sizeof *top->items);
-  top->capacity = top->items ? k : 0;
-  return top->items ? ANN_OK : ANN_NOMEM;
-}
-
 int ann_swept_init(AnnSwept *swept, const AnnSweep *sweep) {
   uint64_t n_nodes = (uint64_t)sweep->n_nodes;
   int rc, j;
   memset(swept, 0, sizeof *swept);
   rc = ann_probe_init(&swept->probe, sweep->store);
-  if (rc == ANN_OK) rc = topk_ready(&swept->estimates, ANN_SWEEP_CANDIDATES);
+  if (rc == ANN_OK) rc = ann_topk_reserve(&swept->estimates, ANN_SWEEP_CANDIDATES);
   for (j = 0; j < ANN_EFFORT_RULES && rc == ANN_OK; j++) {
-    rc = topk_ready(&swept->best[j], ann_effort_ks[j]);
+    rc = ann_topk_reserve(&swept->best[j], ann_effort_ks[j]);
   }
-  swept->vector =
-      ann_alloc_array((uint64_t)sweep->store->options.dimensions, sizeof *swept->vector);
   swept->moments = ann_alloc_array((uint64_t)sweep->n_numbers, sizeof *swept->moments);
   swept->bases = ann_alloc_array(n_nodes, sizeof *swept->bases);
   swept->queue.items = ann_alloc_array(n_nodes, sizeof *swept->queue.items);
   swept->queue.capacity = sweep->n_nodes;
-  if (!swept->vector || !swept->moments || !swept->bases || !swept->queue.items) rc = ANN_NOMEM;
+  if (!swept->moments || !swept->bases || !swept->queue.items) rc = ANN_NOMEM;
   if (rc != ANN_OK) ann_swept_clear(swept);
   return rc;
 }
@@ -142,7 +132,6 @@ void ann_swept_clear(AnnSwept *swept) {
   ann_probe_clear(&swept->probe);
   ann_topk_clear(&swept->estimates);
   for (j = 0; j < ANN_EFFORT_RULES; j++) ann_topk_clear(&swept->best[j]);
-  ann_free(swept->vector);
   ann_free(swept->moments);
   ann_free(swept->bases);
   ann_free(swept->queue.items);
@@ -164,25 +153,26 @@ static void queue_nodes(const AnnSweep *sweep, AnnSwept *swept, int64_t first, i
   }
 }
 
-/* Estimate one leaf into the best of all and, for the rule, the best k of each k. */
+/* One estimate into the best of all and, for the rule, the best k of each k. */
+static void keep_estimate(AnnSwept *swept, float value, int64_t id) {
+  int j;
+  if (id == swept->self) return;
+  (void)ann_topk_push(&swept->estimates, value, id);
+  for (j = 0; j < ANN_EFFORT_RULES; j++) {
+    (void)ann_topk_push_unique(&swept->best[j], value, id);
+  }
+}
+
 static void estimate_leaf(const AnnPage *page, float base, AnnSwept *swept) {
   float values[ANN_BLOCK];
-  double worst = ann_topk_worst(&swept->estimates);
-  int i, j;
-  for (i = 0; i < page->n; i++) {
-    float value;
-    int64_t id;
-    if (i % ANN_BLOCK == 0) {
-      ann_page_estimate(page, i / ANN_BLOCK, &swept->probe.lookup, base, INFINITY, values);
-    }
-    value = values[i % ANN_BLOCK];
-    if (value > worst) continue;
-    id = ann_page_id(page, i);
-    if (id == swept->self) continue;
-    (void)ann_topk_push(&swept->estimates, value, id);
-    worst = ann_topk_worst(&swept->estimates);
-    for (j = 0; j < ANN_EFFORT_RULES; j++) {
-      (void)ann_topk_push_unique(&swept->best[j], value, id);
+  int first;
+  for (first = 0; first < page->n; first += ANN_BLOCK) {
+    float worst = (float)ann_topk_worst(&swept->estimates);   /* a float, or infinity */
+    uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &swept->probe.lookup, base,
+                                        worst, values);
+    for (; within; within &= within - 1) {
+      int at = ann_lowest_bit(within);
+      keep_estimate(swept, values[at], ann_page_id(page, first + at));
     }
   }
 }

@@ -19,7 +19,7 @@
 #include "index/effort.h"
 #include "index/forest.h"
 
-#define ANN_SWEEP_CANDIDATES 6000   /* estimates kept at most, copies counted */
+#define ANN_SWEEP_CANDIDATES 12000  /* estimates kept at most, copies counted */
 
 /* The state of the search when a leaf had been read. */
 typedef struct AnnMoment {
@@ -48,7 +48,7 @@ typedef struct AnnSweep {
 typedef struct AnnSwept {
   int64_t self;             /* the id that is left out */
   int64_t n_wanted;         /* estimates to keep, set by the caller */
-  float *vector;            /* owned: dimensions floats, set by the caller */
+  const float *vector;      /* borrowed: dimensions floats, set by the caller */
   AnnProbe probe;           /* owned */
   AnnTopk estimates;        /* owned: result, the best of all entries, ascending */
   AnnMoment *moments;       /* owned: result, by page number */

@@ -18,7 +18,7 @@ void ann_context_remove(AnnContext *context, AnnTable *table) {
 
 void ann_context_release(void *arg) {
   AnnContext *context = arg;
-  if (--context->references == 0) sqlite3_free(context);
+  if (--context->references == 0) ann_free(context);
 }
 
 static AnnTable *lookup(const AnnContext *context, const char *schema, const char *name) {

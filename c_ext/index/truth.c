@@ -1,0 +1,148 @@
+/* truth.c -- see truth.h. */
+#include "index/truth.h"
+
+#include <math.h>
+
+#include "core/kernel.h"
+
+#define ROWS_BYTES ((int64_t)128 << 10)   /* held at once: a quarter of a core's cache */
+#define FEWEST_ROWS 16
+#define TOGETHER 4              /* vectors a row is compared with at a time */
+/* Components that a worker compares at a time: a tenth of a millisecond and more. */
+#define WORK_AT_ONCE 4000000
+#define WORK_PER_ROW 64         /* what a distance costs besides, in components */
+#define LANES 16                /* of the kernels' sums: zeros up to them change no sum */
+/* A sum of n products errs by less than n x this, of the sum of their magnitudes. */
+#define ROUNDING 5.97e-8        /* 2^-24 */
+
+/* One pass under way. */
+typedef struct Pass {
+  AnnStore *store;
+  AnnTruth *truths;
+  int64_t n_truths, stride;
+  int64_t n, most;        /* rows held now; room for */
+  int64_t *ids;           /* owned */
+  float *rows;            /* owned: most x stride */
+  float *vectors;         /* owned: the truths', n_truths x stride */
+  double *row_norms;      /* owned: their squared lengths */
+  double *norms;          /* owned */
+} Pass;
+
+int ann_truth_init(AnnTruth *truth, const AnnStore *store, int64_t id, const float *vector,
+                   int64_t k) {
+  truth->id = id;
+  ann_origin_init(&truth->origin, store->options.metric, vector, store->options.dimensions);
+  return ann_topk_reserve(&truth->exact, k);
+}
+
+void ann_truth_clear(AnnTruth *truth) { ann_topk_clear(&truth->exact); }
+
+static double norm_of(const Pass *pass, const float *vector) {
+  return (double)ann_kernels()->dot(vector, vector, (size_t)pass->store->options.dimensions);
+}
+
+static int init(Pass *pass, AnnStore *store, AnnTruth *truths, int64_t n) {
+  int64_t i;
+  memset(pass, 0, sizeof *pass);
+  pass->store = store;
+  pass->truths = truths;
+  pass->n_truths = n;
+  pass->stride = (store->options.dimensions + LANES - 1) / LANES * LANES;
+  pass->most = ROWS_BYTES / (pass->stride * (int64_t)sizeof(float));
+  if (pass->most < FEWEST_ROWS) pass->most = FEWEST_ROWS;
+  pass->ids = ann_alloc_array((uint64_t)pass->most, sizeof *pass->ids);
+  pass->rows = ann_alloc_zero((uint64_t)(pass->most * pass->stride), sizeof *pass->rows);
+  pass->vectors = ann_alloc_zero((uint64_t)(n * pass->stride), sizeof *pass->vectors);
+  pass->row_norms = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_norms);
+  pass->norms = ann_alloc_array((uint64_t)n, sizeof *pass->norms);
+  if (!pass->ids || !pass->rows || !pass->vectors || !pass->row_norms || !pass->norms) {
+    return ANN_NOMEM;
+  }
+  for (i = 0; i < n; i++) {
+    memcpy(pass->vectors + i * pass->stride, truths[i].origin.vector,
+           (size_t)ann_store_vector_bytes(store));
+    pass->norms[i] = norm_of(pass, truths[i].origin.vector);
+  }
+  return ANN_OK;
+}
+
+static void clear(Pass *pass) {
+  ann_free(pass->ids);
+  ann_free(pass->rows);
+  ann_free(pass->vectors);
+  ann_free(pass->row_norms);
+  ann_free(pass->norms);
+}
+
+/* Hold the next rows of the scan. */
+static int read_rows(Pass *pass, int *out_more) {
+  int rc = ANN_OK;
+  for (pass->n = 0; rc == ANN_OK && pass->n < pass->most; pass->n++) {
+    float *row = pass->rows + pass->n * pass->stride;
+    rc = ann_store_scan_next(pass->store, &pass->ids[pass->n], row, out_more);
+    if (rc != ANN_OK || !*out_more) break;
+    pass->row_norms[pass->n] = norm_of(pass, row);
+  }
+  return rc;
+}
+
+/* Whether row j may be among the best of truth i, by their product as a sum of floats; exact
+** distances are for the few that may.  NaN, of sums beyond a float, may. */
+static int may_belong(const Pass *pass, int64_t i, int64_t j, float product) {
+  double a = pass->norms[i], b = pass->row_norms[j];
+  double worst = ann_topk_worst(&pass->truths[i].exact), least;
+  switch (pass->store->options.metric) {
+    case ANN_COSINE: least = (1 - worst) * sqrt(a * b); break;
+    case ANN_L2: least = (a + b - worst * worst) / 2; break;
+    default: least = -worst;
+  }
+  /* Twice: the norms err as well. */
+  least -= 2 * ROUNDING * (double)pass->stride * (a + b);
+  return !((double)product < least);
+}
+
+/* Row j against the truths first..first+n-1; there is room in all of them. */
+static void compare(Pass *pass, int64_t j, int64_t first, int64_t n) {
+  const float *row = pass->rows + j * pass->stride;
+  float products[TOGETHER];
+  int64_t i;
+  ann_kernels()->dot_rows(row, pass->vectors + first * pass->stride, (size_t)pass->stride,
+                          (size_t)n, products);
+  for (i = first; i < first + n; i++) {
+    AnnTruth *truth = &pass->truths[i];
+    double far;
+    if (!may_belong(pass, i, j, products[i - first]) || pass->ids[j] == truth->id) continue;
+    far = ann_origin_distance_of(&truth->origin, row, pass->row_norms[j]);
+    (void)ann_topk_push(&truth->exact, far, pass->ids[j]);
+  }
+}
+
+/* The rows held against some of the vectors, TOGETHER an item. */
+static void compare_some(void *arg, int64_t first, int64_t last, int worker) {
+  Pass *pass = arg;
+  int64_t i, j;
+  (void)worker;
+  for (i = first * TOGETHER; i < last * TOGETHER && i < pass->n_truths; i += TOGETHER) {
+    int64_t left = pass->n_truths - i;
+    for (j = 0; j < pass->n; j++) compare(pass, j, i, left < TOGETHER ? left : TOGETHER);
+  }
+}
+
+int ann_truth_find(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n) {
+  AnnPoll poll = {ann_store_tick, store};
+  int64_t chunk;
+  Pass pass;
+  int more = 1, rc = init(&pass, store, truths, n);
+  chunk = WORK_AT_ONCE / (TOGETHER * pass.most * (pass.stride + WORK_PER_ROW));
+  if (rc == ANN_OK) rc = ann_store_scan_open(store, INT64_MIN, INT64_MAX);
+  while (rc == ANN_OK && more) {
+    rc = read_rows(&pass, &more);
+    if (rc == ANN_OK) {
+      rc = ann_pool_run(pool, (n + TOGETHER - 1) / TOGETHER, chunk > 0 ? chunk : 1,
+                        compare_some, &pass, &poll);
+    }
+  }
+  ann_store_scan_close(store);
+  clear(&pass);
+  return rc;
+}
