@@ -279,3 +279,8 @@ void ann_page_prefetch(const AnnPage *page) {
   if (size > i + PREFETCHED) size = i + PREFETCHED;
   for (; i < size; i += 64) __builtin_prefetch(page->bytes + i);
 }
+
+void ann_page_prefetch_child(const AnnPage *page, int i) {
+  __builtin_prefetch(block_at(page, i) + ANN_BLOCK_IDS + 8 * (i % ANN_BLOCK));
+  ann_centre_prefetch(ann_page_child_centre(page, i), page->length);
+}

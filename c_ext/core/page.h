@@ -50,6 +50,7 @@ uint32_t ann_page_estimate(const AnnPage *page, int block, const AnnLookup *look
                            float bound, float *out_estimates);
 const float *ann_page_spreads(AnnPage *page);
 void ann_page_prefetch(const AnnPage *page);
+void ann_page_prefetch_child(const AnnPage *page, int i);
 /* cffi:off */
 
 /* ann_page_init: an empty page with a zero centre; ANN_OK or ANN_NOMEM.
@@ -65,7 +66,8 @@ void ann_page_prefetch(const AnnPage *page);
 ** i of the result is set unless estimate i is above the bound.
 ** ann_page_spreads: n mean squared distances, the children's; valid until the page changes;
 ** NULL when out of memory.
-** ann_page_prefetch: a hint that the page is about to be scanned.
+** ann_page_prefetch: a hint that the page is about to be scanned; _child: that a directory's
+** child is about to be measured.
 */
 
 #endif

@@ -169,14 +169,13 @@ static int queue_best(AnnWalk *walk, int64_t at) {
   int best = (int)ann_kernels()->least(scores, (size_t)blocks_of(opened->page) * ANN_BLOCK);
   if (scores[best] == TAKEN || scores[best] > walk->bound) return ANN_OK;
   opened->best = best;
-  ann_centre_prefetch(ann_page_child_centre(opened->page, best), opened->page->length);
+  ann_page_prefetch_child(opened->page, best);
   return ann_frontier_push(&walk->frontier, scores[best], OPENED(at));
 }
 
 /* Estimate the children of a directory and queue it by the nearest. */
 static int open_directory(AnnWalk *walk, const AnnStep *step) {
   AnnPage *page = NULL;
-  AnnLookup lookup = walk->probe->lookup;
   AnnOpened *opened;
   const float *spreads = NULL;
   float estimates[ANN_BLOCK], *scores;
@@ -193,12 +192,10 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   walk->scores = scores;
   walk->opened[walk->n_opened].page = page;
   walk->opened[walk->n_opened].first = walk->n_scores;
-  /* Slopes are <= 0: so much nearer than it seems. */
-  lookup.minimum += ANN_WALK_DOUBT * sqrtf(step->base > 0 ? step->base : walk->probe->norm);
   for (block = 0; block < blocks_of(page); block++) {
     int first = block * ANN_BLOCK,
         n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
-    ann_page_estimate(page, block, &lookup, step->base, INFINITY, estimates);
+    ann_page_estimate(page, block, &walk->probe->lookup, step->base, INFINITY, estimates);
     score_block(walk, page, step->level - 1, spreads, first, n, estimates,
                 walk->scores + walk->n_scores);
     walk->n_scores += ANN_BLOCK;
@@ -216,6 +213,7 @@ static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
                           "ann table %s: a directory of tree %d leads to page %lld; rebuild it",
                           walk->store->name, page->tree, (long long)child);
   }
+  ann_pages_prefetch_slot(walk->store, (uint32_t)child);
   out_step->number = (uint32_t)child;
   out_step->tree = (uint8_t)page->tree;
   out_step->level = (uint8_t)(page->level - 1);

@@ -27,11 +27,6 @@ typedef struct AnnProbe {
   AnnLookup lookup;     /* owned */
 } AnnProbe;
 
-/* An estimate of |q - c|^2 errs by about 0.6 |slope| |q - centre| (its standard deviation:
-** code.h, with E|r|_1 = 0.8 |r| sqrt L); a child is queued that much nearer than it seems, so
-** that few are measured too late. */
-#define ANN_WALK_DOUBT 0.6f
-
 /* A directory is opened before its centre's turn, by this part of its children's mean squared
 ** distance from that centre: some of them lie nearer than it.  At 0 two times as many vectors
 ** are inspected for a recall, above 1 only more directories are opened: docs/ARCHITECTURE.md,

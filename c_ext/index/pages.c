@@ -15,9 +15,13 @@ struct AnnCachedPage {
 };
 typedef struct AnnCachedPage Cached;
 
+/* Where the search for a number begins. */
+static int64_t first_slot(const AnnStore *store, uint32_t number) {
+  return (int64_t)((number * 0x9E3779B97F4A7C15u) >> 32) & (store->n_page_slots - 1);
+}
+
 static int64_t slot_of(const AnnStore *store, uint32_t number) {
-  int64_t mask = store->n_page_slots - 1;
-  int64_t i = (int64_t)((number * 0x9E3779B97F4A7C15u) >> 32) & mask;
+  int64_t mask = store->n_page_slots - 1, i = first_slot(store, number);
   while (store->pages[i] && store->pages[i]->number != number) i = (i + 1) & mask;
   return i;
 }
@@ -94,6 +98,10 @@ static void remove_slot(AnnStore *store, int64_t i) {
 void ann_pages_forget(AnnStore *store, uint32_t number) {
   Cached *cached = find(store, number);
   if (cached && !cached->dirty) remove_slot(store, slot_of(store, number));
+}
+
+void ann_pages_prefetch_slot(const AnnStore *store, uint32_t number) {
+  if (store->n_page_slots) __builtin_prefetch(store->pages[first_slot(store, number)]);
 }
 
 void ann_pages_prefetch(const AnnStore *store, uint32_t number) {

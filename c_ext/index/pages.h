@@ -35,6 +35,8 @@ int ann_pages_flush(AnnStore *store);
 void ann_pages_forget(AnnStore *store, uint32_t number);
 /* A hint that a page, if it is in memory, is about to be scanned. */
 void ann_pages_prefetch(const AnnStore *store, uint32_t number);
+/* A hint that the page is about to be looked up. */
+void ann_pages_prefetch_slot(const AnnStore *store, uint32_t number);
 /* Above the budget (cache_mb)? */
 int ann_pages_over_budget(const AnnStore *store);
 /* Let go of unchanged pages down to the budget, those that were not asked for lately first;

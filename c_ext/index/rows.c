@@ -9,9 +9,13 @@ static int64_t row_size(const AnnStore *store) {
   return (int64_t)sizeof(AnnRow) + store->options.dimensions * (int64_t)sizeof(float);
 }
 
+/* Where the search for an id begins. */
+static int64_t first_slot(const AnnStore *store, int64_t id) {
+  return (int64_t)(((uint64_t)id * 0x9E3779B97F4A7C15u) >> 20) & (store->n_row_slots - 1);
+}
+
 static int64_t slot_of(const AnnStore *store, int64_t id) {
-  int64_t mask = store->n_row_slots - 1;
-  int64_t i = (int64_t)(((uint64_t)id * 0x9E3779B97F4A7C15u) >> 20) & mask;
+  int64_t mask = store->n_row_slots - 1, i = first_slot(store, id);
   while (store->rows[i] && store->rows[i]->id != id) i = (i + 1) & mask;
   return i;
 }
@@ -148,8 +152,13 @@ int ann_rows_warm(AnnStore *store) {
   return rc;
 }
 
+void ann_rows_prefetch_slot(const AnnStore *store, int64_t id) {
+  if (store->n_row_slots) __builtin_prefetch(&store->rows[first_slot(store, id)]);
+}
+
 void ann_rows_prefetch(const AnnStore *store, int64_t id) {
-  const AnnRow *row = find(store, id);
+  /* The row in its first slot, most likely its own: to look would be to wait. */
+  const AnnRow *row = store->n_row_slots ? store->rows[first_slot(store, id)] : NULL;
   int64_t i;
   for (i = 0; row && i < row_size(store); i += 64) {
     __builtin_prefetch((const uint8_t *)row + i);

@@ -40,6 +40,8 @@ void ann_rows_run_add(AnnStore *store, int64_t id, const float *vector);
 void ann_rows_run_end(AnnStore *store);
 /* A hint that a row, if it is in memory, is about to be asked for. */
 void ann_rows_prefetch(const AnnStore *store, int64_t id);
+/* The same for where the row is found; some rows before it. */
+void ann_rows_prefetch_slot(const AnnStore *store, int64_t id);
 /* The row has been, or is about to be, inserted, changed or deleted. */
 void ann_rows_forget(AnnStore *store, int64_t id);
 /* Let go of as many as the budget asks for. */

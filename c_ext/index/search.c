@@ -16,7 +16,8 @@
 #define COST_ROW 2.5           /* reading one vector by id and measuring it */
 #define COST_ENTRY 0.03        /* estimating one entry of a leaf */
 
-#define ROWS_AHEAD 4 /* rows on their way while one is measured */
+#define ROWS_AHEAD 4  /* rows on their way while one is measured */
+#define SLOTS_AHEAD 8 /* and where to find those after them */
 
 struct AnnSearcher {
   AnnStore *store;             /* borrowed */
@@ -38,6 +39,12 @@ typedef struct Search {
   AnnTopk *top;
   int64_t inspected;
 } Search;
+
+/* Have the row that is ranked a little later on its way. */
+static void prefetch_rows(const AnnStore *store, const AnnRanked *items, int64_t n, int64_t i) {
+  if (i + SLOTS_AHEAD < n) ann_rows_prefetch_slot(store, items[i + SLOTS_AHEAD].id);
+  if (i + ROWS_AHEAD < n) ann_rows_prefetch(store, items[i + ROWS_AHEAD].id);
+}
 
 static int wanted(const AnnQuery *query, int64_t id) {
   return (!query->only || ann_idset_has(query->only, id)) &&
@@ -196,9 +203,7 @@ static int score_survivors(Search *search, AnnTopk *survivors) {
   }
   for (i = 0; i < survivors->n && rc == ANN_OK; i++) {
     int64_t id = survivors->items[i].id;
-    if (i + ROWS_AHEAD < survivors->n) {
-      ann_rows_prefetch(search->store, survivors->items[i + ROWS_AHEAD].id);
-    }
+    prefetch_rows(search->store, survivors->items, survivors->n, i);
     if (i == 0 || id != survivors->items[i - 1].id) rc = score_row(search, id);
   }
   return rc;
