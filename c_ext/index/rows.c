@@ -53,8 +53,15 @@ static void remove_slot(AnnStore *store, int64_t i) {
   }
 }
 
+static void forget_run(AnnStore *store) {
+  if (store->run) ann_free(store->run->rows);
+  ann_free(store->run);
+  store->run = NULL;
+}
+
 /* The hand goes on until `wanted` rows are left. */
 static void evict(AnnStore *store, int64_t wanted) {
+  forget_run(store);
   while (store->n_rows > wanted) {
     int64_t i = store->row_hand & (store->n_row_slots - 1);
     if (store->rows[i] && !store->rows[i]->used) {
@@ -66,9 +73,9 @@ static void evict(AnnStore *store, int64_t wanted) {
   }
 }
 
-/* One row's share of it: with its slots, of which at most half are used. */
+/* One row's share of it: with its slots, of which at most half are used, and in a run. */
 static int64_t cost(const AnnStore *store) {
-  return row_size(store) + 2 * (int64_t)sizeof(AnnRow *);
+  return row_size(store) + 3 * (int64_t)sizeof(AnnRow *);
 }
 
 int64_t ann_rows_bytes(const AnnStore *store) { return store->n_rows * cost(store); }
@@ -84,18 +91,22 @@ void ann_rows_trim(AnnStore *store) {
   if (store->n_rows > most) evict(store, most);
 }
 
-/* Keep a copy of a row, if there is room and memory for it. */
-static void keep(AnnStore *store, const AnnRow *row) {
-  AnnRow *copy;
-  int64_t most = room(store);
-  if (most == 0) return;
-  if (store->n_rows >= most) evict(store, most - 1);
-  if (!grow(store)) return;
-  copy = ann_alloc((uint64_t)row_size(store));
-  if (!copy) return;
+/* A copy of a row, kept; NULL when memory is out. */
+static AnnRow *keep_copy(AnnStore *store, const AnnRow *row) {
+  AnnRow *copy = grow(store) ? ann_alloc((uint64_t)row_size(store)) : NULL;
+  if (!copy) return NULL;
   memcpy(copy, row, (size_t)row_size(store));
   store->rows[slot_of(store, row->id)] = copy;
   store->n_rows++;
+  return copy;
+}
+
+/* Keep a copy of a row, if there is room and memory for it. */
+static void keep(AnnStore *store, const AnnRow *row) {
+  int64_t most = room(store);
+  if (most == 0) return;
+  if (store->n_rows >= most) evict(store, most - 1);
+  (void)keep_copy(store, row);
 }
 
 static int make_spare(AnnStore *store) {
@@ -167,53 +178,52 @@ void ann_rows_prefetch(const AnnStore *store, int64_t id) {
 
 /* ---- runs ---- */
 
-static void forget_run(AnnStore *store) {
-  if (store->run) ann_free(store->run->ids);
-  ann_free(store->run);
-  store->run = NULL;
-}
-
 const AnnRun *ann_rows_run(const AnnStore *store, int64_t first, int64_t last) {
   const AnnRun *run = store->run;
-  return run && run->complete && run->first == first && run->last == last ? run : NULL;
+  return run && run->ready && run->first == first && run->last == last ? run : NULL;
 }
 
 void ann_rows_run_begin(AnnStore *store, int64_t first, int64_t last) {
-  int64_t expected = store->state.rows - store->state.placed;
   forget_run(store);
-  if (first == INT64_MIN && last == INT64_MAX) expected = store->state.rows;
-  if (expected > ANN_LARGEST_RUN || expected > room(store)) return;
+  if (room(store) == 0) return;
   store->run = ann_alloc_zero(1, sizeof *store->run);
   if (!store->run) return;
   store->run->first = first;
   store->run->last = last;
+  store->run->complete = 1;
+}
+
+/* The row, kept without another's going for it; NULL when there is no room. */
+static const AnnRow *kept(AnnStore *store, int64_t id, const float *vector) {
+  const AnnRow *row = find(store, id);
+  if (row) return row;
+  if (store->n_rows >= room(store) || make_spare(store) != ANN_OK) return NULL;
+  memcpy(store->row->vector, vector, (size_t)store->options.dimensions * sizeof *vector);
+  complete(store, id);
+  return keep_copy(store, store->row);
 }
 
 void ann_rows_run_add(AnnStore *store, int64_t id, const float *vector) {
   AnnRun *run = store->run;
-  if (!run) return;
+  const AnnRow *row;
+  if (!run || !run->complete) return;
   if (run->n == run->n_allocated) {
     int64_t wanted = run->n_allocated ? run->n_allocated * 2 : 256;
-    int64_t *larger = wanted > 2 * ANN_LARGEST_RUN
-                          ? NULL
-                          : ann_realloc_array(run->ids, (uint64_t)wanted, sizeof *larger);
+    const AnnRow **larger = ann_realloc_array(run->rows, (uint64_t)wanted, sizeof *larger);
     if (!larger) {
-      forget_run(store);
+      run->complete = 0;
       return;
     }
-    run->ids = larger;
+    run->rows = larger;
     run->n_allocated = wanted;
   }
-  run->ids[run->n++] = id;
-  if (find(store, id)) return;
-  if (make_spare(store) != ANN_OK) return;
-  memcpy(store->row->vector, vector, (size_t)store->options.dimensions * sizeof *vector);
-  complete(store, id);
-  keep(store, store->row);
+  row = kept(store, id, vector);
+  if (row) run->rows[run->n++] = row;
+  else run->complete = 0;
 }
 
 void ann_rows_run_end(AnnStore *store) {
-  if (store->run) store->run->complete = 1;
+  if (store->run) store->run->ready = store->run->n > 0;
 }
 
 void ann_rows_forget(AnnStore *store, int64_t id) {

@@ -20,21 +20,20 @@ typedef struct AnnRow {
 
 /* *out_row: borrowed until the next call, NULL when the table has no such row. */
 int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row);
-/* The ids from first to last that the table has, ascending, when they and all their rows are
-** in memory: then the loop over a small table needs no SQLite. */
+/* The rows with ids from first to last, ascending, or as many of the first of them as there
+** is room for: they need no SQLite. */
 typedef struct AnnRun {
   int64_t first, last;
   int64_t n, n_allocated;
-  int64_t *ids;           /* owned */
-  int complete;           /* all of them are here */
+  const AnnRow **rows;    /* owned array of borrowed rows: while none of them goes */
+  int complete;           /* they are all */
+  int ready;
 } AnnRun;
-
-#define ANN_LARGEST_RUN 16384   /* ids; of more rows the forest is asked */
 
 /* NULL when it is not known. */
 const AnnRun *ann_rows_run(const AnnStore *store, int64_t first, int64_t last);
 /* While such a run is read from the table: begin, one call for each row, end when no more came.
-** What does not fit is not kept; no failure is reported. */
+** What does not fit is not kept, and no other row goes for it; no failure is reported. */
 void ann_rows_run_begin(AnnStore *store, int64_t first, int64_t last);
 void ann_rows_run_add(AnnStore *store, int64_t id, const float *vector);
 void ann_rows_run_end(AnnStore *store);

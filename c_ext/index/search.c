@@ -16,6 +16,8 @@
 #define COST_ROW 2.5           /* reading one vector by id and measuring it */
 #define COST_ENTRY 0.03        /* estimating one entry of a leaf */
 
+#define TICK_COMPONENTS \
+  ((int64_t)1 << 20) /* of rows in memory between two looks at an interrupt */
 #define ROWS_AHEAD 4  /* rows on their way while one is measured */
 #define SLOTS_AHEAD 8 /* and where to find those after them */
 
@@ -61,28 +63,30 @@ static int score_row(Search *search, int64_t id) {
                        ann_origin_distance_of(&search->origin, row->vector, row->norm), id);
 }
 
-/* Score rows that are all in memory. */
+/* Score rows that are in memory. */
 static int score_kept(Search *search, const AnnRun *run) {
-  int64_t i;
+  AnnStore *store = search->store;
+  int64_t every = TICK_COMPONENTS / store->options.dimensions, i;
   int rc = ANN_OK;
   for (i = 0; i < run->n && rc == ANN_OK; i++) {
-    if (i + ROWS_AHEAD < run->n) ann_rows_prefetch(search->store, run->ids[i + ROWS_AHEAD]);
-    if (wanted(search->query, run->ids[i])) rc = score_row(search, run->ids[i]);
-    if (rc == ANN_OK && i % 4096 == 4095) rc = ann_store_tick(search->store);
+    const AnnRow *row = run->rows[i];
+    double far;
+    if (i % every == every - 1) rc = ann_store_tick(store);
+    if (rc != ANN_OK || !wanted(search->query, row->id)) continue;
+    far = ann_origin_distance_of(&search->origin, row->vector, row->norm);
+    if (far <= ann_topk_worst(search->top)) rc = ann_topk_push(search->top, far, row->id);
   }
+  store->n_row_hits += run->n;
+  ann_trace_count(store->trace, run->n, run->n * ann_store_vector_bytes(store));
   return rc;
 }
 
-/* Score the rows first..last. */
-static int score_run(Search *search, int64_t first, int64_t last) {
+/* Score the rows first..last of the table; the run that is being made is told of each. */
+static int score_read(Search *search, int64_t first, int64_t last) {
   AnnStore *store = search->store;
   float *vector = search->memory->vector;
-  const AnnRun *run = ann_rows_run(store, first, last);
   int64_t id = 0, n = 0;
-  int found = 1, rc = ANN_OK;
-  if (run) return score_kept(search, run);
-  ann_rows_run_begin(store, first, last);
-  rc = ann_store_scan_open(store, first, last);
+  int found = 1, rc = ann_store_scan_open(store, first, last);
   while (rc == ANN_OK) {
     rc = ann_store_scan_next(store, &id, vector, &found);
     if (rc != ANN_OK || !found) break;
@@ -94,6 +98,21 @@ static int score_run(Search *search, int64_t first, int64_t last) {
   }
   ann_trace_count(store->trace, n, n * ann_store_vector_bytes(store));
   ann_store_scan_close(store);
+  return rc;
+}
+
+/* The same, by what of them is in memory. */
+static int score_run(Search *search, int64_t first, int64_t last) {
+  AnnStore *store = search->store;
+  const AnnRun *run = ann_rows_run(store, first, last);
+  int rc;
+  if (run) {
+    rc = score_kept(search, run);
+    if (rc != ANN_OK || run->complete || run->rows[run->n - 1]->id == last) return rc;
+    return score_read(search, run->rows[run->n - 1]->id + 1, last);
+  }
+  ann_rows_run_begin(store, first, last);
+  rc = score_read(search, first, last);
   if (rc == ANN_OK) ann_rows_run_end(store);
   return rc;
 }

@@ -115,7 +115,7 @@ typedef struct AnnStore {
   struct AnnRow *row;                 /* owned: one that is not kept */
   int64_t n_rows, n_row_slots, row_hand;
   int64_t n_row_hits;
-  struct AnnRun *run;                 /* owned: a run of ids all of whose rows are kept */
+  struct AnnRun *run;                 /* owned: rows of a range of ids, all kept */
   struct AnnEffortGrid *grid;         /* owned: the calibration, see effort.c */
   int grid_known;                     /* grid, or its absence, is what the database says */
   struct AnnPlaceEntry *places; /* owned: changed places, see places.c */

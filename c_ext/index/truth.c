@@ -92,9 +92,9 @@ static int may_belong(const Pass *pass, int64_t i, int64_t j, float product) {
   double a = pass->norms[i], b = pass->row_norms[j];
   double worst = ann_topk_worst(&pass->truths[i].exact), least;
   switch (pass->store->options.metric) {
-    case ANN_COSINE: least = (1 - worst) * sqrt(a * b); break;
-    case ANN_L2: least = (a + b - worst * worst) / 2; break;
-    default: least = -worst;
+  case ANN_COSINE: least = (1 - worst) * sqrt(a * b); break;
+  case ANN_L2: least = (a + b - worst * worst) / 2; break;
+  default: least = -worst;
   }
   /* Twice: the norms err as well. */
   least -= 2 * ROUNDING * (double)pass->stride * (a + b);
