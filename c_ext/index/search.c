@@ -1,11 +1,10 @@
 /* search.c -- see search.h. */
 #include "index/search.h"
 
-#include <stdlib.h>
-
 #include "core/format.h"
 #include "core/kernel.h"
 #include "core/metric.h"
+#include "core/shortlist.h"
 #include "index/effort.h"
 #include "index/forest.h"
 #include "index/pages.h"
@@ -26,7 +25,7 @@ struct AnnSearcher {
   int ready;                   /* the rest is made; at the first search */
   AnnProbe probe;              /* owned */
   AnnWalk walk;                /* owned */
-  AnnTopk survivors;           /* owned: the best estimates, copies counted */
+  AnnShortlist survivors;      /* owned: the best estimates, copies counted */
   AnnTopk best; /* owned: the best k estimates of different rows, for the rule */
   float *vector;               /* owned: one row */
 };
@@ -43,9 +42,9 @@ typedef struct Search {
 } Search;
 
 /* Have the row that is ranked a little later on its way. */
-static void prefetch_rows(const AnnStore *store, const AnnRanked *items, int64_t n, int64_t i) {
-  if (i + SLOTS_AHEAD < n) ann_rows_prefetch_slot(store, items[i + SLOTS_AHEAD].id);
-  if (i + ROWS_AHEAD < n) ann_rows_prefetch(store, items[i + ROWS_AHEAD].id);
+static void prefetch_rows(const AnnStore *store, const int64_t *ids, int64_t n, int64_t i) {
+  if (i + SLOTS_AHEAD < n) ann_rows_prefetch_slot(store, ids[i + SLOTS_AHEAD]);
+  if (i + ROWS_AHEAD < n) ann_rows_prefetch(store, ids[i + ROWS_AHEAD]);
 }
 
 static int wanted(const AnnQuery *query, int64_t id) {
@@ -146,7 +145,7 @@ static int score_only(Search *search) {
 
 /* One estimate among the best so far. */
 static int keep_estimate(Search *search, float estimate, int64_t id) {
-  int rc = ann_topk_push(&search->memory->survivors, estimate, id);
+  int rc = ann_shortlist_add(&search->memory->survivors, estimate, id);
   return rc == ANN_OK ? ann_topk_push_unique(&search->memory->best, estimate, id) : rc;
 }
 
@@ -185,9 +184,8 @@ static int scan_leaf(Search *search, const AnnStep *leaf) {
   int rc = ann_pages_get(search->store, leaf->number, leaf->tree, 0, &page), first, n;
   int64_t before = search->inspected;
   for (first = 0; rc == ANN_OK && first < page->n; first += ANN_BLOCK) {
-    uint32_t within =
-        ann_page_estimate(page, first / ANN_BLOCK, &search->memory->probe.lookup, leaf->base,
-                          (float)ann_topk_worst(&search->memory->survivors), estimates);
+    uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &search->memory->probe.lookup,
+                                        leaf->base, search->memory->survivors.limit, estimates);
     if (filtered) {
       rc = take_wanted(search, page, first, within, estimates);
       continue;
@@ -208,36 +206,28 @@ static int scan_leaf(Search *search, const AnnStep *leaf) {
   return rc;
 }
 
-static int by_id(const void *a, const void *b) {
-  const AnnRanked *x = a, *y = b;
-  return x->id < y->id ? -1 : x->id > y->id;
-}
-
 /* Rank the survivors exactly, each once, in order of id. */
-static int score_survivors(Search *search, AnnTopk *survivors) {
-  int64_t i;
-  int rc = ANN_OK;
-  if (survivors->n > 1) {
-    qsort(survivors->items, (size_t)survivors->n, sizeof *survivors->items, by_id);
-  }
-  for (i = 0; i < survivors->n && rc == ANN_OK; i++) {
-    int64_t id = survivors->items[i].id;
-    prefetch_rows(search->store, survivors->items, survivors->n, i);
-    if (i == 0 || id != survivors->items[i - 1].id) rc = score_row(search, id);
+static int score_survivors(Search *search) {
+  const int64_t *ids = NULL;
+  int64_t n = 0, i;
+  int rc = ann_shortlist_finish(&search->memory->survivors, &ids, &n);
+  for (i = 0; i < n && rc == ANN_OK; i++) {
+    prefetch_rows(search->store, ids, n, i);
+    rc = score_row(search, ids[i]);
   }
   return rc;
 }
 
 /* Is the rule in force, and are there rows enough for it? */
 static int rule_holds(const Search *search, int64_t least) {
-  return search->memory->survivors.n >= least && search->effort.reach > 0 &&
+  return ann_shortlist_count(&search->memory->survivors) >= least && search->effort.reach > 0 &&
          search->query->search_k == 0;
 }
 
 /* May the walk end before `leaf`? */
 static int is_enough(const Search *search, const AnnStep *leaf, int64_t least) {
   if (search->query->search_k > 0 && search->inspected >= search->query->search_k) return 1;
-  if (search->memory->survivors.n < least) return 0;
+  if (ann_shortlist_count(&search->memory->survivors) < least) return 0;
   if (search->inspected >= search->effort.inspect) return 1;
   return rule_holds(search, least) &&
          ann_effort_ratio(leaf->score, search->inspected,
@@ -280,14 +270,14 @@ static int walk_forest(Search *search) {
   AnnSearcher *memory = search->memory;
   int64_t k = search->query->k;
   int rc;
-  ann_topk_restart(&memory->survivors, search->effort.keep);
+  ann_shortlist_restart(&memory->survivors, search->effort.keep);
   ann_topk_restart(&memory->best, k < ANN_EFFORT_RULE_K ? k : ANN_EFFORT_RULE_K);
   ann_trace_enter(search->store->trace, ANN_TRACE_ROTATE);
   ann_probe_set(&memory->probe, search->store, search->query->vector);
   ann_trace_count(search->store->trace, 1, ann_store_vector_bytes(search->store));
   rc = walk_leaves(search);
   ann_trace_enter(search->store->trace, ANN_TRACE_RANK);
-  if (rc == ANN_OK) rc = score_survivors(search, &memory->survivors);
+  if (rc == ANN_OK) rc = score_survivors(search);
   search->store->n_inspected = search->inspected;
   return rc;
 }
@@ -348,7 +338,7 @@ int ann_searcher_new(AnnStore *store, AnnSearcher **out_searcher) {
 static void clear(AnnSearcher *searcher) {
   ann_probe_clear(&searcher->probe);
   ann_walk_clear(&searcher->walk);
-  ann_topk_clear(&searcher->survivors);
+  ann_shortlist_clear(&searcher->survivors);
   ann_topk_clear(&searcher->best);
   ann_free(searcher->vector);
   searcher->vector = NULL;
@@ -364,7 +354,6 @@ void ann_searcher_free(AnnSearcher *searcher) {
 static int make_ready(AnnSearcher *searcher) {
   AnnStore *store = searcher->store;
   if (searcher->ready) return ANN_OK;
-  ann_topk_init(&searcher->survivors, 0);
   ann_topk_init(&searcher->best, 0);
   ann_walk_init(&searcher->walk, store);
   searcher->vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));

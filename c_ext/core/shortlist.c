@@ -1,0 +1,149 @@
+/* shortlist.c -- see shortlist.h. */
+#include "core/shortlist.h"
+
+#include <math.h>
+
+void ann_shortlist_restart(AnnShortlist *list, int64_t wanted) {
+  list->n = 0;
+  list->wanted = wanted;
+  list->limit = INFINITY;
+}
+
+/* By key, then by id. */
+static int before(float a_key, int64_t a_id, float b_key, int64_t b_id) {
+  return (a_key < b_key) | ((a_key == b_key) & (a_id < b_id));
+}
+
+static void swap(AnnShortlist *list, int64_t i, int64_t j) {
+  float key = list->keys[i];
+  int64_t id = list->ids[i];
+  list->keys[i] = list->keys[j];
+  list->ids[i] = list->ids[j];
+  list->keys[j] = key;
+  list->ids[j] = id;
+}
+
+static void swap_if_before(AnnShortlist *list, int64_t i, int64_t j) {
+  if (before(list->keys[i], list->ids[i], list->keys[j], list->ids[j])) swap(list, i, j);
+}
+
+/* Divide the items from..to - 1 by one of them, the median of three: those before it to the
+** front.  Its place.  No branch depends on the items. */
+static int64_t divide(AnnShortlist *list, int64_t from, int64_t to) {
+  float *keys = list->keys, pivot_key;
+  int64_t *ids = list->ids, middle = from + (to - from) / 2, last = to - 1, at = from, i, pivot;
+  swap_if_before(list, middle, from);
+  swap_if_before(list, last, from);
+  swap_if_before(list, middle, last);
+  pivot_key = keys[last];
+  pivot = ids[last];
+  for (i = from; i < last; i++) {
+    float key = keys[i];
+    int64_t id = ids[i];
+    keys[i] = keys[at];
+    ids[i] = ids[at];
+    keys[at] = key;
+    ids[at] = id;
+    at += before(key, id, pivot_key, pivot);
+  }
+  swap(list, at, last);
+  return at;
+}
+
+/* The `wanted` best to the front, the others forgotten. */
+static void select_best(AnnShortlist *list) {
+  int64_t from = 0, to = list->n, i;
+  if (list->n < list->wanted) return;
+  while (to - from > 1 && list->wanted > from && list->wanted < to) {
+    int64_t place = divide(list, from, to);
+    if (place >= list->wanted) to = place;
+    else from = place + 1;
+  }
+  list->n = list->wanted;
+  list->limit = list->keys[0];
+  for (i = 1; i < list->n; i++) {
+    if (list->keys[i] > list->limit) list->limit = list->keys[i];
+  }
+}
+
+/* Room for `wanted` items. */
+static int reserve(AnnShortlist *list, int64_t wanted) {
+  float *keys;
+  int64_t *ids;
+  if (wanted <= list->allocated) return ANN_OK;
+  keys = ann_realloc_array(list->keys, (uint64_t)wanted, sizeof *keys);
+  if (!keys) return ANN_NOMEM;
+  list->keys = keys;
+  ids = ann_realloc_array(list->ids, (uint64_t)wanted, sizeof *ids);
+  if (!ids) return ANN_NOMEM;
+  list->ids = ids;
+  list->allocated = wanted;
+  return ANN_OK;
+}
+
+int ann_shortlist_add(AnnShortlist *list, float key, int64_t id) {
+  if (list->n == list->allocated) {
+    int rc = reserve(list, list->allocated ? list->allocated * 2 : 256);
+    if (rc != ANN_OK) return rc;
+  }
+  list->keys[list->n] = key != key ? INFINITY : key;
+  list->ids[list->n++] = id;
+  if (list->n >= 2 * list->wanted) select_best(list);
+  return ANN_OK;
+}
+
+int64_t ann_shortlist_count(const AnnShortlist *list) {
+  return list->n < list->wanted ? list->n : list->wanted;
+}
+
+/* One pass of a radix sort, by the byte at `shift`; the sign bit turned, so that negative ids
+** come first. */
+static void sort_by_byte(const int64_t *ids, int64_t n, int shift, int64_t *out) {
+  int64_t starts[256] = {0}, before_it = 0, i;
+  uint64_t turned = (uint64_t)1 << 63;
+  for (i = 0; i < n; i++) starts[(((uint64_t)ids[i] ^ turned) >> shift) & 255]++;
+  for (i = 0; i < 256; i++) {
+    int64_t count = starts[i];
+    starts[i] = before_it;
+    before_it += count;
+  }
+  for (i = 0; i < n; i++) out[starts[(((uint64_t)ids[i] ^ turned) >> shift) & 255]++] = ids[i];
+}
+
+/* Sort n ids, by the bytes in which they differ; `other` has as much room.  Where they are. */
+static int64_t *sort_ids(int64_t *ids, int64_t *other, int64_t n) {
+  uint64_t differ = 0;
+  int64_t i;
+  int shift;
+  for (i = 1; i < n; i++) differ |= (uint64_t)ids[i] ^ (uint64_t)ids[0];
+  for (shift = 0; shift < 64; shift += 8) {
+    int64_t *sorted = other;
+    if (!(differ >> shift & 255)) continue;
+    sort_by_byte(ids, n, shift, sorted);
+    other = ids;
+    ids = sorted;
+  }
+  return ids;
+}
+
+int ann_shortlist_finish(AnnShortlist *list, const int64_t **out_ids, int64_t *out_n) {
+  int64_t *ids, i, n = 0;
+  int rc;
+  select_best(list);
+  rc = reserve(list, 2 * list->n);
+  if (rc != ANN_OK) return rc;
+  ids = sort_ids(list->ids, list->ids + list->n, list->n);
+  for (i = 0; i < list->n; i++) {
+    if (i == 0 || ids[i] != ids[n - 1]) ids[n++] = ids[i];
+  }
+  list->n = 0;
+  *out_ids = ids;
+  *out_n = n;
+  return ANN_OK;
+}
+
+void ann_shortlist_clear(AnnShortlist *list) {
+  ann_free(list->keys);
+  ann_free(list->ids);
+  memset(list, 0, sizeof *list);
+}
