@@ -167,20 +167,28 @@ static int64_t least_of(const AnnQueued *items, int64_t first, int64_t n) {
   return least;
 }
 
-int ann_frontier_pop(AnnFrontier *queue, uint32_t *out_payload) {
-  AnnQueued *items = queue->items, moving;
+/* Put an item where the first one was, of n. */
+static void sink(AnnQueued *items, int64_t n, AnnQueued moving) {
   int64_t i = 0, child;
-  if (queue->n == 0) return 0;
-  *out_payload = (uint32_t)items[0];
-  moving = items[--queue->n];
-  while ((child = 4 * i + 1) < queue->n) {
-    child = least_of(items, child, queue->n);
+  while ((child = 4 * i + 1) < n) {
+    child = least_of(items, child, n);
     if (moving <= items[child]) break;
     items[i] = items[child];
     i = child;
   }
   items[i] = moving;
+}
+
+int ann_frontier_pop(AnnFrontier *queue, uint32_t *out_payload) {
+  if (queue->n == 0) return 0;
+  *out_payload = (uint32_t)queue->items[0];
+  queue->n--;
+  sink(queue->items, queue->n, queue->items[queue->n]);
   return 1;
+}
+
+void ann_frontier_replace(AnnFrontier *queue, float key, uint32_t payload) {
+  sink(queue->items, queue->n, queued(key, payload));
 }
 
 void ann_frontier_clear(AnnFrontier *queue) {

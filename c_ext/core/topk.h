@@ -4,7 +4,7 @@
 **   ann_topk_init      O(1)          ann_topk_push   O(log k), O(1) when not among the best
 **   ann_topk_sort      O(k log k)    ann_topk_clear  O(1)
 ** AnnFrontier hands back the item with the smallest (key, payload) first:
-**   ann_frontier_push, ann_frontier_pop   O(log n)     ann_frontier_top   O(1)
+**   ann_frontier_push, _pop, _replace   O(log n)       ann_frontier_top   O(1)
 ** A key that is NaN counts as +infinity, so that the order is total.
 */
 #ifndef ANN_CORE_TOPK_H
@@ -47,6 +47,7 @@ void ann_frontier_init(AnnFrontier *queue);
 int ann_frontier_push(AnnFrontier *queue, float key, uint32_t payload);
 int ann_frontier_top(const AnnFrontier *queue, float *out_key, uint32_t *out_payload);
 int ann_frontier_pop(AnnFrontier *queue, uint32_t *out_payload);
+void ann_frontier_replace(AnnFrontier *queue, float key, uint32_t payload);
 void ann_frontier_clear(AnnFrontier *queue);
 
 int ann_ranked_compare(const void *a, const void *b);
@@ -61,6 +62,7 @@ int ann_ranked_compare(const void *a, const void *b);
 ** ann_topk_worst: the key that a newcomer must not exceed; +infinity until k are kept.
 ** ann_topk_sort: items[0..n-1] ascending; no push after it.
 ** ann_frontier_top, ann_frontier_pop: 1 and the first item, or 0 when empty.
+** ann_frontier_replace: a pop and a push in one; the queue must not be empty.
 ** ann_ranked_compare: for qsort, ascending (key, id).
 */
 

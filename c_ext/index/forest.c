@@ -143,34 +143,36 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
 /* A score that has been taken; others are at most FLT_MAX. */
 #define TAKEN INFINITY
 
-/* The scores of a block's children from their estimated distances. */
+/* The scores of a block's children, of which there are n, from their estimated distances. */
 static void score_block(const AnnWalk *walk, const AnnPage *page, int level,
                         const float *spreads, int first, int n, const float *estimates,
                         float *out_scores) {
-  int metric = walk->store->options.metric, i;
   float weight = level > 0 ? -ANN_WALK_REACH : ANN_SPREAD_WEIGHT;
-  for (i = 0; i < n; i++) {
-    float score = estimates[i] + weight * spreads[first + i];
-    if (metric == ANN_DOT) {
-      score = ann_walk_score(walk->store, walk->probe, level,
-                             ann_page_child_centre(page, first + i), estimates[i]);
+  int i;
+  if (walk->store->options.metric == ANN_DOT) {
+    for (i = 0; i < n; i++) {
+      out_scores[i] = ann_walk_score(walk->store, walk->probe, level,
+                                     ann_page_child_centre(page, first + i), estimates[i]);
     }
-    out_scores[i] = score < FLT_MAX ? score : FLT_MAX;
+  } else {
+    for (i = 0; i < n; i++) out_scores[i] = estimates[i] + weight * spreads[first + i];
   }
+  for (i = 0; i < n; i++) out_scores[i] = out_scores[i] < FLT_MAX ? out_scores[i] : FLT_MAX;
   for (; i < ANN_BLOCK; i++) out_scores[i] = TAKEN;
 }
 
 static int blocks_of(const AnnPage *page) { return (page->n + ANN_BLOCK - 1) / ANN_BLOCK; }
 
-/* Queue a directory by the nearest of the children it has left, if that is near enough. */
-static int queue_best(AnnWalk *walk, int64_t at) {
-  AnnOpened *opened = &walk->opened[at];
+/* Find the nearest of the children that a directory has left, by which it is to stand in the
+** queue; 0 when none is near enough. */
+static int find_best(AnnWalk *walk, AnnOpened *opened, float *out_score) {
   const float *scores = walk->scores + opened->first;
   int best = (int)ann_kernels()->least(scores, (size_t)blocks_of(opened->page) * ANN_BLOCK);
-  if (scores[best] == TAKEN || scores[best] > walk->bound) return ANN_OK;
+  if (scores[best] == TAKEN || scores[best] > walk->bound) return 0;
   opened->best = best;
+  *out_score = scores[best];
   ann_page_prefetch_child(opened->page, best);
-  return ann_frontier_push(&walk->frontier, scores[best], OPENED(at));
+  return 1;
 }
 
 /* Estimate the children of a directory and queue it by the nearest. */
@@ -178,7 +180,8 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   AnnPage *page = NULL;
   AnnOpened *opened;
   const float *spreads = NULL;
-  float estimates[ANN_BLOCK], *scores;
+  float estimates[ANN_BLOCK], *scores, score;
+  int64_t at;
   int rc = ann_pages_get(walk->store, step->number, step->tree, step->level, &page), block;
   if (rc != ANN_OK || page->n == 0) return rc;
   ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(page));
@@ -200,14 +203,19 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
                 walk->scores + walk->n_scores);
     walk->n_scores += ANN_BLOCK;
   }
-  return queue_best(walk, walk->n_opened++);
+  at = walk->n_opened++;
+  if (!find_best(walk, &walk->opened[at], &score)) return ANN_OK;
+  return ann_frontier_push(&walk->frontier, score, OPENED(at));
 }
 
-/* Take the nearest child out of an opened directory and measure it. */
+/* Measure the nearest child of the directory at the front of the queue, `at`, which then
+** stands there by its next. */
 static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
   AnnOpened *opened = &walk->opened[at];
   const AnnPage *page = opened->page;
   int64_t child = ann_page_id(page, opened->best);
+  uint32_t front;
+  float score;
   if (child <= 0 || child > UINT32_MAX) {
     return ann_store_fail(walk->store, ANN_CORRUPT,
                           "ann table %s: a directory of tree %d leads to page %lld; rebuild it",
@@ -220,7 +228,12 @@ static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
   out_step->record = ann_page_child_centre(page, opened->best);
   measure(walk, out_step);
   walk->scores[opened->first + opened->best] = TAKEN;
-  return queue_best(walk, at);
+  if (find_best(walk, opened, &score)) {
+    ann_frontier_replace(&walk->frontier, score, OPENED(at));
+  } else {
+    ann_frontier_pop(&walk->frontier, &front);
+  }
+  return ANN_OK;
 }
 
 int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
@@ -228,9 +241,10 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
   float next;
   int rc = ANN_OK;
   *out_found = 0;
-  while (rc == ANN_OK && ann_frontier_pop(&walk->frontier, &at)) {
+  while (rc == ANN_OK && ann_frontier_top(&walk->frontier, &next, &at)) {
     AnnStep step;
     if (at & 1) {
+      ann_frontier_pop(&walk->frontier, &at);
       step = walk->steps[at >> 1];
     } else {
       rc = take_child(walk, at >> 1, &step);

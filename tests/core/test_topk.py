@@ -66,6 +66,24 @@ def test_frontier_hands_out_the_nearest_first(core_library, items, at_once):
     core.lib.ann_frontier_clear(queue)
 
 
+@given(keys=st.lists(SCORES, min_size=1, max_size=60), news=st.lists(SCORES, max_size=30))
+@settings(deadline=None, max_examples=60)
+def test_frontier_replaces_its_first_as_a_pop_and_a_push_would(core_library, keys, news):
+    core = core_library
+    queue, payload = core.ffi.new("AnnFrontier *"), core.ffi.new("uint32_t *")
+    core.lib.ann_frontier_init(queue)
+    for number, key in enumerate(keys):
+        assert core.lib.ann_frontier_push(queue, key, number) == 0
+    held = ordered([(key, number) for number, key in enumerate(keys)])
+    for number, key in enumerate(news, len(keys)):
+        core.lib.ann_frontier_replace(queue, key, number)
+        held = ordered([*held[1:], (key, number)])
+    for _, number in held:
+        assert core.lib.ann_frontier_pop(queue, payload) == 1
+        assert payload[0] == number
+    core.lib.ann_frontier_clear(queue)
+
+
 @pytest.mark.parametrize("kind", ["topk", "frontier"])
 def test_failed_allocation_leaves_what_was_there(core, kind):
     holder = core.ffi.new({"topk": "AnnTopk *", "frontier": "AnnFrontier *"}[kind])
