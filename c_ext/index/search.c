@@ -237,20 +237,26 @@ static int is_enough(const Search *search, const AnnStep *leaf, int64_t least) {
 static int walk_leaves(Search *search) {
   AnnStore *store = search->store;
   AnnWalk *walk = &search->memory->walk;
-  AnnStep leaf, ahead;
-  int found = 1, leaves = 0, rc;
+  AnnStep leaf, next, after;
+  int found = 1, found_after = 0, leaves = 0, rc;
   /* Every row comes as often as there are trees. */
   int64_t least = search->query->k * store->options.trees;
   ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
   rc = ann_walk_start(walk, &search->memory->probe);
   if (least > search->effort.keep) least = search->effort.keep;
-  /* The next leaf is found before this one is scanned, so that it is on its way meanwhile. */
-  if (rc == ANN_OK) rc = ann_walk_next(walk, &ahead, &found);
-  while (rc == ANN_OK && found && !is_enough(search, &ahead, least)) {
-    leaf = ahead;
-    rc = ann_walk_next(walk, &ahead, &found);
-    if (rc != ANN_OK) break;
-    if (found) ann_pages_prefetch(store, ahead.number);
+  /* While a leaf is scanned, the next one is on its way from memory, and where to find the
+  ** one after that. */
+  if (rc == ANN_OK) rc = ann_walk_next(walk, &next, &found);
+  if (rc == ANN_OK && found) rc = ann_walk_next(walk, &after, &found_after);
+  while (rc == ANN_OK && found && !is_enough(search, &next, least)) {
+    leaf = next;
+    next = after;
+    found = found_after;
+    if (found) {
+      ann_pages_prefetch(store, next.number);
+      rc = ann_walk_next(walk, &after, &found_after);
+      if (rc != ANN_OK) break;
+    }
     ann_trace_enter(store->trace, ANN_TRACE_SCAN);
     rc = scan_leaf(search, &leaf);
     if (rule_holds(search, least)) {
