@@ -6,12 +6,13 @@
 #include "core/split.h"
 
 #define MINIMUM_SHARE 0.15   /* of the members, on the smaller side of a split; DESIGN 2.1 */
-#define NEAR_GROUPS 4        /* directories whose leaves a refinement looks at */
+#define RUN 64               /* leaves at most that a refinement takes as one group */
+#define NEAR_RUNS 4          /* groups whose leaves it looks at */
 /* Components of the members that a worker takes at a time, or that are summed up between
 ** two polls: about half a millisecond. */
 #define ASSIGN_COMPONENTS 8192
 #define SUM_COMPONENTS 524288
-#define AT_ONCE 64           /* centres compared by one call */
+#define AT_ONCE 64           /* centres compared by one call, at least RUN */
 
 /* A node of the binary tree that splitting makes. */
 typedef struct Node {
@@ -109,6 +110,18 @@ static void assign_group(Grower *g, int32_t node, int32_t group, int32_t *parent
   assign_group(g, g->nodes[node].right, group, parents);
 }
 
+/* Cut at the highest nodes with at most RUN leaves below; the leaves are in their order. */
+static void mark_runs(const Grower *g, int32_t node, AnnTree *tree, int64_t *n_leaves) {
+  int64_t n = count_units(g, node);
+  if (n <= RUN) {
+    tree->runs[tree->n_runs++] = (int32_t)*n_leaves;
+    *n_leaves += n;
+  } else {
+    mark_runs(g, g->nodes[node].left, tree, n_leaves);
+    mark_runs(g, g->nodes[node].right, tree, n_leaves);
+  }
+}
+
 /* Cut at the highest nodes with at most fanout units below; they become the units above. */
 static void group_units(Grower *g, int32_t node, int32_t *parents, int32_t *n_groups) {
   if (count_units(g, node) <= g->plan->fanout) {
@@ -173,13 +186,14 @@ static int group_levels(Grower *g, AnnTree *tree) {
 #define TREE_OF(packed) ((int)((packed) >> IN_TREE))
 #define INDEX_OF(packed) ((packed) & (((int64_t)1 << IN_TREE) - 1))
 
-/* Sums over the members of every leaf of one tree. */
+/* Sums over the members of every leaf of one tree, and what their distances need. */
 typedef struct Sums {
   double *vectors;           /* owned: leaves x length */
   double *spreads;           /* owned: of squared distances */
   int64_t *counts;           /* owned */
-  int32_t *first;            /* owned: the first leaf of each group, and one more */
-  float *norms[2];           /* owned: of the centres of leaves and groups, |c|^2 */
+  float *norms;              /* owned: |c|^2 of the leaves' centres */
+  float *run_centres;        /* owned: runs x length, the means of their leaves' centres */
+  float *run_norms;          /* owned */
 } Sums;
 
 /* Where a point belongs. */
@@ -197,105 +211,105 @@ typedef struct Refiner {
   Sums sums[ANN_MAX_TREES];
 } Refiner;
 
-/* Groups are runs of leaves, since both follow the binary tree. */
-static void run_starts(const AnnTree *tree, int32_t *first) {
-  const AnnTreeLevel *leaves = &tree->levels[0];
-  int64_t i, group = 0;
-  for (i = 0; i < leaves->n; i++) {
-    while (group <= leaves->parents[i]) first[group++] = (int32_t)i;
+static void mean_of_run(const AnnTree *tree, int64_t run, float *out_centre) {
+  int64_t first = tree->runs[run], last = tree->runs[run + 1], i, c;
+  memset(out_centre, 0, (size_t)tree->length * sizeof *out_centre);
+  for (i = first; i < last; i++) {
+    const float *centre = tree->levels[0].centres + i * tree->length;
+    for (c = 0; c < tree->length; c++) out_centre[c] += centre[c];
   }
-  while (group <= tree->levels[1].n) first[group++] = (int32_t)leaves->n;
+  for (c = 0; c < tree->length; c++) out_centre[c] /= (float)(last - first);
 }
 
-static int norms_init(Sums *sums, const AnnTree *tree) {
-  size_t length = (size_t)tree->length;
-  int level;
+static void fill_norms(const float *centres, int64_t n, int64_t length, float *out_norms) {
   int64_t i;
-  for (level = 0; level < 2; level++) {
-    const AnnTreeLevel *nodes = &tree->levels[level];
-    sums->norms[level] = ann_alloc_array((uint64_t)nodes->n, sizeof(float));
-    if (!sums->norms[level]) return ANN_NOMEM;
-    for (i = 0; i < nodes->n; i++) {
-      const float *centre = nodes->centres + i * tree->length;
-      sums->norms[level][i] = ann_kernels()->dot(centre, centre, length);
-    }
+  for (i = 0; i < n; i++) {
+    const float *centre = centres + i * length;
+    out_norms[i] = ann_kernels()->dot(centre, centre, (size_t)length);
   }
-  return ANN_OK;
 }
 
 static int sums_init(Sums *sums, const AnnTree *tree) {
-  uint64_t n = (uint64_t)tree->levels[0].n;
-  sums->vectors = ann_alloc_zero(n * (uint64_t)tree->length, sizeof(double));
+  uint64_t n = (uint64_t)tree->levels[0].n, n_runs = (uint64_t)tree->n_runs;
+  uint64_t length = (uint64_t)tree->length;
+  int64_t run;
+  sums->vectors = ann_alloc_zero(n * length, sizeof(double));
   sums->spreads = ann_alloc_zero(n, sizeof(double));
   sums->counts = ann_alloc_zero(n, sizeof(int64_t));
-  sums->first = ann_alloc_array((uint64_t)tree->levels[1].n + 1, sizeof(int32_t));
-  if (!sums->vectors || !sums->spreads || !sums->counts || !sums->first) return ANN_NOMEM;
-  run_starts(tree, sums->first);
-  return norms_init(sums, tree);
+  sums->norms = ann_alloc_array(n, sizeof(float));
+  sums->run_centres = ann_alloc_array(n_runs * length, sizeof(float));
+  sums->run_norms = ann_alloc_array(n_runs, sizeof(float));
+  if (!sums->vectors || !sums->spreads || !sums->counts || !sums->norms || !sums->run_centres ||
+      !sums->run_norms) {
+    return ANN_NOMEM;
+  }
+  for (run = 0; run < tree->n_runs; run++) {
+    mean_of_run(tree, run, sums->run_centres + run * tree->length);
+  }
+  fill_norms(tree->levels[0].centres, (int64_t)n, tree->length, sums->norms);
+  fill_norms(sums->run_centres, tree->n_runs, tree->length, sums->run_norms);
+  return ANN_OK;
 }
 
 static void sums_clear(Sums *sums) {
   ann_free(sums->vectors);
   ann_free(sums->spreads);
   ann_free(sums->counts);
-  ann_free(sums->first);
-  ann_free(sums->norms[0]);
-  ann_free(sums->norms[1]);
+  ann_free(sums->norms);
+  ann_free(sums->run_centres);
+  ann_free(sums->run_norms);
 }
 
 static int is_nearer(const Nearest *a, const Nearest *b) {
   return a->distance < b->distance || (a->distance == b->distance && a->leaf < b->leaf);
 }
 
-/* Of nodes first..first+n-1 of a tree's level, in which order they are near to x:
-** |c|^2 - 2 <x, c>, n at most AT_ONCE. */
-static void compare(const Refiner *r, const float *x, int t, int level, int64_t first,
+/* In which order n centres, at most AT_ONCE, are near to x: |c|^2 - 2 <x, c>. */
+static void compare(const Refiner *r, const float *x, const float *centres, const float *norms,
                     int64_t n, float *out_distances) {
   int64_t i;
-  ann_kernels()->dot_rows(x, r->trees[t].levels[level].centres + first * r->length,
-                          (size_t)r->length, (size_t)n, out_distances);
-  for (i = 0; i < n; i++) {
-    out_distances[i] = r->sums[t].norms[level][first + i] - 2.0f * out_distances[i];
-  }
+  ann_kernels()->dot_rows(x, centres, (size_t)r->length, (size_t)n, out_distances);
+  for (i = 0; i < n; i++) out_distances[i] = norms[i] - 2.0f * out_distances[i];
 }
 
-/* The NEAR_GROUPS groups of all trees whose centres are nearest to x, ascending; how many. */
-static int near_groups(const Refiner *r, const float *x, Nearest *out_near) {
+/* The NEAR_RUNS runs of all trees whose centres are nearest to x, ascending; how many. */
+static int near_runs(const Refiner *r, const float *x, Nearest *out_near) {
   float distances[AT_ONCE];
   int t, n = 0, at;
   int64_t i;
   for (t = 0; t < r->n_trees; t++) {
-    int64_t n_groups = r->trees[t].levels[1].n;
-    for (i = 0; i < n_groups; i++) {
-      Nearest group = {PACK(t, i), 0};
+    int64_t n_runs = r->trees[t].n_runs;
+    const Sums *sums = &r->sums[t];
+    for (i = 0; i < n_runs; i++) {
+      Nearest run = {PACK(t, i), 0};
       if (i % AT_ONCE == 0) {
-        compare(r, x, t, 1, i, n_groups - i < AT_ONCE ? n_groups - i : AT_ONCE, distances);
+        compare(r, x, sums->run_centres + i * r->length, sums->run_norms + i,
+                n_runs - i < AT_ONCE ? n_runs - i : AT_ONCE, distances);
       }
-      group.distance = distances[i % AT_ONCE];
-      if (n == NEAR_GROUPS && !is_nearer(&group, &out_near[n - 1])) continue;
-      at = n < NEAR_GROUPS ? n++ : n - 1;
-      for (; at > 0 && is_nearer(&group, &out_near[at - 1]); at--)
+      run.distance = distances[i % AT_ONCE];
+      if (n == NEAR_RUNS && !is_nearer(&run, &out_near[n - 1])) continue;
+      at = n < NEAR_RUNS ? n++ : n - 1;
+      for (; at > 0 && is_nearer(&run, &out_near[at - 1]); at--)
         out_near[at] = out_near[at - 1];
-      out_near[at] = group;
+      out_near[at] = run;
     }
   }
   return n;
 }
 
-/* The leaf nearest to x among the leaves of the NEAR_GROUPS nearest groups. */
+/* The leaf nearest to x among the leaves of the NEAR_RUNS nearest runs. */
 static Nearest nearest_leaf(const Refiner *r, const float *x) {
-  float distances[AT_ONCE];
-  Nearest groups[NEAR_GROUPS], best = {-1, 0};
-  int n = near_groups(r, x, groups), i;
+  float distances[RUN];
+  Nearest runs[NEAR_RUNS], best = {-1, 0};
+  int n = near_runs(r, x, runs), i;
   int64_t j;
   for (i = 0; i < n; i++) {
-    int t = TREE_OF(groups[i].leaf);
-    const int32_t *first = r->sums[t].first + INDEX_OF(groups[i].leaf);
+    int t = TREE_OF(runs[i].leaf);
+    const int32_t *first = r->trees[t].runs + INDEX_OF(runs[i].leaf);
+    compare(r, x, r->trees[t].levels[0].centres + first[0] * r->length,
+            r->sums[t].norms + first[0], first[1] - first[0], distances);
     for (j = first[0]; j < first[1]; j++) {
-      Nearest leaf = {PACK(t, j), 0};
-      int64_t at = (j - first[0]) % AT_ONCE, left = first[1] - j;
-      if (at == 0) compare(r, x, t, 0, j, left < AT_ONCE ? left : AT_ONCE, distances);
-      leaf.distance = distances[at];
+      Nearest leaf = {PACK(t, j), distances[j - first[0]]};
       if (best.leaf < 0 || is_nearer(&leaf, &best)) best = leaf;
     }
   }
@@ -375,6 +389,7 @@ int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
                   AnnTree *out_tree) {
   int rc = ANN_NOMEM;
   int32_t root;
+  int64_t n_leaves = 0;
   Grower g;
   (void)pool;
   memset(&g, 0, sizeof g);
@@ -396,7 +411,14 @@ int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
   g.centres = g.spreads = NULL;
   out_tree->n_levels = 1;
   out_tree->levels[0].parents = ann_alloc_zero((uint64_t)g.n_leaves, sizeof(int32_t));
-  rc = out_tree->levels[0].parents ? group_levels(&g, out_tree) : ANN_NOMEM;
+  out_tree->runs = ann_alloc_array((uint64_t)g.n_leaves + 1, sizeof *out_tree->runs);
+  if (!out_tree->levels[0].parents || !out_tree->runs) {
+    rc = ANN_NOMEM;
+    goto done;
+  }
+  mark_runs(&g, root, out_tree, &n_leaves);
+  out_tree->runs[out_tree->n_runs] = (int32_t)n_leaves;
+  rc = group_levels(&g, out_tree);
 done:
   ann_free(g.order);
   ann_free(g.scratch);
@@ -415,5 +437,6 @@ void ann_tree_clear(AnnTree *tree) {
     ann_free(tree->levels[level].spreads);
     ann_free(tree->levels[level].parents);
   }
+  ann_free(tree->runs);
   memset(tree, 0, sizeof *tree);
 }
