@@ -84,8 +84,6 @@
 #define ANN_BLOCK_SHIFT 256
 #define ANN_BLOCK_SLOPE 384
 #define ANN_BLOCK_CODES 512
-
-#define ANN_DIRECTORY_CAPACITY 128
 /* cffi:off */
 
 #endif

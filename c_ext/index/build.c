@@ -15,7 +15,6 @@
 #define SAMPLE_PER_LEAF 64      /* rows sampled for each leaf */
 #define SAMPLE_BYTES ((uint64_t)256 << 20)   /* of rotated vectors held while planting */
 #define SMALLEST_LEAF_SAMPLE 12
-#define FANOUT 64               /* children a directory is given; half of its capacity */
 #define PASSES 3                /* refinements of the leaves' centres */
 #define RECALIBRATE_SHARE 4     /* after a quarter of the rows changed; DESIGN 2.2 */
 #define ROWS_PER_PAGE 2         /* placed in a slice for each page it may change: so it ends */
@@ -162,7 +161,7 @@ static int grow_trees(Build *build, const Sample *sample, AnnTree *trees) {
   int rc = ANN_OK, n = store->options.trees, pass;
   double leaf_rows = store->options.leaf_capacity * LEAF_FILL;
   plan.seed = (uint64_t)store->options.seed;
-  plan.fanout = FANOUT;
+  plan.fanout = ann_pages_capacity(store, 1) / 2;
   /* Members of the sample in a leaf, as the leaf's rows are to the table's. */
   plan.leaf_sample = (int64_t)(leaf_rows * (double)sample->n / (double)store->state.rows);
   if (plan.leaf_sample < SMALLEST_LEAF_SAMPLE) plan.leaf_sample = SMALLEST_LEAF_SAMPLE;

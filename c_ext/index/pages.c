@@ -213,10 +213,12 @@ static void count_pages(AnnStore *store, int level, int change) {
   store->dirty = 1;
 }
 
+int ann_pages_capacity(const AnnStore *store, int level) {
+  return level == 0 ? store->options.leaf_capacity : 2 * store->options.leaf_capacity;
+}
+
 int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_t *out_number,
                   AnnPage **out_page) {
-  /* A directory holds half as many entries as a leaf: they are four times as long. */
-  int capacity = level == 0 ? store->options.leaf_capacity : ANN_DIRECTORY_CAPACITY;
   Cached *cached;
   AnnPage page;
   int rc;
@@ -224,7 +226,7 @@ int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_
     return ann_store_fail(store, ANN_ERROR, "ann table %s: no page number is left; rebuild it",
                           store->name);
   }
-  rc = ann_page_init(&page, level, tree, capacity, store->rotation.length);
+  rc = ann_page_init(&page, level, tree, ann_pages_capacity(store, level), store->rotation.length);
   if (rc != ANN_OK) return rc;
   page.parent = parent;
   rc = hold(store, (uint32_t)store->state.last_page + 1, &page, &cached);

@@ -20,6 +20,9 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
 /* The same if it is in memory and as stated, else NULL; changes nothing, so that many threads
 ** may ask while no page changes. */
 AnnPage *ann_pages_peek(const AnnStore *store, uint32_t number, int tree, int level);
+/* Entries that a new page of a level holds at most.  A directory has twice as many as a leaf:
+** fewer of them are opened by a search, and their children are told apart by their codes. */
+int ann_pages_capacity(const AnnStore *store, int level);
 /* A new, empty, changed page with a number never used before. */
 int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_t *out_number,
                   AnnPage **out_page);

@@ -56,7 +56,7 @@ def test_a_row_under_another_id_is_found_there_alone(forest):
     index = table.sound()
     assert 5 not in index.places
     assert 7777 in index.places
-    assert table.search(vector, 1) == [(7777, 0.0)]
+    assert table.search(vector, 1, 0.99) == [(7777, 0.0)]
 
 
 def test_a_row_that_is_refused_changes_nothing(forest, near):
