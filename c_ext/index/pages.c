@@ -5,6 +5,9 @@
 
 #include "core/format.h"
 
+#define FEWEST_SLOTS 64
+#define SPARSE 16           /* slots a page from which on the table is made smaller */
+
 struct AnnCachedPage {
   uint32_t number;
   int dirty;          /* differs from the table */
@@ -30,14 +33,14 @@ static Cached *find(const AnnStore *store, uint32_t number) {
   return store->n_page_slots ? store->pages[slot_of(store, number)] : NULL;
 }
 
-static int grow(AnnStore *store) {
+/* wanted: a power of two, at least twice the pages. */
+static int resize(AnnStore *store, int64_t wanted) {
   int64_t old = store->n_page_slots, i;
   struct AnnCachedPage **slots, **before = store->pages;
-  if (store->n_pages * 2 < old) return ANN_OK;
-  slots = ann_alloc_zero((uint64_t)(old ? old * 2 : 64), sizeof *slots);
+  slots = ann_alloc_zero((uint64_t)wanted, sizeof *slots);
   if (!slots) return ANN_NOMEM;
   store->pages = slots;
-  store->n_page_slots = old ? old * 2 : 64;
+  store->n_page_slots = wanted;
   for (i = 0; i < old; i++) {
     if (before[i]) slots[slot_of(store, before[i]->number)] = before[i];
   }
@@ -46,7 +49,8 @@ static int grow(AnnStore *store) {
 }
 
 static int add(AnnStore *store, uint32_t number, Cached **out_cached) {
-  int rc = grow(store);
+  int64_t slots = store->n_page_slots;
+  int rc = store->n_pages * 2 < slots ? ANN_OK : resize(store, slots ? slots * 2 : FEWEST_SLOTS);
   Cached *cached = rc == ANN_OK ? ann_alloc_zero(1, sizeof *cached) : NULL;
   if (!cached) return ANN_NOMEM;
   cached->number = number;
@@ -145,6 +149,10 @@ static void trim(AnnStore *store, int directories) {
       if (cached) cached->used = 0;
       store->page_hand++;
     }
+  }
+  /* The next hand would go over mostly empty slots; without the memory for fewer, it does. */
+  if (store->n_page_slots > FEWEST_SLOTS && store->n_pages * SPARSE < store->n_page_slots) {
+    (void)resize(store, store->n_page_slots / 4);
   }
 }
 
