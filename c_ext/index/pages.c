@@ -50,7 +50,8 @@ static int resize(AnnStore *store, int64_t wanted) {
 
 static int add(AnnStore *store, uint32_t number, Cached **out_cached) {
   int64_t slots = store->n_page_slots;
-  int rc = store->n_pages * 2 < slots ? ANN_OK : resize(store, slots ? slots * 2 : FEWEST_SLOTS);
+  int rc = store->n_pages * 2 < slots ? ANN_OK
+                                      : resize(store, slots ? slots * 2 : FEWEST_SLOTS);
   Cached *cached = rc == ANN_OK ? ann_alloc_zero(1, sizeof *cached) : NULL;
   if (!cached) return ANN_NOMEM;
   cached->number = number;
@@ -234,7 +235,8 @@ int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_
     return ann_store_fail(store, ANN_ERROR, "ann table %s: no page number is left; rebuild it",
                           store->name);
   }
-  rc = ann_page_init(&page, level, tree, ann_pages_capacity(store, level), store->rotation.length);
+  rc = ann_page_init(&page, level, tree, ann_pages_capacity(store, level),
+                     store->rotation.length);
   if (rc != ANN_OK) return rc;
   page.parent = parent;
   rc = hold(store, (uint32_t)store->state.last_page + 1, &page, &cached);
