@@ -47,26 +47,30 @@ AVX512 static __m512 add_product(__m512 sum, __m512 x, const float *y) {
   return _mm512_add_ps(sum, _mm512_mul_ps(x, _mm512_loadu_ps(y)));
 }
 
-/* Four rows at a time share the loads of x, and wait for four sums instead of one. */
-AVX512 static void dot_four(const float *x, const float *a, size_t n, float *out) {
-  const float *b = a + n, *c = b + n, *d = c + n;
-  __m512 lane[4];
+#define TOGETHER 8
+
+/* Eight rows at a time share the loads of x, and wait for eight sums instead of one. */
+AVX512 static void dot_together(const float *x, const float *rows, size_t n, float *out) {
+  __m512 lane[TOGETHER];
   size_t i;
-  lane[0] = lane[1] = lane[2] = lane[3] = _mm512_setzero_ps();
+  int r;
+#pragma GCC unroll 8
+  for (r = 0; r < TOGETHER; r++) lane[r] = _mm512_setzero_ps();
   for (i = 0; i < n; i += 16) {
     __m512 vx = _mm512_loadu_ps(x + i);
-    lane[0] = add_product(lane[0], vx, a + i);
-    lane[1] = add_product(lane[1], vx, b + i);
-    lane[2] = add_product(lane[2], vx, c + i);
-    lane[3] = add_product(lane[3], vx, d + i);
+#pragma GCC unroll 8
+    for (r = 0; r < TOGETHER; r++) lane[r] = add_product(lane[r], vx, rows + (size_t)r * n + i);
   }
-  for (i = 0; i < 4; i++) out[i] = reduce(lane[i]);
+#pragma GCC unroll 8
+  for (r = 0; r < TOGETHER; r++) out[r] = reduce(lane[r]);
 }
 
 AVX512 static void avx512_dot_rows(const float *x, const float *rows, size_t n, size_t n_rows,
                                    float *out) {
   size_t r = 0;
-  for (; n % 16 == 0 && r + 4 <= n_rows; r += 4) dot_four(x, rows + r * n, n, out + r);
+  if (n % 16 == 0) {
+    for (; r + TOGETHER <= n_rows; r += TOGETHER) dot_together(x, rows + r * n, n, out + r);
+  }
   for (; r < n_rows; r++) out[r] = avx512_dot(x, rows + r * n, n);
 }
 

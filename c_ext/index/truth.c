@@ -7,13 +7,21 @@
 
 #define ROWS_BYTES ((int64_t)128 << 10)   /* held at once: a quarter of a core's cache */
 #define FEWEST_ROWS 16
-#define TOGETHER 4              /* vectors a row is compared with at a time */
+#define TOGETHER 8              /* vectors a row is compared with at a time */
 /* Components that a worker compares at a time: a tenth of a millisecond and more. */
 #define WORK_AT_ONCE 4000000
 #define WORK_PER_ROW 64         /* what a distance costs besides, in components */
 #define LANES 16                /* of the kernels' sums: zeros up to them change no sum */
 /* A sum of n products errs by less than n x this, of the sum of their magnitudes. */
 #define ROUNDING 5.97e-8        /* 2^-24 */
+
+/* A row may belong to the best of a truth if their product is at least
+** scale x length + offset of the one + offset of the other; with exact arithmetic, the
+** distance is then at most the worst of the best. */
+typedef struct Bound {
+  double scale, offset;
+  double norm;            /* the truth's squared length */
+} Bound;
 
 /* One pass under way. */
 typedef struct Pass {
@@ -25,7 +33,9 @@ typedef struct Pass {
   float *rows;            /* owned: most x stride */
   float *vectors;         /* owned: the truths', n_truths x stride */
   double *row_norms;      /* owned: their squared lengths */
-  double *norms;          /* owned */
+  double *row_lengths;    /* owned */
+  double *row_offsets;    /* owned */
+  Bound *bounds;          /* owned: the truths' */
 } Pass;
 
 int ann_truth_init(AnnTruth *truth, const AnnStore *store, int64_t id, const float *vector,
@@ -41,6 +51,25 @@ static double norm_of(const Pass *pass, const float *vector) {
   return (double)ann_kernels()->dot(vector, vector, (size_t)pass->store->options.dimensions);
 }
 
+/* What the product, a sum of floats, errs by at most, for one of its factors; twice, since
+** the norms err as well. */
+static double error_of(const Pass *pass, double norm) {
+  return 2 * ROUNDING * (double)pass->stride * norm;
+}
+
+/* After the best of truth i have changed. */
+static void set_bound(Pass *pass, int64_t i) {
+  double worst = ann_topk_worst(&pass->truths[i].exact);
+  Bound *bound = &pass->bounds[i];
+  bound->scale = 0;
+  bound->offset = -error_of(pass, bound->norm);
+  switch (pass->store->options.metric) {
+  case ANN_COSINE: bound->scale = (1 - worst) * sqrt(bound->norm); break;
+  case ANN_L2: bound->offset += (bound->norm - worst * worst) / 2; break;
+  default: bound->offset -= worst;
+  }
+}
+
 static int init(Pass *pass, AnnStore *store, AnnTruth *truths, int64_t n) {
   int64_t i;
   memset(pass, 0, sizeof *pass);
@@ -54,14 +83,18 @@ static int init(Pass *pass, AnnStore *store, AnnTruth *truths, int64_t n) {
   pass->rows = ann_alloc_zero((uint64_t)(pass->most * pass->stride), sizeof *pass->rows);
   pass->vectors = ann_alloc_zero((uint64_t)(n * pass->stride), sizeof *pass->vectors);
   pass->row_norms = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_norms);
-  pass->norms = ann_alloc_array((uint64_t)n, sizeof *pass->norms);
-  if (!pass->ids || !pass->rows || !pass->vectors || !pass->row_norms || !pass->norms) {
+  pass->row_lengths = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_lengths);
+  pass->row_offsets = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_offsets);
+  pass->bounds = ann_alloc_array((uint64_t)n, sizeof *pass->bounds);
+  if (!pass->ids || !pass->rows || !pass->vectors || !pass->row_norms || !pass->row_lengths ||
+      !pass->row_offsets || !pass->bounds) {
     return ANN_NOMEM;
   }
   for (i = 0; i < n; i++) {
     memcpy(pass->vectors + i * pass->stride, truths[i].origin.vector,
            (size_t)ann_store_vector_bytes(store));
-    pass->norms[i] = norm_of(pass, truths[i].origin.vector);
+    pass->bounds[i].norm = norm_of(pass, truths[i].origin.vector);
+    set_bound(pass, i);
   }
   return ANN_OK;
 }
@@ -71,7 +104,17 @@ static void clear(Pass *pass) {
   ann_free(pass->rows);
   ann_free(pass->vectors);
   ann_free(pass->row_norms);
-  ann_free(pass->norms);
+  ann_free(pass->row_lengths);
+  ann_free(pass->row_offsets);
+  ann_free(pass->bounds);
+}
+
+/* The row just read, of which this is the squared length. */
+static void add_row(Pass *pass, double norm) {
+  pass->row_norms[pass->n] = norm;
+  pass->row_lengths[pass->n] = sqrt(norm);
+  pass->row_offsets[pass->n] = -error_of(pass, norm);
+  if (pass->store->options.metric == ANN_L2) pass->row_offsets[pass->n] += norm / 2;
 }
 
 /* Hold the next rows of the scan. */
@@ -81,23 +124,16 @@ static int read_rows(Pass *pass, int *out_more) {
     float *row = pass->rows + pass->n * pass->stride;
     rc = ann_store_scan_next(pass->store, &pass->ids[pass->n], row, out_more);
     if (rc != ANN_OK || !*out_more) break;
-    pass->row_norms[pass->n] = norm_of(pass, row);
+    add_row(pass, norm_of(pass, row));
   }
   return rc;
 }
 
-/* Whether row j may be among the best of truth i, by their product as a sum of floats; exact
-** distances are for the few that may.  NaN, of sums beyond a float, may. */
+/* Whether row j may be among the best of truth i: exact distances are for the few that may.
+** NaN, of sums beyond a float, may. */
 static int may_belong(const Pass *pass, int64_t i, int64_t j, float product) {
-  double a = pass->norms[i], b = pass->row_norms[j];
-  double worst = ann_topk_worst(&pass->truths[i].exact), least;
-  switch (pass->store->options.metric) {
-  case ANN_COSINE: least = (1 - worst) * sqrt(a * b); break;
-  case ANN_L2: least = (a + b - worst * worst) / 2; break;
-  default: least = -worst;
-  }
-  /* Twice: the norms err as well. */
-  least -= 2 * ROUNDING * (double)pass->stride * (a + b);
+  const Bound *bound = &pass->bounds[i];
+  double least = bound->scale * pass->row_lengths[j] + bound->offset + pass->row_offsets[j];
   return !((double)product < least);
 }
 
@@ -114,6 +150,7 @@ static void compare(Pass *pass, int64_t j, int64_t first, int64_t n) {
     if (!may_belong(pass, i, j, products[i - first]) || pass->ids[j] == truth->id) continue;
     far = ann_origin_distance_of(&truth->origin, row, pass->row_norms[j]);
     (void)ann_topk_push(&truth->exact, far, pass->ids[j]);
+    set_bound(pass, i);
   }
 }
 
