@@ -51,7 +51,7 @@ static int64_t divide(AnnShortlist *list, int64_t from, int64_t to) {
 }
 
 /* The `wanted` best to the front, the others forgotten. */
-static void select_best(AnnShortlist *list) {
+void ann_shortlist_select(AnnShortlist *list) {
   int64_t from = 0, to = list->n, i;
   if (list->n < list->wanted) return;
   while (to - from > 1 && list->wanted > from && list->wanted < to) {
@@ -66,19 +66,23 @@ static void select_best(AnnShortlist *list) {
   }
 }
 
-/* Room for `wanted` items. */
-static int reserve(AnnShortlist *list, int64_t wanted) {
+/* Room for n items. */
+static int reserve(AnnShortlist *list, int64_t n) {
   float *keys;
   int64_t *ids;
-  if (wanted <= list->allocated) return ANN_OK;
-  keys = ann_realloc_array(list->keys, (uint64_t)wanted, sizeof *keys);
+  if (n <= list->allocated) return ANN_OK;
+  keys = ann_realloc_array(list->keys, (uint64_t)n, sizeof *keys);
   if (!keys) return ANN_NOMEM;
   list->keys = keys;
-  ids = ann_realloc_array(list->ids, (uint64_t)wanted, sizeof *ids);
+  ids = ann_realloc_array(list->ids, (uint64_t)n, sizeof *ids);
   if (!ids) return ANN_NOMEM;
   list->ids = ids;
-  list->allocated = wanted;
+  list->allocated = n;
   return ANN_OK;
+}
+
+int ann_shortlist_reserve(AnnShortlist *list, int64_t wanted) {
+  return reserve(list, 2 * wanted);
 }
 
 int ann_shortlist_add(AnnShortlist *list, float key, int64_t id) {
@@ -88,7 +92,7 @@ int ann_shortlist_add(AnnShortlist *list, float key, int64_t id) {
   }
   list->keys[list->n] = key != key ? INFINITY : key;
   list->ids[list->n++] = id;
-  if (list->n >= 2 * list->wanted) select_best(list);
+  if (list->n >= 2 * list->wanted) ann_shortlist_select(list);
   return ANN_OK;
 }
 
@@ -129,7 +133,7 @@ static int64_t *sort_ids(int64_t *ids, int64_t *other, int64_t n) {
 int ann_shortlist_finish(AnnShortlist *list, const int64_t **out_ids, int64_t *out_n) {
   int64_t *ids, i, n = 0;
   int rc;
-  select_best(list);
+  ann_shortlist_select(list);
   rc = reserve(list, 2 * list->n);
   if (rc != ANN_OK) return rc;
   ids = sort_ids(list->ids, list->ids + list->n, list->n);

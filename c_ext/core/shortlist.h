@@ -23,17 +23,22 @@ typedef struct AnnShortlist {
   float limit;       /* no item above it is among the best; +infinity at first */
 } AnnShortlist;
 
+int ann_shortlist_reserve(AnnShortlist *list, int64_t wanted);
 void ann_shortlist_restart(AnnShortlist *list, int64_t wanted);
 int ann_shortlist_add(AnnShortlist *list, float key, int64_t id);
 int64_t ann_shortlist_count(const AnnShortlist *list);
+void ann_shortlist_select(AnnShortlist *list);
 int ann_shortlist_finish(AnnShortlist *list, const int64_t **out_ids, int64_t *out_n);
 void ann_shortlist_clear(AnnShortlist *list);
 /* cffi:off */
 
 /* An AnnShortlist begins as zeros.
+** ann_shortlist_reserve: all the memory that `wanted` need, so that no add fails.  ANN_OK or
+** ANN_NOMEM; clear frees it.
 ** ann_shortlist_restart: empty, in the same memory; wanted: at least 1.
 ** ann_shortlist_add: ANN_OK or ANN_NOMEM (nothing changed).  NaN counts as +infinity.
 ** ann_shortlist_count: how many of the best are kept, at most `wanted`.
+** ann_shortlist_select: only the `wanted` best are left, in no order; more may be added.
 ** ann_shortlist_finish: the different ids among the `wanted` items that are smallest by
 ** (key, id), ascending; borrowed until the next call.  ANN_OK or ANN_NOMEM.
 */

@@ -18,7 +18,8 @@
 #define LARGE_SAMPLE 48
 #define SMALL_K 100
 #define LARGE_K 1000            /* ann_effort_ks' last */
-#define SAMPLE_BYTES ((int64_t)64 << 20)   /* of sampled vectors: fewer queries if they are long */
+#define SAMPLE_BYTES \
+  ((int64_t)64 << 20)   /* of sampled vectors: fewer queries if they are long */
 #define CANDIDATES 2400         /* estimates kept to see where the true 100 are among them */
 #define GROUP 16                /* queries swept at the same time, at most */
 /* Parts of the misses that a recall allows: all that the sample may miss, and of these the
@@ -117,9 +118,9 @@ static int find_truth(Calibration *c) {
 }
 
 /* Copies of an id among the estimates after its best one tell nothing, and would be found. */
-static int64_t place_of(const AnnTopk *estimates, int64_t id) {
+static int64_t place_of(const AnnSwept *swept, int64_t id) {
   int64_t i = 0;
-  while (i < estimates->n && estimates->items[i].id != id) i++;
+  while (i < swept->n_estimates && swept->estimates[i].id != id) i++;
   return i;
 }
 
@@ -134,7 +135,7 @@ static int learn(Calibration *c, int query, const AnnSwept *swept) {
     int found = 0;
     rc = ann_places_get(c->store, truth->items[i].id, pages, &found);
     cost->inspected = INT64_MAX;
-    cost->better = place_of(&swept->estimates, truth->items[i].id) + 1;
+    cost->better = place_of(swept, truth->items[i].id) + 1;
     for (t = 0; t < trees && rc == ANN_OK && found; t++) {
       const AnnMoment *moment = pages[t] < c->sweep.n_numbers ? &swept->moments[pages[t]]
                                                               : NULL;

@@ -2,6 +2,7 @@
 #include "index/sweep.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "core/kernel.h"
 #include "index/pages.h"
@@ -114,15 +115,18 @@ int ann_swept_init(AnnSwept *swept, const AnnSweep *sweep) {
   int rc, j;
   memset(swept, 0, sizeof *swept);
   rc = ann_probe_init(&swept->probe, sweep->store);
-  if (rc == ANN_OK) rc = ann_topk_reserve(&swept->estimates, ANN_SWEEP_CANDIDATES);
+  if (rc == ANN_OK) rc = ann_shortlist_reserve(&swept->shortlist, ANN_SWEEP_CANDIDATES);
   for (j = 0; j < ANN_EFFORT_RULES && rc == ANN_OK; j++) {
     rc = ann_topk_reserve(&swept->best[j], ann_effort_ks[j]);
   }
+  swept->estimates = ann_alloc_array(ANN_SWEEP_CANDIDATES, sizeof *swept->estimates);
   swept->moments = ann_alloc_array((uint64_t)sweep->n_numbers, sizeof *swept->moments);
   swept->bases = ann_alloc_array(n_nodes, sizeof *swept->bases);
   swept->queue.items = ann_alloc_array(n_nodes, sizeof *swept->queue.items);
   swept->queue.capacity = sweep->n_nodes;
-  if (!swept->moments || !swept->bases || !swept->queue.items) rc = ANN_NOMEM;
+  if (!swept->estimates || !swept->moments || !swept->bases || !swept->queue.items) {
+    rc = ANN_NOMEM;
+  }
   if (rc != ANN_OK) ann_swept_clear(swept);
   return rc;
 }
@@ -130,8 +134,9 @@ int ann_swept_init(AnnSwept *swept, const AnnSweep *sweep) {
 void ann_swept_clear(AnnSwept *swept) {
   int j;
   ann_probe_clear(&swept->probe);
-  ann_topk_clear(&swept->estimates);
+  ann_shortlist_clear(&swept->shortlist);
   for (j = 0; j < ANN_EFFORT_RULES; j++) ann_topk_clear(&swept->best[j]);
+  ann_free(swept->estimates);
   ann_free(swept->moments);
   ann_free(swept->bases);
   ann_free(swept->queue.items);
@@ -157,7 +162,9 @@ static void queue_nodes(const AnnSweep *sweep, AnnSwept *swept, int64_t first, i
 static void keep_estimate(AnnSwept *swept, float value, int64_t id) {
   int j;
   if (id == swept->self) return;
-  (void)ann_topk_push(&swept->estimates, value, id);
+  (void)ann_shortlist_add(&swept->shortlist, value, id);
+  /* The best of the most hold those of the fewer. */
+  if (value >= ann_topk_worst(&swept->best[ANN_EFFORT_RULES - 1])) return;
   for (j = 0; j < ANN_EFFORT_RULES; j++) {
     (void)ann_topk_push_unique(&swept->best[j], value, id);
   }
@@ -167,9 +174,8 @@ static void estimate_leaf(const AnnPage *page, float base, AnnSwept *swept) {
   float values[ANN_BLOCK];
   int first;
   for (first = 0; first < page->n; first += ANN_BLOCK) {
-    float worst = (float)ann_topk_worst(&swept->estimates);   /* a float, or infinity */
     uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &swept->probe.lookup, base,
-                                        worst, values);
+                                        swept->shortlist.limit, values);
     for (; within; within &= within - 1) {
       int at = ann_lowest_bit(within);
       keep_estimate(swept, values[at], ann_page_id(page, first + at));
@@ -194,7 +200,7 @@ static int read_leaf(const AnnSweep *sweep, const AnnSweepNode *node, AnnSwept *
 static void start_query(const AnnSweep *sweep, AnnSwept *swept) {
   int64_t i;
   int j;
-  ann_topk_restart(&swept->estimates, swept->n_wanted);
+  ann_shortlist_restart(&swept->shortlist, swept->n_wanted);
   swept->queue.n = 0;
   for (j = 0; j < ANN_EFFORT_RULES; j++) swept->best[j].n = 0;
   for (i = 0; i < sweep->n_numbers; i++) swept->moments[i].inspected = INT64_MAX;
@@ -203,6 +209,18 @@ static void start_query(const AnnSweep *sweep, AnnSwept *swept) {
   for (i = 0; i < sweep->store->options.trees; i++) {
     queue_nodes(sweep, swept, sweep->nodes[i].first, sweep->nodes[i].n);
   }
+}
+
+static void rank_estimates(AnnSwept *swept) {
+  int64_t i;
+  ann_shortlist_select(&swept->shortlist);
+  swept->n_estimates = ann_shortlist_count(&swept->shortlist);
+  for (i = 0; i < swept->n_estimates; i++) {
+    swept->estimates[i].key = swept->shortlist.keys[i];
+    swept->estimates[i].id = swept->shortlist.ids[i];
+  }
+  qsort(swept->estimates, (size_t)swept->n_estimates, sizeof *swept->estimates,
+        ann_ranked_compare);
 }
 
 static int go_on(AnnSweep *sweep, const AnnPoll *poll) {
@@ -233,6 +251,6 @@ void ann_sweep_run(AnnSweep *sweep, AnnSwept *swept, const AnnPoll *poll) {
     rc = read_leaf(sweep, node, swept, swept->bases[at], &now);
     if (rc == ANN_OK && ++n_leaves % POLL_LEAVES == 0) rc = go_on(sweep, poll);
   }
-  ann_topk_sort(&swept->estimates);
+  rank_estimates(swept);
   swept->rc = rc;
 }

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "core/page.h"
+#include "core/shortlist.h"
 #include "core/topk.h"
 #include "index/effort.h"
 #include "index/forest.h"
@@ -50,7 +51,9 @@ typedef struct AnnSwept {
   int64_t n_wanted;         /* estimates to keep, set by the caller */
   const float *vector;      /* borrowed: dimensions floats, set by the caller */
   AnnProbe probe;           /* owned */
-  AnnTopk estimates;        /* owned: result, the best of all entries, ascending */
+  AnnShortlist shortlist;   /* owned: the best of all entries */
+  AnnRanked *estimates;     /* owned: result, the same, ascending */
+  int64_t n_estimates;
   AnnMoment *moments;       /* owned: result, by page number */
   AnnTopk best[ANN_EFFORT_RULES];   /* owned: best of different ids, for the rule */
   float *bases;             /* owned: of nodes[] */
