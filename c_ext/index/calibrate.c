@@ -2,7 +2,6 @@
 #include "index/calibrate.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "index/pages.h"
 #include "index/places.h"
@@ -171,19 +170,34 @@ static int measure(Calibration *c) {
   return rc;
 }
 
-static int by_value(const void *a, const void *b) {
-  double x, y;
-  memcpy(&x, a, sizeof x);
-  memcpy(&y, b, sizeof y);
-  return x < y ? -1 : x > y;
+/* The value that would be at `at` if they were sorted; their order changes (Hoare's FIND). */
+static double value_at(double *values, int64_t n, int64_t at) {
+  int64_t from = 0, to = n - 1;
+  while (from < to) {
+    double pivot = values[from + (to - from) / 2];
+    int64_t i = from, j = to;
+    while (i <= j) {
+      while (values[i] < pivot) i++;
+      while (values[j] > pivot) j--;
+      if (i <= j) {
+        double value = values[i];
+        values[i++] = values[j];
+        values[j--] = value;
+      }
+    }
+    if (at <= j) to = j;
+    else if (at >= i) from = i;
+    else break;
+  }
+  return values[at];
 }
 
-/* The smallest bound that a share of the n ascending values does not exceed.
+/* The smallest bound that a share of n values does not exceed.
 ** One value more is asked for than the share: the sample is finite (conformal
 ** prediction's (n share + 1) / (n + 1)). */
-static double quantile(const double *values, int64_t n, double share) {
+static double quantile(double *values, int64_t n, double share) {
   int64_t at = (int64_t)(share * (double)n + 1);
-  return values[at < n ? at : n - 1];
+  return value_at(values, n, at < n ? at : n - 1);
 }
 
 /* Beyond every reach: a neighbour that the patience of the rule does not get to. */
@@ -204,30 +218,25 @@ static const Cost *sampled(const Sampled *s, int64_t i) {
   return cost_at(s->c, (int)(i / s->k), (int)(i % s->k));
 }
 
-static double share_of_values(const Sampled *s, double share) {
-  qsort(s->values, (size_t)n_sampled(s), sizeof *s->values, by_value);
-  return quantile(s->values, n_sampled(s), share);
-}
-
 /* One cell.  First how many estimates to keep; then, counting what they lose, how far to
 ** walk: by entries alone, and by the rule, which gives up at its patience. */
 static void fit_cell(const Sampled *s, double miss, AnnEffort *cell) {
   int64_t n = n_sampled(s), i;
   double patience;
   for (i = 0; i < n; i++) s->values[i] = (double)sampled(s, i)->better;
-  cell->keep = (int64_t)share_of_values(s, 1 - ESTIMATE_SHARE * miss);
+  cell->keep = (int64_t)quantile(s->values, n, 1 - ESTIMATE_SHARE * miss);
   for (i = 0; i < n; i++) {
     const Cost *cost = sampled(s, i);
     s->values[i] = cost->better > cell->keep ? OUT_OF_REACH : (double)cost->inspected;
   }
-  cell->inspect = (int64_t)share_of_values(s, 1 - MISSED_SHARE * miss);
+  cell->inspect = (int64_t)quantile(s->values, n, 1 - MISSED_SHARE * miss);
   patience = (double)cell->inspect * ANN_EFFORT_PATIENCE;
   for (i = 0; i < n; i++) {
     const Cost *cost = sampled(s, i);
     int lost = cost->better > cell->keep || (double)cost->inspected > patience;
     s->values[i] = lost ? OUT_OF_REACH : cost->reach[s->rule];
   }
-  cell->reach = share_of_values(s, 1 - MISSED_SHARE * miss);
+  cell->reach = quantile(s->values, n, 1 - MISSED_SHARE * miss);
   /* 0 stands for no rule: products, and recalls that need nearly everything.  Where the first
   ** leaf is enough, the rule holds all the same. */
   if (cell->reach < LEAST_REACH) cell->reach = LEAST_REACH;
