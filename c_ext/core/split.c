@@ -2,7 +2,6 @@
 #include "core/split.h"
 
 #include "core/kernel.h"
-#include "core/topk.h"
 
 #include <stdlib.h>
 
@@ -11,7 +10,7 @@
 
 /* One plane: <x, normal> < offset is side 0. */
 typedef struct Plane {
-  float *centroids;           /* owned: two, then the normal, then two sums: 5 x length */
+  float *centroids;           /* borrowed: two, then the normal, then two sums: 5 x length */
   float offset;
   int64_t length;
 } Plane;
@@ -52,12 +51,10 @@ static int improve(Plane *plane, const float *const *sample, int64_t n) {
   return 1;
 }
 
-static int choose_plane(const float *const *points, int64_t n, AnnRng *rng, Plane *plane) {
+static void choose_plane(const float *const *points, int64_t n, AnnRng *rng, Plane *plane) {
   const float *sample[SAMPLE];
   int64_t n_sample = n < SAMPLE ? n : SAMPLE, first, second, i;
   int round;
-  plane->centroids = ann_alloc_array((uint64_t)(5 * plane->length), sizeof(float));
-  if (!plane->centroids) return ANN_NOMEM;
   for (i = 0; i < n_sample; i++) {
     sample[i] = points[n == n_sample ? i : (int64_t)ann_rng_below(rng, (uint64_t)n)];
   }
@@ -71,18 +68,13 @@ static int choose_plane(const float *const *points, int64_t n, AnnRng *rng, Plan
   for (round = 0; round < ROUNDS; round++) {
     if (!improve(plane, sample, n_sample)) break;
   }
-  return ANN_OK;
 }
 
-int ann_split(const float *const *points, int64_t n, int64_t length, int64_t minimum,
-              AnnRng *rng, uint8_t *out_side) {
-  int rc = ANN_OK;
-  Plane plane = {NULL, 0, length};
-  AnnRanked *order = ann_alloc_array((uint64_t)n, sizeof *order);   /* owned */
+void ann_split_within(const float *const *points, int64_t n, int64_t length, int64_t minimum,
+                      AnnRng *rng, AnnRanked *order, float *planes, uint8_t *out_side) {
+  Plane plane = {planes, 0, length};
   int64_t i, cut = 0;
-  if (!order) return ANN_NOMEM;
-  rc = choose_plane(points, n, rng, &plane);
-  if (rc != ANN_OK) goto done;
+  choose_plane(points, n, rng, &plane);
   for (i = 0; i < n; i++) {
     float at = projection(&plane, points[i]);
     order[i].key = at == at ? at : 0;
@@ -98,10 +90,17 @@ int ann_split(const float *const *points, int64_t n, int64_t length, int64_t min
     if (order[0].key == order[n - 1].key) cut = n / 2;       /* all are equal: halve them */
     for (i = 0; i < n; i++) out_side[order[i].id] = i >= cut;
   }
-done:
+}
+
+int ann_split(const float *const *points, int64_t n, int64_t length, int64_t minimum,
+              AnnRng *rng, uint8_t *out_side) {
+  AnnRanked *order = ann_alloc_array((uint64_t)n, sizeof *order);
+  float *planes = ann_alloc_array((uint64_t)(ANN_SPLIT_PLANES * length), sizeof *planes);
+  int is_ready = order && planes;
+  if (is_ready) { ann_split_within(points, n, length, minimum, rng, order, planes, out_side); }
   ann_free(order);
-  ann_free(plane.centroids);
-  return rc;
+  ann_free(planes);
+  return is_ready ? ANN_OK : ANN_NOMEM;
 }
 
 int ann_split_mean(const float *const *points, const uint8_t *side_of, int side, int64_t n,

@@ -10,12 +10,20 @@
 
 #include "core/base.h"
 #include "core/rng.h"
+#include "core/topk.h"
+
+#define ANN_SPLIT_PLANES 5
 
 /* points: n pointers to `length` floats.  minimum: members each side must get, at most
 ** n / 2.  out_side: n bytes, 0 or 1.  Equal points are dealt out by their position.
 ** ANN_OK or ANN_NOMEM.  n >= 2. */
 int ann_split(const float *const *points, int64_t n, int64_t length, int64_t minimum,
               AnnRng *rng, uint8_t *out_side);
+
+/* The same in memory that is there: order, n of them, and planes, ANN_SPLIT_PLANES x length
+** floats, which are left with what was computed. */
+void ann_split_within(const float *const *points, int64_t n, int64_t length, int64_t minimum,
+                      AnnRng *rng, AnnRanked *order, float *planes, uint8_t *out_side);
 
 /* The mean of the points on `side` (all when side < 0) into out_mean, and the mean
 ** squared distance from it.  scratch is not needed; sums run in double. */

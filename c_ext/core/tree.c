@@ -16,6 +16,9 @@
 
 /* A node of the binary tree that splitting makes. */
 typedef struct Node {
+  int64_t first, n;          /* its members in order[] */
+  int64_t n_left;            /* of them on the left side of the split; 0: not split */
+  uint64_t path;             /* 1 for the root, then one bit a turn */
   int32_t left, right;       /* children, -1 for a leaf */
   int32_t unit;              /* its number in the level being grouped, -1 for none */
 } Node;
@@ -26,15 +29,19 @@ typedef struct Grower {
   const AnnTreePlan *plan;
   const AnnPoll *poll;
   const float **order;       /* owned: the points, permuted in place while splitting */
-  uint8_t *sides;            /* owned: scratch of a split */
-  const float **scratch;     /* owned: scratch of a partition */
+  uint8_t *sides;            /* owned: of the points, scratch of a split; as these: */
+  AnnRanked *ranked;
+  const float **scratch;
+  float *planes;             /* owned: each worker's */
+  int32_t level;             /* the first node of those being split */
   Node *nodes;               /* owned */
   int32_t n_nodes, nodes_allocated;
   int64_t n_leaves, leaves_allocated;
   float *centres, *spreads;  /* owned until handed to level 0 */
 } Grower;
 
-static int add_node(Grower *g, int32_t *out_node) {
+static int add_node(Grower *g, int64_t first, int64_t n, uint64_t path, int32_t *out_node) {
+  Node node = {first, n, 0, path, -1, -1, -1};
   if (g->n_nodes == g->nodes_allocated) {
     int32_t wanted = g->nodes_allocated ? g->nodes_allocated * 2 : 64;
     Node *larger = ann_realloc_array(g->nodes, (uint64_t)wanted, sizeof *larger);
@@ -42,7 +49,7 @@ static int add_node(Grower *g, int32_t *out_node) {
     g->nodes = larger;
     g->nodes_allocated = wanted;
   }
-  g->nodes[g->n_nodes].left = g->nodes[g->n_nodes].right = g->nodes[g->n_nodes].unit = -1;
+  g->nodes[g->n_nodes] = node;
   *out_node = g->n_nodes++;
   return ANN_OK;
 }
@@ -67,31 +74,67 @@ static int add_leaf(Grower *g, int32_t node, const float **members, int64_t n) {
                         g->spreads + g->n_leaves - 1);
 }
 
-/* Step 1: split members until they fit a leaf.  path: 1 for the root, then one bit a turn. */
-static int split_down(Grower *g, const float **members, int64_t n, uint64_t path,
-                      int32_t *out_node) {
-  int rc = add_node(g, out_node);
-  int32_t node = *out_node, left, right;
-  int64_t n_left = 0, n_right = 0, i;
-  AnnRng rng = ann_rng_keyed(g->plan->seed, (uint64_t)g->plan->tree + 1, path);
-  if (rc == ANN_OK) rc = ann_poll(g->poll);
-  if (rc != ANN_OK) return rc;
-  if (n <= g->plan->leaf_sample || n < 2) return add_leaf(g, node, members, n);
-  rc = ann_split(members, n, g->length, (int64_t)((double)n * MINIMUM_SHARE) + 1, &rng,
-                 g->sides);
-  if (rc != ANN_OK) return rc;
-  for (i = 0; i < n; i++) {
-    if (g->sides[i]) g->scratch[n_right++] = members[i];
-    else members[n_left++] = members[i];
+/* Those of one side to the front of the node's members. */
+static void split_node(Grower *g, Node *node, float *planes) {
+  const float **members = g->order + node->first, **others = g->scratch + node->first;
+  const uint8_t *sides = g->sides + node->first;
+  int64_t minimum = (int64_t)((double)node->n * MINIMUM_SHARE) + 1, n_others = 0, i;
+  AnnRng rng = ann_rng_keyed(g->plan->seed, (uint64_t)g->plan->tree + 1, node->path);
+  ann_split_within(members, node->n, g->length, minimum, &rng, g->ranked + node->first, planes,
+                   g->sides + node->first);
+  for (i = 0; i < node->n; i++) {
+    if (sides[i]) others[n_others++] = members[i];
+    else members[node->n_left++] = members[i];
   }
-  memcpy(members + n_left, g->scratch, (size_t)n_right * sizeof *members);
-  rc = split_down(g, members, n_left, path * 2, &left);
-  if (rc == ANN_OK) rc = split_down(g, members + n_left, n_right, path * 2 + 1, &right);
+  memcpy(members + node->n_left, others, (size_t)n_others * sizeof *members);
+}
+
+static void split_some(void *arg, int64_t first, int64_t last, int worker) {
+  Grower *g = arg;
+  int64_t i;
+  for (i = g->level + first; i < g->level + last; i++) {
+    Node *node = &g->nodes[i];
+    if (node->n <= g->plan->leaf_sample || node->n < 2) continue;
+    split_node(g, node, g->planes + worker * ANN_SPLIT_PLANES * g->length);
+  }
+}
+
+/* Add the two sides of a node that was split. */
+static int add_sides(Grower *g, int32_t i) {
+  Node node = g->nodes[i];
+  int32_t left, right;
+  int rc = add_node(g, node.first, node.n_left, node.path * 2, &left);
   if (rc == ANN_OK) {
-    g->nodes[node].left = left;
-    g->nodes[node].right = right;
+    rc = add_node(g, node.first + node.n_left, node.n - node.n_left, node.path * 2 + 1, &right);
+  }
+  if (rc != ANN_OK) return rc;
+  g->nodes[i].left = left;
+  g->nodes[i].right = right;
+  return ANN_OK;
+}
+
+/* Step 1: split members until they fit a leaf, the nodes of a level at the same time. */
+static int split_down(Grower *g, int64_t n, AnnPool *pool) {
+  int32_t root, n_level, i;
+  int rc = add_node(g, 0, n, 1, &root);
+  for (g->level = 0; rc == ANN_OK && g->level < g->n_nodes; g->level += n_level) {
+    n_level = g->n_nodes - g->level;
+    rc = ann_pool_run(pool, n_level, 1, split_some, g, g->poll);
+    for (i = g->level; i < g->level + n_level && rc == ANN_OK; i++) {
+      if (g->nodes[i].n_left > 0) rc = add_sides(g, i);
+    }
   }
   return rc;
+}
+
+/* The nodes that were not split become leaves, from left to right. */
+static int add_leaves(Grower *g, int32_t node) {
+  const Node *at = &g->nodes[node];
+  int rc = ann_poll(g->poll);
+  if (rc != ANN_OK) return rc;
+  if (at->left < 0) return add_leaf(g, node, g->order + at->first, at->n);
+  rc = add_leaves(g, at->left);
+  return rc == ANN_OK ? add_leaves(g, at->right) : rc;
 }
 
 /* ---- step 2: grouping ---- */
@@ -388,10 +431,8 @@ int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
                   const AnnTreePlan *plan, AnnPool *pool, const AnnPoll *poll,
                   AnnTree *out_tree) {
   int rc = ANN_NOMEM;
-  int32_t root;
   int64_t n_leaves = 0;
   Grower g;
-  (void)pool;
   memset(&g, 0, sizeof g);
   memset(out_tree, 0, sizeof *out_tree);
   g.points = points;
@@ -401,9 +442,13 @@ int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
   g.order = ann_alloc_array((uint64_t)n, sizeof *g.order);
   g.scratch = ann_alloc_array((uint64_t)n, sizeof *g.scratch);
   g.sides = ann_alloc_array((uint64_t)n, 1);
-  if (!g.order || !g.scratch || !g.sides) goto done;
+  g.ranked = ann_alloc_array((uint64_t)n, sizeof *g.ranked);
+  g.planes = ann_alloc_array((uint64_t)(ann_pool_workers(pool) * ANN_SPLIT_PLANES * length),
+                             sizeof *g.planes);
+  if (!g.order || !g.scratch || !g.sides || !g.ranked || !g.planes) goto done;
   memcpy(g.order, points, (size_t)n * sizeof *g.order);
-  rc = split_down(&g, g.order, n, 1, &root);
+  rc = split_down(&g, n, pool);
+  if (rc == ANN_OK) rc = add_leaves(&g, 0);
   if (rc != ANN_OK) goto done;
   out_tree->levels[0].n = g.n_leaves;
   out_tree->levels[0].centres = g.centres;
@@ -416,13 +461,15 @@ int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
     rc = ANN_NOMEM;
     goto done;
   }
-  mark_runs(&g, root, out_tree, &n_leaves);
+  mark_runs(&g, 0, out_tree, &n_leaves);
   out_tree->runs[out_tree->n_runs] = (int32_t)n_leaves;
   rc = group_levels(&g, out_tree);
 done:
   ann_free(g.order);
   ann_free(g.scratch);
   ann_free(g.sides);
+  ann_free(g.ranked);
+  ann_free(g.planes);
   ann_free(g.nodes);
   ann_free(g.centres);
   ann_free(g.spreads);
