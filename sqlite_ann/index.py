@@ -28,7 +28,7 @@ from .transaction import savepoint
 BULK_ROWS = 1000  # more at once, and the forest takes them in when `optimize` says so
 # Pages a slice of `optimize` may change, and half of the rows it places: other writers wait as long as that takes, a
 # second or two.  A build writes a page again for every slice that changed it, which with 512 took half of its time.
-OPTIMIZE_PAGES = 8192
+OPTIMIZE_PAGES = 32768
 
 SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
 SEARCH_PLAIN = "SELECT all_ids, all_distances FROM ann_search(?, ?, ?, ?) LIMIT 1"  # ten rows in one
