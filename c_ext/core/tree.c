@@ -8,11 +8,12 @@
 #define MINIMUM_SHARE 0.15   /* of the members, on the smaller side of a split; DESIGN 2.1 */
 #define RUN 64               /* leaves at most that a refinement takes as one group */
 #define NEAR_RUNS 4          /* groups whose leaves it looks at */
-/* Components of the members that a worker takes at a time, or that are summed up between
-** two polls: about half a millisecond. */
-#define ASSIGN_COMPONENTS 8192
-#define SUM_COMPONENTS 524288
-#define AT_ONCE 64           /* centres compared by one call, at least RUN */
+/* Points that a worker assigns at a time, a few milliseconds: so many components, at most. */
+#define TOGETHER 64
+#define ASSIGN_COMPONENTS 65536
+#define SUM_COMPONENTS 524288   /* of members summed up between two polls: half of one */
+#define AT_ONCE 64           /* centres of runs compared by one call */
+#define CENTRES 8            /* centres of leaves: 32 kB at 1,024 components */
 
 /* A node of the binary tree that splitting makes. */
 typedef struct Node {
@@ -340,34 +341,89 @@ static int near_runs(const Refiner *r, const float *x, Nearest *out_near) {
   return n;
 }
 
-/* The leaf nearest to x among the leaves of the NEAR_RUNS nearest runs. */
-static Nearest nearest_leaf(const Refiner *r, const float *x) {
-  float distances[RUN];
-  Nearest runs[NEAR_RUNS], best = {-1, 0};
-  int n = near_runs(r, x, runs), i;
-  int64_t j;
-  for (i = 0; i < n; i++) {
-    int t = TREE_OF(runs[i].leaf);
-    const int32_t *first = r->trees[t].runs + INDEX_OF(runs[i].leaf);
-    compare(r, x, r->trees[t].levels[0].centres + first[0] * r->length,
-            r->sums[t].norms + first[0], first[1] - first[0], distances);
-    for (j = first[0]; j < first[1]; j++) {
-      Nearest leaf = {PACK(t, j), distances[j - first[0]]};
-      if (best.leaf < 0 || is_nearer(&leaf, &best)) best = leaf;
+/* Points that are assigned together, so that a leaf's centre that comes into the cache serves
+** all of them that have its run among their nearest. */
+typedef struct Assigned {
+  const float *points[TOGETHER];
+  Nearest best[TOGETHER];
+  struct Wish {
+    int64_t run;             /* packed */
+    int point;
+  } wishes[TOGETHER * NEAR_RUNS];
+  int n, n_wishes;
+} Assigned;
+
+/* The leaves of a run, a few at a time, against the points that wish for it. */
+static void compare_run(const Refiner *r, Assigned *assigned, int64_t run, const int *points,
+                        int n_points) {
+  int t = TREE_OF(run), p;
+  const int32_t *bounds = r->trees[t].runs + INDEX_OF(run);
+  int64_t first, i;
+  for (first = bounds[0]; first < bounds[1]; first += CENTRES) {
+    int64_t n = bounds[1] - first < CENTRES ? bounds[1] - first : CENTRES;
+    const float *centres = r->trees[t].levels[0].centres + first * r->length;
+    for (p = 0; p < n_points; p++) {
+      Nearest *best = &assigned->best[points[p]];
+      float distances[CENTRES];
+      compare(r, assigned->points[points[p]], centres, r->sums[t].norms + first, n, distances);
+      for (i = 0; i < n; i++) {
+        Nearest leaf = {PACK(t, first + i), distances[i]};
+        if (best->leaf < 0 || is_nearer(&leaf, best)) *best = leaf;
+      }
     }
   }
-  /* The spread wants the distance itself, without what cancels. */
-  best.distance = ann_kernels()->l2(
-      x, r->trees[TREE_OF(best.leaf)].levels[0].centres + INDEX_OF(best.leaf) * r->length,
-      (size_t)r->length);
-  return best;
+}
+
+/* Take out the wishes for the run of the last one. */
+static int64_t take_wishes(Assigned *assigned, int *out_points, int *out_n) {
+  int64_t run = assigned->wishes[assigned->n_wishes - 1].run;
+  int i, left = 0, n = 0;
+  for (i = 0; i < assigned->n_wishes; i++) {
+    if (assigned->wishes[i].run == run) out_points[n++] = assigned->wishes[i].point;
+    else assigned->wishes[left++] = assigned->wishes[i];
+  }
+  assigned->n_wishes = left;
+  *out_n = n;
+  return run;
+}
+
+/* The leaf nearest to each point among the leaves of its NEAR_RUNS nearest runs. */
+static void nearest_leaves(const Refiner *r, Assigned *assigned, Nearest *out_nearest) {
+  Nearest runs[NEAR_RUNS];
+  int points[TOGETHER], n = 0, p, i;
+  assigned->n_wishes = 0;
+  for (p = 0; p < assigned->n; p++) {
+    assigned->best[p].leaf = -1;
+    n = near_runs(r, assigned->points[p], runs);
+    for (i = 0; i < n; i++) {
+      assigned->wishes[assigned->n_wishes].run = runs[i].leaf;
+      assigned->wishes[assigned->n_wishes++].point = p;
+    }
+  }
+  while (assigned->n_wishes > 0) {
+    int64_t run = take_wishes(assigned, points, &n);
+    compare_run(r, assigned, run, points, n);
+  }
+  for (p = 0; p < assigned->n; p++) {
+    int64_t leaf = assigned->best[p].leaf;
+    const float *centres = r->trees[TREE_OF(leaf)].levels[0].centres;
+    out_nearest[p].leaf = leaf;
+    /* The spread wants the distance itself, without what cancels. */
+    out_nearest[p].distance = ann_kernels()->l2(
+        assigned->points[p], centres + INDEX_OF(leaf) * r->length, (size_t)r->length);
+  }
 }
 
 static void assign_some(void *arg, int64_t first, int64_t last, int worker) {
   Refiner *r = arg;
-  int64_t i;
+  Assigned assigned;
   (void)worker;
-  for (i = first; i < last; i++) r->nearest[i] = nearest_leaf(r, r->points[i]);
+  for (; first < last; first += assigned.n) {
+    int64_t i;
+    assigned.n = last - first < TOGETHER ? (int)(last - first) : TOGETHER;
+    for (i = 0; i < assigned.n; i++) assigned.points[i] = r->points[first + i];
+    nearest_leaves(r, &assigned, r->nearest + first);
+  }
 }
 
 /* Sum up the members of every leaf, in order of the points. */
