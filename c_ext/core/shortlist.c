@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#define PICKED 8             /* keys of which one becomes the limit */
+
 void ann_shortlist_restart(AnnShortlist *list, int64_t wanted) {
   list->n = 0;
   list->wanted = wanted;
@@ -66,6 +68,50 @@ void ann_shortlist_select(AnnShortlist *list) {
   }
 }
 
+static void sort_keys(float *keys, int n) {
+  int i, j;
+  for (i = 1; i < n; i++) {
+    float key = keys[i];
+    for (j = i; j > 0 && keys[j - 1] > key; j--) keys[j] = keys[j - 1];
+    keys[j] = key;
+  }
+}
+
+/* Items up to a limit. */
+static int64_t count_within(const AnnShortlist *list, float limit) {
+  int32_t n = 0, i;
+  for (i = 0; i < (int32_t)list->n; i++) n += list->keys[i] <= limit;
+  return n;
+}
+
+/* The least of some keys, picked from all over the list, that leaves enough items within. */
+static float pick_limit(const AnnShortlist *list) {
+  float keys[PICKED];
+  int from = 0, to = PICKED, i;
+  for (i = 0; i < PICKED; i++) keys[i] = list->keys[(2 * i + 1) * list->n / (2 * PICKED)];
+  sort_keys(keys, PICKED);
+  while (from < to) {
+    int middle = from + (to - from) / 2;
+    if (count_within(list, keys[middle]) >= list->wanted) to = middle;
+    else from = middle + 1;
+  }
+  return to < PICKED ? keys[to] : INFINITY;
+}
+
+/* Forget about as many as are not wanted; the best remain.  No branch depends on an item. */
+static void thin(AnnShortlist *list) {
+  float limit = pick_limit(list);
+  int64_t n = 0, i;
+  for (i = 0; i < list->n; i++) {
+    list->keys[n] = list->keys[i];
+    list->ids[n] = list->ids[i];
+    n += list->keys[i] <= limit;
+  }
+  list->limit = limit;
+  list->n = n;
+  if (2 * n > 3 * list->wanted) ann_shortlist_select(list);
+}
+
 /* Room for n items. */
 static int reserve(AnnShortlist *list, int64_t n) {
   float *keys;
@@ -92,7 +138,7 @@ int ann_shortlist_add(AnnShortlist *list, float key, int64_t id) {
   }
   list->keys[list->n] = key != key ? INFINITY : key;
   list->ids[list->n++] = id;
-  if (list->n >= 2 * list->wanted) ann_shortlist_select(list);
+  if (list->n >= 2 * list->wanted) thin(list);
   return ANN_OK;
 }
 
