@@ -17,7 +17,7 @@
 #define SMALLEST_LEAF_SAMPLE 12
 #define PASSES 3                /* refinements of the leaves' centres */
 #define RECALIBRATE_SHARE 4     /* after a quarter of the rows changed; DESIGN 2.2 */
-#define ROWS_PER_PAGE 2         /* placed in a slice for each page it may change: so it ends */
+#define ROWS_PER_PAGE 2         /* placed in a slice for each page it may change: to end it */
 
 #define MOST_THREADS 16         /* unless the option says more; a choice */
 #define SHORT_BUILD 256         /* rows for which threads are not worth making */
@@ -45,7 +45,8 @@ static int build_init(Build *build, AnnStore *store) {
   build->poll.check = ann_store_tick;
   build->poll.arg = store;
   if (!store->options.threads && n > MOST_THREADS) n = MOST_THREADS;
-  if (n > 1 && (store->state.rows - store->state.placed > SHORT_BUILD || is_stale(&store->state))) {
+  if (n > 1 &&
+      (store->state.rows - store->state.placed > SHORT_BUILD || is_stale(&store->state))) {
     rc = ann_pool_new(n, &build->pool);
   }
   if (rc == ANN_OK) rc = ann_batch_init(&build->batch, store, build->pool);
@@ -219,7 +220,8 @@ static int is_full(const Build *build) {
 
 /* Rows of the next batch: of a slice, about as many as change the pages that are left. */
 static int64_t batch_rows(const Build *build) {
-  int64_t pages = (build->max_pages - build->store->n_dirty_pages) / build->store->options.trees;
+  int trees = build->store->options.trees;
+  int64_t pages = (build->max_pages - build->store->n_dirty_pages) / trees;
   int64_t rows = build->max_pages * ROWS_PER_PAGE - build->rows;
   int64_t n = pages < rows ? pages : rows;
   return build->max_pages == 0 ? INT64_MAX : n > 1 ? n : 1;
