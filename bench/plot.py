@@ -33,7 +33,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "annoy": {"color": "#009e73", "marker": "D", "linestyle": "--"},
     "hnswlib": {"color": "#000000", "marker": "^", "linestyle": "--"},
     "usearch": {"color": "#7f7f7f", "marker": "P", "linestyle": "--"},
-    "faiss-hnsw": {"color": "#cc79a7", "marker": "<", "linestyle": "--"},
+    "faiss-hnsw": {"color": "#882255", "marker": "<", "linestyle": "--"},
     "faiss-pq": {"color": "#cc79a7", "marker": "X", "linestyle": "--"},
     "faiss-rabitq": {"color": "#e69f00", "marker": "p", "linestyle": "--"},
     "numpy": {"color": "#000000", "marker": "*", "markersize": 11, "linestyle": "none"},

@@ -151,7 +151,8 @@ def compact(results: Sequence[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Keep the results, write the table."""
-    results = load([Path(name) for name in sys.argv[1:]] or sorted(MEASURED.glob("*.json")))
+    measured = [MEASURED / f"{name}.json" for name in ORDER]
+    results = load([Path(name) for name in sys.argv[1:]] or [path for path in measured if path.exists()])
     KEPT.write_text(compact(results))
     readme = ROOT / "README.md"
     readme.write_text(replaced(readme.read_text("utf-8"), lines(results)), "utf-8")
