@@ -95,7 +95,7 @@ static float pick_limit(const AnnShortlist *list) {
     if (count_within(list, keys[middle]) >= list->wanted) to = middle;
     else from = middle + 1;
   }
-  return to < PICKED ? keys[to] : INFINITY;
+  return to < PICKED && keys[to] < list->limit ? keys[to] : list->limit;
 }
 
 /* Forget about as many as are not wanted; the best remain.  No branch depends on an item. */
@@ -179,6 +179,9 @@ static int64_t *sort_ids(int64_t *ids, int64_t *other, int64_t n) {
 int ann_shortlist_finish(AnnShortlist *list, const int64_t **out_ids, int64_t *out_n) {
   int64_t *ids, i, n = 0;
   int rc;
+  *out_ids = NULL;
+  *out_n = 0;
+  if (list->n == 0) return ANN_OK;
   ann_shortlist_select(list);
   rc = reserve(list, 2 * list->n);
   if (rc != ANN_OK) return rc;

@@ -1,9 +1,10 @@
 /* shortlist.h -- the n best estimates of a search, in no order; then their ids, ascending.
 **
 ** A heap keeps its limit exact at every step, and pays for that with a walk down the heap for
-** every newcomer.  Here newcomers are appended; when twice as many as wanted have come, the
-** best half is selected (Hoare's FIND) and the rest forgotten.  So the limit lags a little
-** behind, and what is kept in the end is the same.
+** every newcomer.  Here newcomers are appended; when twice as many as wanted have come, a
+** limit is picked with which at most half more than the wanted remain, and those above it are
+** forgotten.  So the limit lags a little behind; what is kept in the end is selected exactly
+** (Hoare's FIND), and is the same.
 **
 **   ann_shortlist_add       O(1), amortised
 **   ann_shortlist_finish    O(n)

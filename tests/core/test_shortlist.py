@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 IDS = st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 300)
@@ -29,6 +29,12 @@ def best(wanted, items):
     return sorted((math.inf if key != key else key, id_) for key, id_ in items)[:wanted]
 
 
+def numbered(*keys):
+    return [(float(key), i) for i, key in enumerate(keys)]
+
+
+@example(items=numbered(0, 1, 4, 2, 3, 5, 6, 7, 8, 9), wanted=5)  # the exact limit is not picked
+@example(items=numbered(50, 9, *range(9), *range(51, 60), *range(20, 30)), wanted=10)  # nor does it rise
 @given(items=st.lists(st.tuples(KEYS, IDS), max_size=200), wanted=st.integers(1, 40))
 @settings(deadline=None, max_examples=200)
 def test_keeps_the_best_by_key_then_id(core_library, items, wanted):
@@ -38,7 +44,8 @@ def test_keeps_the_best_by_key_then_id(core_library, items, wanted):
         assert count == min(n, wanted)
         assert limit >= best(wanted, items[:n])[-1][0]  # none of the best is above it
         if n == 2 * wanted:
-            assert limit == best(wanted, items[:n])[-1][0]
+            within = sum((math.inf if key != key else key) <= limit for key, _ in items[:n])
+            assert 2 * within <= 3 * wanted or limit == best(wanted, items[:n])[-1][0]
     assert all(later <= earlier for (earlier, _), (later, _) in pairwise(seen))
 
 
