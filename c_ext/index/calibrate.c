@@ -143,6 +143,9 @@ static int learn(Calibration *c, int query, const AnnSwept *swept) {
         memcpy(cost->reach, moment->reach, sizeof cost->reach);
       }
     }
+    if (rc == ANN_OK && cost->inspected == INT64_MAX) {
+      rc = ann_store_corrupt(c->store, "place", truth->items[i].id);
+    }
   }
   return rc == ANN_OK ? ann_store_tick(c->store) : rc;
 }

@@ -1,15 +1,15 @@
 /* calibrate.h -- measure on sampled rows how much work gives which recall.
 **
 ** Rows of the table serve as queries, each left out of its own answer.  Every sampled
-** query walks the whole forest once: that gives its true neighbours (the best of many
-** estimates, ranked exactly) and, for each of them, how far the search had to reach
+** query walks the whole forest once: that gives, for each of its true neighbours (which an
+** exact pass over the table finds, truth.h), how far the search had to reach
 ** (effort.h) before its first leaf was read, after how many entries, and how many
 ** estimates were better than its own.  Recall for every amount of work follows by
 ** counting; no search is repeated.
 ** (The one-pass idea is MRPT's: Jaasaari, Hyvonen, Roos, 2019.)
 **
 ** Of the misses that a recall allows, most are given to leaves not read, some to
-** estimates not kept, and a fifth is held back: a sample is not the table.
+** estimates not kept, and 15 % are held back: a sample is not the table.
 */
 #ifndef ANN_INDEX_CALIBRATE_H
 #define ANN_INDEX_CALIBRATE_H
