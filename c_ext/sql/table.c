@@ -196,6 +196,7 @@ static int command_optimize(AnnTable *table, sqlite3_value *k) {
                           "ann table %s: expected k to be a number of pages from 1, got %s",
                           table->store->name, sqlite3_value_text(k));
   }
+  if (max_pages > UINT32_MAX) max_pages = UINT32_MAX;   /* no table has more */
   rc = ann_build_absorb(table->store, max_pages, &more);
   if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
