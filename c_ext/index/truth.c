@@ -14,6 +14,9 @@
 #define LANES 16                /* of the kernels' sums: zeros up to them change no sum */
 /* A sum of n products errs by less than n x this, of the sum of their magnitudes. */
 #define ROUNDING 5.97e-8        /* 2^-24 */
+/* Of squared lengths; the products that smaller ones are sums of may fall below a float, and
+** err by more. */
+#define SMALLEST_NORM 1e-30
 
 /* A row may belong to the best of a truth if their product is at least
 ** scale x length + offset of the one + offset of the other; with exact arithmetic, the
@@ -54,6 +57,7 @@ static double norm_of(const Pass *pass, const float *vector) {
 /* What the product, a sum of floats, errs by at most, for one of its factors; twice, since
 ** the norms err as well. */
 static double error_of(const Pass *pass, double norm) {
+  if (!(norm > SMALLEST_NORM)) return INFINITY;
   return 2 * ROUNDING * (double)pass->stride * norm;
 }
 

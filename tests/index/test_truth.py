@@ -24,8 +24,10 @@ def recall_by_numpy(table, asked):
 
 
 @pytest.mark.parametrize("metric", ["l2", "cosine", "dot"])
-@pytest.mark.parametrize(("d", "scale"), [(3, 1.0), (16, 1e-18), (50, 1.0), (17, 1e15)])
+@pytest.mark.parametrize(("d", "scale"), [(3, 1.0), (16, 1e-18), (16, 1e-22), (50, 1.0), (17, 1e15)])
 def test_what_sums_of_floats_leave_out_is_never_a_neighbour(table, metric, d, scale):
+    if metric == "dot" and scale < 1e-20:
+        pytest.skip("products of 1e-44 are no floats to compare")
     table.create(d=d, metric=metric).load((scale * clustered(ROWS, d, d)).astype(np.float32))
     table.command("rebuild")
     measured = table.db.execute("SELECT recall FROM ann_recall('v', ?, ?, 0.05)", (K, SAMPLE)).get
