@@ -152,7 +152,8 @@ static void trim(AnnStore *store, int directories) {
     }
   }
   /* The next hand would go over mostly empty slots; without the memory for fewer, it does. */
-  if (store->n_page_slots > FEWEST_SLOTS && store->n_pages * SPARSE < store->n_page_slots) {
+  if (store->n_page_slots / 4 >= FEWEST_SLOTS &&
+      store->n_pages * SPARSE < store->n_page_slots) {
     (void)resize(store, store->n_page_slots / 4);
   }
 }

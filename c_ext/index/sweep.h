@@ -7,7 +7,7 @@
 ** sweeps one after the other, and gets the same.
 **
 ** Cost of a query: one product of L components for every page, one estimate for every
-** entry.  Memory: 32 bytes a page number, about 100 kB more.
+** entry.  Memory: 32 bytes a page number, about 500 kB more.
 */
 #ifndef ANN_INDEX_SWEEP_H
 #define ANN_INDEX_SWEEP_H
