@@ -1,6 +1,6 @@
 """What the project promises of itself, measured, each figure beside its target: `make bench-targets`.
 
-    python bench/targets.py                      # all, some twenty minutes
+    python bench/targets.py                      # all, some ten minutes
     python bench/targets.py small growth         # these
     python bench/targets.py --rows 10000         # of every table at most so many rows: to try the program
 
