@@ -12,7 +12,7 @@
 #include "core/rng.h"
 #include "core/topk.h"
 
-#define ANN_SPLIT_PLANES 5
+#define ANN_SPLIT_PLANES 5   /* vectors: two centroids, the normal, two sums */
 
 /* points: n pointers to `length` floats.  minimum: members each side must get, at most
 ** n / 2.  out_side: n bytes, 0 or 1.  Equal points are dealt out by their position.

@@ -25,7 +25,6 @@ typedef struct Node {
 } Node;
 
 typedef struct Grower {
-  const float *const *points;
   int64_t length;
   const AnnTreePlan *plan;
   const AnnPoll *poll;
@@ -491,7 +490,6 @@ int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
   Grower g;
   memset(&g, 0, sizeof g);
   memset(out_tree, 0, sizeof *out_tree);
-  g.points = points;
   g.length = out_tree->length = length;
   g.plan = plan;
   g.poll = poll;
