@@ -68,15 +68,60 @@ void ann_probe_clear(AnnProbe *probe) {
   memset(probe, 0, sizeof *probe);
 }
 
-/* The array with room for `more` items beyond its n; NULL when memory is out (the array
-** stays as it was). */
-static void *reserve(void *items, int64_t n, int64_t more, int64_t *allocated, size_t size) {
+/* Have room for `more` items beyond the n of an array, which may move.  ANN_OK, or (the array
+** stays as it was) ANN_NOMEM, in a worker ANN_NOT_HERE. */
+static int reserve(const AnnWalk *walk, void **io_items, int64_t n, int64_t more,
+                   int64_t *allocated, size_t size) {
   int64_t wanted = *allocated ? *allocated : 256;
-  if (n + more <= *allocated) return items;
+  void *larger;
+  if (n + more <= *allocated) return ANN_OK;
+  if (!walk->reader) return ANN_NOT_HERE;
   while (wanted < n + more) wanted *= 2;
-  items = ann_realloc_array(items, (uint64_t)wanted, size);
-  if (items) *allocated = wanted;
-  return items;
+  larger = ann_realloc_array(*io_items, (uint64_t)wanted, size);
+  if (!larger) return ANN_NOMEM;
+  *io_items = larger;
+  *allocated = wanted;
+  return ANN_OK;
+}
+
+static int reserve_steps(AnnWalk *walk, int64_t more) {
+  void *items = walk->steps;
+  int rc =
+      reserve(walk, &items, walk->n_steps, more, &walk->steps_allocated, sizeof *walk->steps);
+  walk->steps = items;
+  return rc;
+}
+
+static int reserve_opened(AnnWalk *walk, int64_t more) {
+  void *items = walk->opened;
+  int rc = reserve(walk, &items, walk->n_opened, more, &walk->opened_allocated,
+                   sizeof *walk->opened);
+  walk->opened = items;
+  return rc;
+}
+
+static int reserve_scores(AnnWalk *walk, int64_t more) {
+  void *items = walk->scores;
+  int rc = reserve(walk, &items, walk->n_scores, more, &walk->scores_allocated,
+                   sizeof *walk->scores);
+  walk->scores = items;
+  return rc;
+}
+
+static int reserve_queue(AnnWalk *walk, int64_t more) {
+  void *items = walk->frontier.items;
+  int rc = reserve(walk, &items, walk->frontier.n, more, &walk->frontier.capacity,
+                   sizeof *walk->frontier.items);
+  walk->frontier.items = items;
+  return rc;
+}
+
+int ann_walk_fit(AnnWalk *walk, int64_t n_directories, int64_t n_pages) {
+  int rc = reserve_steps(walk, n_pages);
+  if (rc == ANN_OK) rc = reserve_opened(walk, n_directories);
+  if (rc == ANN_OK) rc = reserve_scores(walk, n_pages + n_directories * ANN_BLOCK);
+  if (rc == ANN_OK) rc = reserve_queue(walk, n_pages + n_directories);
+  return rc;
 }
 
 /* What waits in the queue: a directory by its nearest child, or a measured step. */
@@ -84,11 +129,10 @@ static void *reserve(void *items, int64_t n, int64_t more, int64_t *allocated, s
 #define MEASURED(i) ((uint32_t)(i) << 1 | 1)
 
 static int add_step(AnnWalk *walk, const AnnStep *step) {
-  AnnStep *steps =
-      reserve(walk->steps, walk->n_steps, 1, &walk->steps_allocated, sizeof *steps);
-  if (!steps) return ANN_NOMEM;
-  walk->steps = steps;
-  steps[walk->n_steps] = *step;
+  int rc = reserve_steps(walk, 1);
+  if (rc == ANN_OK) rc = reserve_queue(walk, 1);
+  if (rc != ANN_OK) return rc;
+  walk->steps[walk->n_steps] = *step;
   return ann_frontier_push(&walk->frontier, step->score, MEASURED(walk->n_steps++));
 }
 
@@ -113,7 +157,7 @@ static void measure(AnnWalk *walk, AnnStep *step) {
 
 void ann_walk_init(AnnWalk *walk, AnnStore *store) {
   memset(walk, 0, sizeof *walk);
-  walk->store = store;
+  walk->store = walk->reader = store;
   ann_frontier_init(&walk->frontier);
 }
 
@@ -126,7 +170,8 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
   for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
     AnnPage *root = NULL;
     AnnStep step;
-    rc = ann_pages_get(store, store->state.roots[tree], tree, ANN_ANY_LEVEL, &root);
+    rc = ann_pages_reach(store, walk->reader, store->state.roots[tree], tree, ANN_ANY_LEVEL,
+                         &root);
     if (rc != ANN_OK) break;
     memset(&step, 0, sizeof step);
     step.number = store->state.roots[tree];
@@ -178,21 +223,20 @@ static int find_best(AnnWalk *walk, AnnOpened *opened, float *out_score) {
 /* Estimate the children of a directory and queue it by the nearest. */
 static int open_directory(AnnWalk *walk, const AnnStep *step) {
   AnnPage *page = NULL;
-  AnnOpened *opened;
   const float *spreads = NULL;
-  float estimates[ANN_BLOCK], *scores, score;
+  float estimates[ANN_BLOCK], score;
   int64_t at;
-  int rc = ann_pages_get(walk->store, step->number, step->tree, step->level, &page), block;
+  int rc = ann_pages_reach(walk->store, walk->reader, step->number, step->tree, step->level,
+                           &page),
+      block;
   if (rc != ANN_OK || page->n == 0) return rc;
   ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(page));
-  if (!(spreads = ann_page_spreads(page))) return ANN_NOMEM;
-  opened = reserve(walk->opened, walk->n_opened, 1, &walk->opened_allocated, sizeof *opened);
-  if (!opened) return ANN_NOMEM;
-  walk->opened = opened;
-  scores = reserve(walk->scores, walk->n_scores, blocks_of(page) * ANN_BLOCK,
-                   &walk->scores_allocated, sizeof *scores);
-  if (!scores) return ANN_NOMEM;
-  walk->scores = scores;
+  spreads = walk->reader ? ann_page_spreads(page) : page->spreads;
+  if (!spreads) return walk->reader ? ANN_NOMEM : ANN_NOT_HERE;
+  rc = reserve_opened(walk, 1);
+  if (rc == ANN_OK) rc = reserve_scores(walk, blocks_of(page) * ANN_BLOCK);
+  if (rc == ANN_OK) rc = reserve_queue(walk, 1);
+  if (rc != ANN_OK) return rc;
   walk->opened[walk->n_opened].page = page;
   walk->opened[walk->n_opened].first = walk->n_scores;
   for (block = 0; block < blocks_of(page); block++) {
@@ -217,6 +261,7 @@ static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
   uint32_t front;
   float score;
   if (child <= 0 || child > UINT32_MAX) {
+    if (!walk->reader) return ANN_NOT_HERE;
     return ann_store_fail(walk->store, ANN_CORRUPT,
                           "ann table %s: a directory of tree %d leads to page %lld; rebuild it",
                           walk->store->name, page->tree, (long long)child);

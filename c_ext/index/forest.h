@@ -52,6 +52,8 @@ typedef struct AnnOpened {
 
 typedef struct AnnWalk {
   AnnStore *store;        /* borrowed */
+  AnnStore *reader;       /* borrowed: the store, or NULL in a worker, which neither reads nor
+                          ** allocates */
   const AnnProbe *probe;  /* borrowed */
   float bound;            /* what scores above it is passed over; +infinity for nothing */
   AnnFrontier frontier;   /* owned: of opened directories and of measured steps */
@@ -72,7 +74,11 @@ void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const float *vecto
 void ann_probe_clear(AnnProbe *probe);
 
 void ann_walk_init(AnnWalk *walk, AnnStore *store);
-/* Begin at the roots, in the memory of the last walk if there was one. */
+/* Room for every walk over a forest of so many directories and pages in all, so that a worker
+** can walk it: ANN_OK or ANN_NOMEM. */
+int ann_walk_fit(AnnWalk *walk, int64_t n_directories, int64_t n_pages);
+/* Begin at the roots, in the memory of the last walk if there was one.  Without a reader, both
+** are ANN_NOT_HERE where a page or room is lacking. */
 int ann_walk_start(AnnWalk *walk, const AnnProbe *probe);
 /* The next leaf, in *out_step; *out_found is 0 when there is none left. */
 int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found);

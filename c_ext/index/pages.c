@@ -217,6 +217,13 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
   return ANN_OK;
 }
 
+int ann_pages_reach(const AnnStore *store, AnnStore *reader, uint32_t number, int tree,
+                    int level, AnnPage **out_page) {
+  if (reader) return ann_pages_get(reader, number, tree, level, out_page);
+  *out_page = ann_pages_peek(store, number, tree, level);
+  return *out_page ? ANN_OK : ANN_NOT_HERE;
+}
+
 static void count_pages(AnnStore *store, int level, int change) {
   if (level == 0) store->state.leaf_pages += change;
   else store->state.directory_pages += change;

@@ -119,20 +119,12 @@ static void queue(AnnRouter *router, const AnnRouted *step) {
   (void)ann_frontier_push(&router->queue, step->score, (uint32_t)router->n_directories++);
 }
 
-/* A page for a walk that may read (`reader`, the same store) or not. */
-static int get_page(const AnnStore *store, AnnStore *reader, uint32_t number, int tree,
-                    int level, AnnPage **out_page) {
-  if (reader) return ann_pages_get(reader, number, tree, level, out_page);
-  *out_page = ann_pages_peek(store, number, tree, level);
-  return *out_page ? ANN_OK : ANN_NOT_HERE;
-}
-
 static int queue_roots(AnnRouter *router, const AnnStore *store, AnnStore *reader) {
   int rc = ANN_OK, tree;
   for (tree = 0; tree < store->options.trees; tree++) {
     AnnPage *root = NULL;
     AnnRouted step;
-    rc = get_page(store, reader, store->state.roots[tree], tree, ANN_ANY_LEVEL, &root);
+    rc = ann_pages_reach(store, reader, store->state.roots[tree], tree, ANN_ANY_LEVEL, &root);
     if (rc != ANN_OK) return rc;
     memset(&step, 0, sizeof step);
     step.number = store->state.roots[tree];
@@ -178,7 +170,8 @@ static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *re
   AnnPage *page = NULL;
   AnnLookup lookup = router->probe.lookup;
   float estimates[ANN_BLOCK];
-  int rc = get_page(store, reader, parent->number, parent->tree, parent->level, &page), first;
+  int rc = ann_pages_reach(store, reader, parent->number, parent->tree, parent->level, &page),
+      first;
   if (rc != ANN_OK) return rc;
   if (parent->level > 1 && router->n_directories + page->n > router->n_allocated) {
     return ANN_NOT_HERE;
@@ -326,6 +319,7 @@ static int warm(AnnStore *store, uint32_t number, int tree, int level, int64_t *
   AnnPage *page = NULL;
   int rc = ann_pages_get(store, number, tree, level, &page), i;
   ++*n;
+  if (rc == ANN_OK && !ann_page_spreads(page)) rc = ANN_NOMEM;
   if (rc != ANN_OK || page->level <= 1) return rc;
   for (i = 0; i < page->n && rc == ANN_OK && !ann_pages_over_budget(store); i++) {
     rc = warm(store, (uint32_t)ann_page_id(page, i), tree, page->level - 1, n);

@@ -17,9 +17,9 @@
 #define ANN_INDEX_ROUTE_H
 
 #include "index/forest.h"
+#include "index/pages.h"
 
 #define ANN_NEAR_LEAVES 12  /* among which copies choose: docs/ARCHITECTURE.md, "copies" */
-#define ANN_NOT_HERE (-1)   /* a page that was needed is not in memory */
 
 /* A leaf on the way to being chosen. */
 typedef struct AnnNearLeaf {
@@ -91,7 +91,8 @@ int ann_router_choose(const AnnRouter *router, const AnnStore *store, const uint
                       int n_taken);
 void ann_router_encode(AnnRouter *router, const AnnStore *store, int at, AnnCopy *out_copy);
 
-/* Read all directories into memory, as far as cache_mb allows; how many there are. */
+/* Read all directories into memory, as far as cache_mb allows, ready for workers; how many
+** there are. */
 int ann_router_warm(AnnStore *store, int64_t *out_directories);
 
 #endif

@@ -44,6 +44,7 @@ typedef struct Pass {
 int ann_truth_init(AnnTruth *truth, const AnnStore *store, int64_t id, const float *vector,
                    int64_t k) {
   truth->id = id;
+  truth->thinned = 0;
   ann_origin_init(&truth->origin, store->options.metric, vector, store->options.dimensions);
   return ann_topk_reserve(&truth->exact, k);
 }
@@ -141,6 +142,8 @@ static int may_belong(const Pass *pass, int64_t i, int64_t j, float product) {
   return !((double)product < least);
 }
 
+static int is_in_share(int64_t id) { return ((uint64_t)id * 0x9E3779B97F4A7C15u) >> 61 == 0; }
+
 /* Row j against the truths first..first+n-1; there is room in all of them. */
 static void compare(Pass *pass, int64_t j, int64_t first, int64_t n) {
   const float *row = pass->rows + j * pass->stride;
@@ -151,6 +154,7 @@ static void compare(Pass *pass, int64_t j, int64_t first, int64_t n) {
   for (i = first; i < first + n; i++) {
     AnnTruth *truth = &pass->truths[i];
     double far;
+    if (truth->thinned && !is_in_share(pass->ids[j])) continue;
     if (!may_belong(pass, i, j, products[i - first]) || pass->ids[j] == truth->id) continue;
     far = ann_origin_distance_of(&truth->origin, row, pass->row_norms[j]);
     (void)ann_topk_push(&truth->exact, far, pass->ids[j]);
@@ -169,21 +173,33 @@ static void compare_some(void *arg, int64_t first, int64_t last, int worker) {
   }
 }
 
-int ann_truth_find(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n) {
+int ann_truth_scan(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n, int64_t most,
+                   int64_t *io_from, int *out_more) {
   AnnPoll poll = {ann_store_tick, store};
-  int64_t chunk;
+  int64_t chunk, seen = 0;
   Pass pass;
-  int more = 1, rc = init(&pass, store, truths, n);
+  int rc = init(&pass, store, truths, n);
   chunk = WORK_AT_ONCE / (TOGETHER * pass.most * (pass.stride + WORK_PER_ROW));
-  if (rc == ANN_OK) rc = ann_store_scan_open(store, INT64_MIN, INT64_MAX);
-  while (rc == ANN_OK && more) {
-    rc = read_rows(&pass, &more);
+  *out_more = 1;
+  if (rc == ANN_OK) rc = ann_store_scan_open(store, *io_from, INT64_MAX);
+  while (rc == ANN_OK && *out_more && seen < most) {
+    rc = read_rows(&pass, out_more);
     if (rc == ANN_OK) {
       rc = ann_pool_run(pool, (n + TOGETHER - 1) / TOGETHER, chunk > 0 ? chunk : 1,
                         compare_some, &pass, &poll);
     }
+    seen += pass.n;
+    if (pass.n == 0) continue;
+    if (pass.ids[pass.n - 1] == INT64_MAX) *out_more = 0;
+    else *io_from = pass.ids[pass.n - 1] + 1;
   }
   ann_store_scan_close(store);
   clear(&pass);
   return rc;
+}
+
+int ann_truth_find(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n) {
+  int64_t from = INT64_MIN;
+  int more = 1;
+  return ann_truth_scan(store, pool, truths, n, INT64_MAX, &from, &more);
 }

@@ -3,6 +3,9 @@
 ** Rows are read some hundred kilobytes at a time, each time compared with all the vectors
 ** by all the workers.
 **
+** A thinned truth looks at one row in ANN_TRUTH_SHARE, chosen by id: its k-th nearest stands for
+** the (ANN_TRUTH_SHARE k)-th of all, for an eighth of the memory.
+**
 ** Cost: a distance for every row and vector.
 */
 #ifndef ANN_INDEX_TRUTH_H
@@ -13,8 +16,11 @@
 #include "core/topk.h"
 #include "index/store.h"
 
+#define ANN_TRUTH_SHARE 8
+
 typedef struct AnnTruth {
   int64_t id;             /* of the row that the vector is, which is left out */
+  int thinned;
   AnnOrigin origin;       /* its vector: borrowed, `dimensions` floats */
   AnnTopk exact;          /* owned: the k nearest; not sorted */
 } AnnTruth;
@@ -26,5 +32,9 @@ void ann_truth_clear(AnnTruth *truth);
 
 /* Fill `exact` of n truths.  pool: NULL for one thread. */
 int ann_truth_find(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n);
+/* The same by some rows at a time: about `most` of them from the id *io_from on, which then is
+** where to go on; *out_more is 0 when there are none left. */
+int ann_truth_scan(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n, int64_t most,
+                   int64_t *io_from, int *out_more);
 
 #endif

@@ -13,16 +13,17 @@ def query():
 
 
 SEARCH = "SELECT id, distance FROM ann_search('v', ?, 10)"
+SEARCH_ALL = "SELECT id, distance FROM ann_search('v', ?, 10, 1)"
 CHECK = "SELECT * FROM ann_check('v')"
 
 
 def test_a_reopened_file_answers_as_before(forest_file, other_connections, query):
     first = other_connections(forest_file)
-    before = first.execute(SEARCH, (query,)).fetchall()
+    before = first.execute(SEARCH_ALL, (query,)).fetchall()
     first.execute("INSERT INTO v(rowid, embedding) VALUES (99999, ?)", (query,))
     first.close()
     second = other_connections(forest_file)
-    assert second.execute(SEARCH, (query,)).fetchall() == [(99999, 0.0), *before[:9]]
+    assert second.execute(SEARCH_ALL, (query,)).fetchall() == [(99999, 0.0), *before[:9]]
     assert second.execute(CHECK).fetchall() == []
 
 

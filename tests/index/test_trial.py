@@ -1,4 +1,4 @@
-"""Every leaf, once: what calibration learns is the same however leaves are read."""
+"""Searches that find what is known to be there: the same however pages are read."""
 
 from __future__ import annotations
 

@@ -1,0 +1,175 @@
+/* sample.c -- see sample.h. */
+#include "index/sample.h"
+
+#include "core/idset.h"
+#include "core/rng.h"
+#include "index/pages.h"
+
+/* Neighbours of one query are missed together, so that the standard error of a recall of .95
+** measured on 400 queries is about .005. */
+#define MOST_QUERIES 400
+#define FEWEST_QUERIES 100      /* of a table of 1,000 rows; a tenth of the rows in between */
+/* So many of them for k = 1,000: their neighbours are dear to find, and there are many. */
+#define FAR_QUERIES 48
+#define VECTOR_BYTES ((int64_t)64 << 20)   /* fewer queries if their vectors are long */
+#define TRIES 20                /* entries drawn for each query wanted, at most */
+#define KEY_SAMPLE 0x736d70u    /* "smp": apart from the streams of core/tree.c */
+#define GOLDEN 0x9E3779B97F4A7C15u /* 2^64 / the golden ratio: i x this is evenly spread */
+
+/* ---- life ---- */
+
+int ann_sample_init(AnnSample *sample, AnnStore *store) {
+  int64_t most = VECTOR_BYTES / ann_store_vector_bytes(store);
+  int64_t tenth = store->state.placed / 10;
+  memset(sample, 0, sizeof *sample);
+  sample->store = store;
+  sample->n_wanted = tenth > MOST_QUERIES ? MOST_QUERIES : (int)tenth;
+  if (sample->n_wanted < FEWEST_QUERIES) sample->n_wanted = FEWEST_QUERIES;
+  if (sample->n_wanted > most) sample->n_wanted = (int)most;
+  sample->ids = ann_alloc_array((uint64_t)sample->n_wanted, sizeof *sample->ids);
+  sample->vectors =
+      ann_alloc_array((uint64_t)sample->n_wanted, (uint64_t)ann_store_vector_bytes(store));
+  sample->truths =
+      ann_alloc_zero((uint64_t)sample->n_wanted + FAR_QUERIES, sizeof *sample->truths);
+  sample->costs =
+      ann_alloc_zero((uint64_t)sample->n_wanted * ANN_SAMPLE_RANKS, sizeof *sample->costs);
+  if (!sample->ids || !sample->vectors || !sample->truths || !sample->costs) return ANN_NOMEM;
+  return ANN_OK;
+}
+
+void ann_sample_clear(AnnSample *sample) {
+  int i;
+  for (i = 0; i < sample->n_truths; i++) ann_truth_clear(&sample->truths[i]);
+  ann_free(sample->ids);
+  ann_free(sample->vectors);
+  ann_free(sample->truths);
+  ann_free(sample->costs);
+  memset(sample, 0, sizeof *sample);
+}
+
+/* ---- picking ---- */
+
+/* The leaves of the forest, in the order of their directories. */
+typedef struct Leaves {
+  uint32_t *numbers; /* owned: room for state.leaf_pages */
+  int64_t n, most;
+} Leaves;
+
+static int add_leaves(AnnStore *store, uint32_t number, int tree, int level, Leaves *leaves) {
+  AnnPage *page = NULL;
+  int rc = ann_pages_get(store, number, tree, level, &page), n, i;
+  if (rc != ANN_OK) return rc;
+  level = page->level;
+  n = page->n;
+  for (i = 0; i < n && rc == ANN_OK; i++) {
+    int64_t child = ann_page_id(page, i);
+    if (child <= 0 || child > UINT32_MAX || leaves->n == leaves->most) {
+      return ann_store_corrupt(store, "page", number);
+    }
+    if (level == 1) leaves->numbers[leaves->n++] = (uint32_t)child;
+    else rc = add_leaves(store, (uint32_t)child, tree, level - 1, leaves);
+  }
+  return rc == ANN_OK ? ann_store_tick(store) : rc;
+}
+
+static int find_leaves(AnnStore *store, Leaves *leaves) {
+  int rc = ANN_OK, tree;
+  memset(leaves, 0, sizeof *leaves);
+  leaves->most = store->state.leaf_pages;
+  leaves->numbers = ann_alloc_array((uint64_t)leaves->most, sizeof *leaves->numbers);
+  if (!leaves->numbers) return ANN_NOMEM;
+  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
+    rc = add_leaves(store, store->state.roots[tree], tree, ANN_ANY_LEVEL, leaves);
+  }
+  return rc;
+}
+
+/* Take a row as a query. */
+static int add_query(AnnSample *sample, int64_t id) {
+  AnnStore *store = sample->store;
+  float *vector = sample->vectors + sample->n * store->options.dimensions;
+  int found = 0, rc = ann_store_vector(store, id, vector, &found);
+  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "vector", id);
+  if (rc == ANN_OK) sample->ids[sample->n++] = id;
+  return rc;
+}
+
+/* One try: a leaf, kept as often as it is full, and one of its entries, so that every row is as
+** likely as any other. */
+static int draw(AnnSample *sample, const Leaves *leaves, int64_t i, AnnRng *rng,
+                AnnIdSet *taken) {
+  AnnStore *store = sample->store;
+  uint64_t place = (uint64_t)i * GOLDEN >> 32;
+  AnnPage *page = NULL;
+  int64_t id;
+  int is_new = 0;
+  int rc = ann_pages_get(store, leaves->numbers[place * (uint64_t)leaves->n >> 32],
+                         ANN_ANY_TREE, 0, &page);
+  if (rc != ANN_OK) return rc;
+  id = (int64_t)ann_rng_below(rng, (uint64_t)page->capacity);
+  if (id >= page->n) return ANN_OK;
+  id = ann_page_id(page, (int)id);
+  rc = ann_idset_add(taken, id, &is_new);
+  if (rc == ANN_OK && is_new) rc = add_query(sample, id);
+  if (ann_pages_over_budget(store)) ann_pages_trim_leaves(store);
+  return rc;
+}
+
+static int make_truths(AnnSample *sample) {
+  int rc = ANN_OK, i;
+  sample->n_far = sample->n < FAR_QUERIES ? sample->n : FAR_QUERIES;
+  for (i = 0; i < sample->n + sample->n_far && rc == ANN_OK; i++) {
+    int query = i < sample->n ? i : i - sample->n;
+    rc = ann_truth_init(&sample->truths[i], sample->store, sample->ids[query],
+                        ann_sample_vector(sample, query),
+                        i < sample->n ? ANN_SAMPLE_NEAR : ANN_SAMPLE_FAR);
+    sample->truths[i].thinned = i >= sample->n;
+    sample->n_truths += rc == ANN_OK;
+  }
+  return rc;
+}
+
+int ann_sample_pick(AnnSample *sample) {
+  AnnStore *store = sample->store;
+  AnnRng rng = ann_rng_keyed((uint64_t)store->options.seed, KEY_SAMPLE,
+                             (uint64_t)(store->state.placed + store->state.changes));
+  AnnIdSet taken;
+  Leaves leaves;
+  int64_t i;
+  int rc = find_leaves(store, &leaves);
+  ann_idset_init(&taken);
+  for (i = 0; rc == ANN_OK && leaves.n > 0 && sample->n < sample->n_wanted &&
+              i < (int64_t)TRIES * sample->n_wanted;
+       i++) {
+    rc = draw(sample, &leaves, i, &rng, &taken);
+  }
+  ann_free(leaves.numbers);
+  ann_idset_clear(&taken);
+  return rc == ANN_OK ? make_truths(sample) : rc;
+}
+
+/* ---- looking ---- */
+
+void ann_sample_sort(AnnSample *sample) {
+  int i;
+  for (i = 0; i < sample->n_truths; i++) ann_topk_sort(&sample->truths[i].exact);
+}
+
+const AnnRanked *ann_sample_neighbour(const AnnSample *sample, int query, int rank) {
+  const AnnTopk *exact = &sample->truths[query].exact;
+  int64_t at = rank < 10 ? rank : 5 * (rank - 9) + 9;
+  if (rank >= ANN_NEAR_RANKS) {
+    if (query >= sample->n_far) return NULL;
+    exact = &sample->truths[sample->n + query].exact;
+    at = (rank - ANN_NEAR_RANKS + 1) * exact->n / ANN_FAR_RANKS - 1;
+  }
+  return at >= 0 && at < exact->n ? &exact->items[at] : NULL;
+}
+
+AnnCost *ann_sample_costs(const AnnSample *sample, int query) {
+  return &sample->costs[query * ANN_SAMPLE_RANKS];
+}
+
+const float *ann_sample_vector(const AnnSample *sample, int query) {
+  return sample->vectors + query * sample->store->options.dimensions;
+}

@@ -1,0 +1,58 @@
+/* sample.h -- the queries that a calibration is made of, and what is known of each.
+**
+** Rows of the table serve as queries, each left out of its own answer.  Of each the nearest
+** ANN_SAMPLE_NEAR rows are looked for; of the first few also those that stand for the nearest
+** 1,000 (a thinned truth, truth.h).  What it costs to find them is kept for some ranks only,
+** since neighbours of one query are found or missed together:
+**
+**     1, 2, ... 10, 15, 20, ... 100        ANN_NEAR_RANKS of them
+**     a twentieth, two ... of the thinned  ANN_FAR_RANKS of them
+**
+** Memory: 64 MiB of vectors at most, and 2 kB a query besides.
+*/
+#ifndef ANN_INDEX_SAMPLE_H
+#define ANN_INDEX_SAMPLE_H
+
+#include "index/effort.h"
+#include "index/truth.h"
+
+#define ANN_SAMPLE_NEAR 100
+#define ANN_SAMPLE_FAR 125        /* x ANN_TRUTH_SHARE = 1,000, ann_effort_ks' last */
+#define ANN_NEAR_RANKS 28
+#define ANN_FAR_RANKS 20
+#define ANN_SAMPLE_RANKS (ANN_NEAR_RANKS + ANN_FAR_RANKS)
+
+/* What one true neighbour costs to find. */
+typedef struct AnnCost {
+  float reach[ANN_EFFORT_RULES];  /* the rule's largest ratio up to its leaf, for each k */
+  uint32_t inspected;             /* entries looked at when its leaf was done */
+  uint32_t better; /* estimates at least as good as its best one; 0: not known */
+} AnnCost;
+#define ANN_NOT_REACHED UINT32_MAX /* inspected, of one that was not found */
+
+typedef struct AnnSample {
+  AnnStore *store; /* borrowed */
+  int n, n_wanted; /* queries; aimed at */
+  int n_far; /* the first ones: for large k too */
+  int64_t *ids; /* owned: the queries' rows */
+  float *vectors; /* owned: n_wanted x dimensions, as they were when picked */
+  AnnTruth *truths; /* owned: n near ones, then n_far thinned ones */
+  int n_truths; /* of them made */
+  AnnCost *costs; /* owned: n_wanted x ANN_SAMPLE_RANKS */
+  int n_measured; /* queries whose costs are known: the first ones */
+} AnnSample;
+
+/* Empty: ANN_OK or ANN_NOMEM.  clear takes what init failed on. */
+int ann_sample_init(AnnSample *sample, AnnStore *store);
+void ann_sample_clear(AnnSample *sample);
+/* Choose rows of the forest, which is not empty, all with the same probability and spread over
+** its leaves: the same for the same pages and counters. */
+int ann_sample_pick(AnnSample *sample);
+/* After the truths are complete: ascending, as ann_sample_neighbour needs them. */
+void ann_sample_sort(AnnSample *sample);
+/* The row of rank 0..ANN_SAMPLE_RANKS-1 among a query's neighbours, or NULL. */
+const AnnRanked *ann_sample_neighbour(const AnnSample *sample, int query, int rank);
+AnnCost *ann_sample_costs(const AnnSample *sample, int query);
+const float *ann_sample_vector(const AnnSample *sample, int query);
+
+#endif

@@ -1,0 +1,199 @@
+/* trial.c -- see trial.h. */
+#include "index/trial.h"
+
+#include <stdlib.h>
+
+#include "core/kernel.h"
+#include "index/pages.h"
+#include "index/places.h"
+#include "index/rows.h"
+
+#define NEAR_CANDIDATES 2400    /* estimates kept to see where the true 100 are among them */
+#define FAR_CANDIDATES 12000    /* and the true 1,000 */
+#define POLL_LEAVES 64   /* read between two looks at an interrupt: less than a millisecond */
+
+int ann_trial_init(AnnTrial *trial, AnnStore *store, atomic_int *stopped) {
+  const AnnState *state = &store->state;
+  int rc, j;
+  memset(trial, 0, sizeof *trial);
+  trial->store = store;
+  trial->stopped = stopped;
+  ann_walk_init(&trial->walk, store);
+  rc = ann_walk_fit(&trial->walk, state->directory_pages,
+                    state->directory_pages + state->leaf_pages);
+  if (rc == ANN_OK) rc = ann_probe_init(&trial->probe, store);
+  if (rc == ANN_OK) rc = ann_shortlist_reserve(&trial->shortlist, FAR_CANDIDATES);
+  for (j = 0; j < ANN_EFFORT_RULES && rc == ANN_OK; j++) {
+    rc = ann_topk_reserve(&trial->best[j], ann_effort_ks[j]);
+  }
+  trial->estimates = ann_alloc_array(FAR_CANDIDATES, sizeof *trial->estimates);
+  if (!trial->estimates) rc = ANN_NOMEM;
+  if (rc != ANN_OK) ann_trial_clear(trial);
+  return rc;
+}
+
+void ann_trial_clear(AnnTrial *trial) {
+  int j;
+  ann_probe_clear(&trial->probe);
+  ann_walk_clear(&trial->walk);
+  ann_shortlist_clear(&trial->shortlist);
+  for (j = 0; j < ANN_EFFORT_RULES; j++) ann_topk_clear(&trial->best[j]);
+  ann_free(trial->estimates);
+  memset(trial, 0, sizeof *trial);
+}
+
+/* ---- asking ---- */
+
+/* Whether a neighbour is still as far as it was when it was found. */
+static int is_unchanged(AnnStore *store, const AnnOrigin *origin, const AnnRanked *neighbour,
+                        int *out_same) {
+  const AnnRow *row = NULL;
+  int rc = ann_rows_get(store, neighbour->id, &row);
+  *out_same = rc == ANN_OK && row &&
+              ann_origin_distance_of(origin, row->vector, row->norm) == neighbour->key;
+  return rc;
+}
+
+int ann_trial_ask(AnnTrial *trial, const AnnSample *sample, int query) {
+  const AnnTruth *truth = &sample->truths[query];
+  int rc = ANN_OK, rank, same = 0, found = 0;
+  trial->vector = truth->origin.vector;
+  trial->self = truth->id;
+  trial->most = INT64_MAX;
+  trial->n_candidates = query < sample->n_far ? FAR_CANDIDATES : NEAR_CANDIDATES;
+  trial->n_wanted = 0;
+  for (rank = 0; rank < ANN_SAMPLE_RANKS && rc == ANN_OK; rank++) {
+    const AnnRanked *neighbour = ann_sample_neighbour(sample, query, rank);
+    AnnWanted *wanted = &trial->wanted[trial->n_wanted];
+    if (!neighbour) continue;
+    rc = is_unchanged(trial->store, &truth->origin, neighbour, &same);
+    if (rc == ANN_OK && same) {
+      memset(wanted, 0, sizeof *wanted);
+      wanted->id = neighbour->id;
+      wanted->rank = rank;
+      rc = ann_places_get(trial->store, neighbour->id, wanted->pages, &found);
+      trial->n_wanted += rc == ANN_OK && found;      /* else it waits, and is found anyway */
+    }
+  }
+  return rc == ANN_OK ? ann_store_tick(trial->store) : rc;
+}
+
+void ann_trial_learn(const AnnTrial *trial, AnnSample *sample, int query) {
+  AnnCost *costs = ann_sample_costs(sample, query);
+  int i;
+  memset(costs, 0, ANN_SAMPLE_RANKS * sizeof *costs);
+  for (i = 0; i < trial->n_wanted; i++) costs[trial->wanted[i].rank] = trial->wanted[i].cost;
+}
+
+/* ---- searching ---- */
+
+static void start(AnnTrial *trial) {
+  int j, i;
+  ann_shortlist_restart(&trial->shortlist, trial->n_candidates);
+  for (j = 0; j < ANN_EFFORT_RULES; j++) {
+    trial->best[j].n = 0;
+    trial->reach[j] = 0;
+  }
+  for (i = 0; i < trial->n_wanted; i++) trial->wanted[i].cost.inspected = ANN_NOT_REACHED;
+  trial->inspected = trial->n_leaves = 0;
+  ann_probe_set(&trial->probe, trial->store, trial->vector);
+}
+
+/* One estimate into the best of all and, for the rule, the best k of each k. */
+static void keep_estimate(AnnTrial *trial, float value, int64_t id) {
+  int j;
+  if (id == trial->self) return;
+  (void)ann_shortlist_add(&trial->shortlist, value, id);
+  /* The best of the most hold those of the fewer. */
+  if (value >= ann_topk_worst(&trial->best[ANN_EFFORT_RULES - 1])) return;
+  for (j = 0; j < ANN_EFFORT_RULES; j++) {
+    (void)ann_topk_push_unique(&trial->best[j], value, id);
+  }
+}
+
+static int scan_leaf(AnnTrial *trial, AnnStore *reader, const AnnStep *leaf) {
+  AnnPage *page = NULL;
+  float values[ANN_BLOCK];
+  int first, rc = ann_pages_reach(trial->store, reader, leaf->number, leaf->tree, 0, &page);
+  if (rc != ANN_OK) return rc;
+  for (first = 0; first < page->n; first += ANN_BLOCK) {
+    uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &trial->probe.lookup,
+                                        leaf->base, trial->shortlist.limit, values);
+    for (; within; within &= within - 1) {
+      int at = ann_lowest_bit(within);
+      keep_estimate(trial, values[at], ann_page_id(page, first + at));
+    }
+  }
+  trial->inspected += page->n;
+  trial->n_leaves++;
+  if (reader && ann_pages_over_budget(reader)) ann_pages_trim_leaves(reader);
+  return ANN_OK;
+}
+
+static int is_in(const AnnWanted *wanted, uint32_t number, int trees) {
+  int t;
+  for (t = 0; t < trees && wanted->pages[t] != number; t++) {}
+  return t < trees;
+}
+
+/* After a leaf: what of the wanted rows was in it; how many that is. */
+static int note(AnnTrial *trial, uint32_t number) {
+  int n = 0, i, j;
+  for (i = 0; i < trial->n_wanted; i++) {
+    AnnCost *cost = &trial->wanted[i].cost;
+    if (cost->inspected != ANN_NOT_REACHED ||
+        !is_in(&trial->wanted[i], number, trial->store->options.trees)) {
+      continue;
+    }
+    for (j = 0; j < ANN_EFFORT_RULES; j++) cost->reach[j] = (float)trial->reach[j];
+    cost->inspected = trial->inspected < ANN_NOT_REACHED ? (uint32_t)trial->inspected
+                                                         : ANN_NOT_REACHED - 1;
+    n++;
+  }
+  return n;
+}
+
+/* Copies of an id among the estimates after its best one tell nothing, and would be found. */
+static void rank_estimates(AnnTrial *trial) {
+  int64_t n, at;
+  int i;
+  ann_shortlist_select(&trial->shortlist);
+  n = ann_shortlist_count(&trial->shortlist);
+  for (at = 0; at < n; at++) {
+    trial->estimates[at].key = trial->shortlist.keys[at];
+    trial->estimates[at].id = trial->shortlist.ids[at];
+  }
+  qsort(trial->estimates, (size_t)n, sizeof *trial->estimates, ann_ranked_compare);
+  for (i = 0; i < trial->n_wanted; i++) {
+    for (at = 0; at < n && trial->estimates[at].id != trial->wanted[i].id; at++) {}
+    trial->wanted[i].cost.better = (uint32_t)at + 1;
+  }
+}
+
+static int go_on(const AnnTrial *trial, const AnnPoll *poll) {
+  int rc = ann_poll(poll);
+  if (rc != ANN_OK) atomic_store(trial->stopped, 1);
+  return rc == ANN_OK && atomic_load(trial->stopped) ? ANN_INTERRUPT : rc;
+}
+
+void ann_trial_run(AnnTrial *trial, AnnStore *reader, const AnnPoll *poll) {
+  AnnStep leaf;
+  int rc, found = 1, missing = trial->n_wanted, j;
+  trial->walk.reader = reader;
+  start(trial);
+  rc = ann_walk_start(&trial->walk, &trial->probe);
+  while (rc == ANN_OK && missing > 0 && trial->inspected < trial->most) {
+    rc = ann_walk_next(&trial->walk, &leaf, &found);
+    if (rc != ANN_OK || !found) break;
+    for (j = 0; j < ANN_EFFORT_RULES; j++) {
+      double ratio =
+          ann_effort_ratio(leaf.score, trial->inspected, ann_topk_worst(&trial->best[j]));
+      if (ratio > trial->reach[j]) trial->reach[j] = ratio;
+    }
+    rc = scan_leaf(trial, reader, &leaf);
+    if (rc == ANN_OK) missing -= note(trial, leaf.number);
+    if (rc == ANN_OK && trial->n_leaves % POLL_LEAVES == 0) rc = go_on(trial, poll);
+  }
+  if (rc == ANN_OK) rank_estimates(trial);
+  trial->rc = rc;
+}

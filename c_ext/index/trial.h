@@ -1,0 +1,63 @@
+/* trial.h -- one search that goes on until it has found what is known to be there.
+**
+** It walks the leaves in the order of every search (forest.h) and takes down, for each wanted
+** row, what the search had done when it read the first leaf that has it.  So what is measured
+** is what searches do, in their order and with their estimates.
+**
+** Each trial has its own memory, made beforehand, so that several are run at the same time as
+** far as their pages are in memory; others the SQLite thread runs again.
+**
+** Cost: that of a search as deep.  Memory: 400 kB, and 50 bytes a page of the forest.
+*/
+#ifndef ANN_INDEX_TRIAL_H
+#define ANN_INDEX_TRIAL_H
+
+#include <stdatomic.h>
+
+#include "core/shortlist.h"
+#include "index/forest.h"
+#include "index/sample.h"
+
+/* A row to be found. */
+typedef struct AnnWanted {
+  int64_t id;
+  uint32_t pages[ANN_MAX_TREES];    /* the leaves that have it */
+  int rank;                         /* whose cost it is */
+  AnnCost cost;
+} AnnWanted;
+
+typedef struct AnnTrial {
+  AnnStore *store;          /* borrowed; no page changes while it runs */
+  atomic_int *stopped;      /* borrowed: the poll of one trial stops them all */
+  /* what is asked */
+  const float *vector;      /* borrowed: dimensions floats */
+  int64_t self;             /* the id that is left out */
+  int64_t most;             /* entries to look at, at most */
+  int64_t n_candidates;     /* estimates to keep: a neighbour not among them counts as lost */
+  int n_wanted;
+  AnnWanted wanted[ANN_SAMPLE_RANKS];
+  /* the search */
+  AnnProbe probe;           /* owned */
+  AnnWalk walk;             /* owned */
+  AnnShortlist shortlist;   /* owned */
+  AnnRanked *estimates;     /* owned: the best, ascending */
+  AnnTopk best[ANN_EFFORT_RULES];   /* owned: best of different ids, for the rule */
+  double reach[ANN_EFFORT_RULES];   /* the rule's largest ratio so far */
+  int64_t inspected, n_leaves;      /* looked at */
+  int rc;                   /* result */
+} AnnTrial;
+
+/* ANN_OK or a failure with nothing owned.  clear takes what init failed on. */
+int ann_trial_init(AnnTrial *trial, AnnStore *store, atomic_int *stopped);
+void ann_trial_clear(AnnTrial *trial);
+/* Ask for the neighbours of a query, as far as they are still what they were: the SQLite
+** thread. */
+int ann_trial_ask(AnnTrial *trial, const AnnSample *sample, int query);
+/* Search; the result is in trial->rc and the costs of wanted[].  reader: the store, or NULL in
+** a worker, where what is not in memory ends it with ANN_NOT_HERE.  poll: NULL but in the
+** SQLite thread. */
+void ann_trial_run(AnnTrial *trial, AnnStore *reader, const AnnPoll *poll);
+/* Note the costs found with the query. */
+void ann_trial_learn(const AnnTrial *trial, AnnSample *sample, int query);
+
+#endif
