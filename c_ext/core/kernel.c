@@ -35,6 +35,14 @@ static void portable_dot_rows(const float *x, const float *rows, size_t n, size_
   for (r = 0; r < n_rows; r++) out[r] = portable_dot(x, rows + r * n, n);
 }
 
+static void portable_products(const float *a, const float *b, size_t n, size_t n_rows,
+                              float *out) {
+  size_t r, j;
+  for (r = 0; r < n_rows; r++) {
+    for (j = 0; j < 4; j++) out[4 * r + j] = portable_dot(a + j * n, b + r * n, n);
+  }
+}
+
 static float portable_l2(const float *a, const float *b, size_t n) {
   float lane[ANN_LANES] = {0};
   size_t i = 0;
@@ -141,8 +149,9 @@ static void portable_fill(const float *query, size_t n_tables, float steps, uint
 }
 
 static const AnnKernels portable = {
-  "portable",    portable_dot,      portable_dot_rows, portable_l2,       portable_dot_i8,
-  portable_scan, portable_estimate, portable_least,    portable_hadamard, portable_fill,
+  "portable",     portable_dot,      portable_dot_rows, portable_products,
+  portable_l2,    portable_dot_i8,   portable_scan,     portable_estimate,
+  portable_least, portable_hadamard, portable_fill,
 };
 
 const AnnKernels *ann_kernels_at(int i) {

@@ -1,6 +1,6 @@
 /* kernel.h -- the inner loops, behind one table of functions.
 **
-** Every implementation gives the same bits.  Floating point sums run in 16 fixed
+** Every implementation gives the same bits, but for `products`.  Floating point sums run in 16 fixed
 ** lanes (element i goes to lane i mod 16), multiply then add, each rounded, and the
 ** lanes are added in one fixed order: l[j] += l[j+8], l[j+4], l[j+2], l[j+1].  Files
 ** are compiled with -ffp-contract=off, so that no compiler fuses the two steps.
@@ -30,6 +30,10 @@ typedef struct AnnKernels {
   float (*dot)(const float *a, const float *b, size_t n);
   /* out[r] = dot(x, rows + r n, n), bit for bit */
   void (*dot_rows)(const float *x, const float *rows, size_t n, size_t n_rows, float *out);
+  /* Of four vectors, a + j n, with each of the rows b + r n: out[4 r + j] is nearly dot(), but
+  ** summed in any order and perhaps fused: to rule pairs out, not to be stored or compared.
+  ** n: a multiple of 16. */
+  void (*products)(const float *a, const float *b, size_t n, size_t n_rows, float *out);
   /* sum of (a[i] - b[i])^2 */
   float (*l2)(const float *a, const float *b, size_t n);
   /* sum of q[i] * (float)c[i] */

@@ -2,7 +2,7 @@
 **
 ** The 16 lanes are four registers of 4.  A tail shorter than 16 is copied over
 ** zeros: a lane starts at +0, so it is never -0, and adding +0 leaves it alone.  Multiply
-** and add are two intrinsics: vmlaq and vfmaq may round once.
+** and add are two intrinsics: vmlaq and vfmaq may round once, which only `products` may.
 */
 #include "core/kernel_neon.h"
 
@@ -62,6 +62,36 @@ static void neon_dot_rows(const float *x, const float *rows, size_t n, size_t n_
   size_t r = 0;
   for (; n % 16 == 0 && r + 2 <= n_rows; r += 2) dot_two(x, rows + r * n, n, out + r);
   for (; r < n_rows; r++) out[r] = neon_dot(x, rows + r * n, n);
+}
+
+/* Two rows at a time share the loads of the four vectors, and each of these theirs. */
+static void products_of_two(const float *a, const float *b, const float *c, size_t n,
+                            float *out_b, float *out_c) {
+  float32x4_t first[4], second[4];
+  size_t i;
+  int j;
+  for (j = 0; j < 4; j++) first[j] = second[j] = vdupq_n_f32(0);
+  for (i = 0; i < n; i += 4) {
+    float32x4_t x = vld1q_f32(b + i), y = vld1q_f32(c + i);
+    for (j = 0; j < 4; j++) {
+      float32x4_t z = vld1q_f32(a + (size_t)j * n + i);
+      first[j] = vfmaq_f32(first[j], x, z);
+      second[j] = vfmaq_f32(second[j], y, z);
+    }
+  }
+  for (j = 0; j < 4; j++) {
+    out_b[j] = vaddvq_f32(first[j]);
+    out_c[j] = vaddvq_f32(second[j]);
+  }
+}
+
+static void neon_products(const float *a, const float *b, size_t n, size_t n_rows, float *out) {
+  float spare[4];
+  size_t r = 0;
+  for (; r + 2 <= n_rows; r += 2) {
+    products_of_two(a, b + r * n, b + (r + 1) * n, n, out + 4 * r, out + 4 * (r + 1));
+  }
+  if (r < n_rows) products_of_two(a, b + r * n, b + r * n, n, out + 4 * r, spare);
 }
 
 static inline void l2_step(float32x4_t *lane, const float *a, const float *b) {
@@ -265,7 +295,7 @@ static void neon_fill(const float *query, size_t n_tables, float steps, uint8_t 
 }
 
 const AnnKernels ann_kernels_neon = {
-  "neon",    neon_dot,      neon_dot_rows, neon_l2,       neon_dot_i8,
+  "neon",    neon_dot,      neon_dot_rows, neon_products, neon_l2,   neon_dot_i8,
   neon_scan, neon_estimate, neon_least,    neon_hadamard, neon_fill,
 };
 

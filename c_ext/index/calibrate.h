@@ -7,9 +7,6 @@
 ** estimates were better than its own.  Recall for every amount of work follows by
 ** counting; no search is repeated.
 ** (The one-pass idea is MRPT's: Jaasaari, Hyvonen, Roos, 2019.)
-**
-** Of the misses that a recall allows, most are given to leaves not read, some to
-** estimates not kept, and 15 % are held back: a sample is not the table.
 */
 #ifndef ANN_INDEX_CALIBRATE_H
 #define ANN_INDEX_CALIBRATE_H

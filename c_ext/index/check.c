@@ -124,7 +124,7 @@ static int check_leaf(Check *c, int64_t number, const AnnPage *page) {
     else if (rc == ANN_OK && ann_page_find(page, id) != i) {
       rc = fault(c, number, &id, "entry is in the leaf twice");
     } else if (rc == ANN_OK) {
-      ann_probe_set(&c->probe, c->store, c->vector);
+      ann_probe_rotate(&c->probe, c->store, c->vector);
       rc = check_code(c, number, page, i, c->probe.vector);
     }
   }

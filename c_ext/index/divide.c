@@ -6,6 +6,7 @@
 #include "core/split.h"
 #include "index/pages.h"
 #include "index/places.h"
+#include "index/rows.h"
 
 /* Members the smaller half gets at least: a quarter, so that neither half is soon
 ** dissolved or full again. */
@@ -207,19 +208,18 @@ int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_ot
   AnnPage *page = NULL;
   AnnProbe probe;
   Halves h;
-  float *vector = NULL;                      /* owned */
-  int rc = ann_pages_get(store, number, tree, 0, &page), i, found = 0;
+  int rc = ann_pages_get(store, number, tree, 0, &page), i;
   memset(&h, 0, sizeof h);
   if (rc != ANN_OK) return rc;
   rc = ann_probe_init(&probe, store);
   if (rc != ANN_OK) return rc;
-  vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
-  rc = vector ? halves_init(&h, page) : ANN_NOMEM;
+  rc = halves_init(&h, page);
   for (i = 0; i < h.n && rc == ANN_OK; i++) {
-    rc = ann_store_vector(store, h.ids[i], vector, &found);
-    if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "page", number);
+    const AnnRow *row = NULL;
+    rc = ann_rows_get(store, h.ids[i], &row);
+    if (rc == ANN_OK && !row) rc = ann_store_corrupt(store, "page", number);
     if (rc != ANN_OK) break;
-    ann_probe_set(&probe, store, vector);
+    ann_probe_rotate(&probe, store, row->vector);
     memcpy(h.points + i * h.length, probe.vector, (size_t)h.length * sizeof(float));
   }
   if (rc == ANN_OK) rc = divide_page(store, tree, number, &h, out_other);
@@ -228,6 +228,5 @@ int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_ot
   }
   halves_clear(&h);
   ann_probe_clear(&probe);
-  ann_free(vector);
   return rc;
 }

@@ -5,6 +5,10 @@
 
 #include "core/bytes.h"
 
+/* When all rows were replaced, a third of the misses is counted on: a choice, until it is
+** measured anew (follow.h). */
+#define CARE 2
+
 const int ann_effort_ks[ANN_EFFORT_KS] = {1, 10, 100, 1000};
 const double ann_effort_recalls[ANN_EFFORT_RECALLS] = {.5, .7, .8, .9, .95, .98, .99, .995};
 
@@ -89,12 +93,36 @@ static AnnEffort at_recall(const AnnEffort *row, double recall) {
   return between(row[j - 1], row[j], (1 / (1 - recall) - low) / (high - low));
 }
 
+/* More rows than at the calibration: how much more work they are, docs/ARCHITECTURE.md. */
+static void grow(const AnnStore *store, AnnEffort *effort) {
+  const AnnState *state = &store->state;
+  double growth = (double)state->placed /
+                  (double)(state->calibrated_rows > 0 ? state->calibrated_rows : 1);
+  double root = sqrt(sqrt(growth));
+  if (!(growth > 1)) return;
+  effort->reach *= root;
+  effort->inspect = (int64_t)((double)effort->inspect * root * sqrt(growth));
+  effort->keep = (int64_t)((double)effort->keep * root);
+}
+
+/* Rows replaced by others since then, which may be unlike them: a part of the misses is not
+** counted on. */
+static double careful(const AnnStore *store, double recall) {
+  const AnnState *state = &store->state;
+  int64_t fewer = state->placed < state->calibrated_rows ? state->placed
+                                                         : state->calibrated_rows;
+  int64_t more = state->placed + state->calibrated_rows - fewer;
+  double replaced = (double)(state->changes - (more - fewer)) / 2;
+  if (!(replaced > 0) || more == 0) return recall;
+  return 1 - (1 - recall) / (1 + CARE * replaced / (double)more);
+}
+
 int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_effort) {
   const AnnEffortGrid *grid;
   int i = 1, rc = store->grid_known ? ANN_OK : load(store);
-  double growth;
   if (rc != ANN_OK) return rc;
   grid = store->grid;
+  recall = careful(store, recall);
   if (!grid) {
     out_effort->reach = 0;
     out_effort->inspect = store->state.placed / 2;
@@ -106,9 +134,7 @@ int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_eff
                         at_recall(grid->cells[i], recall),
                         share_of(k, ann_effort_ks[i - 1], ann_effort_ks[i]));
   /* More rows since then: the leaves to look at grow more slowly than the rows. */
-  growth = (double)store->state.placed /
-           (double)(store->state.calibrated_rows > 0 ? store->state.calibrated_rows : 1);
-  if (growth > 1) out_effort->inspect = (int64_t)((double)out_effort->inspect * sqrt(growth));
+  grow(store, out_effort);
   if (out_effort->keep < store->options.trees * k) out_effort->keep = store->options.trees * k;
   return ANN_OK;
 }

@@ -166,6 +166,7 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
   int rc = ANN_OK, tree;
   walk->probe = probe;
   walk->bound = INFINITY;
+  walk->n_leaves = 0;
   walk->n_steps = walk->frontier.n = walk->n_opened = walk->n_scores = walk->n_measured = 0;
   for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
     AnnPage *root = NULL;
@@ -179,7 +180,7 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
     step.level = (uint8_t)root->level;
     step.record = ann_page_centre(root);
     measure(walk, &step);
-    step.score = -INFINITY;                  /* roots are opened first */
+    step.score = step.seemed = -INFINITY;    /* roots are opened first */
     rc = add_step(walk, &step);
   }
   return rc;
@@ -239,6 +240,8 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   if (rc != ANN_OK) return rc;
   walk->opened[walk->n_opened].page = page;
   walk->opened[walk->n_opened].first = walk->n_scores;
+  walk->opened[walk->n_opened].seemed = step->seemed;
+  walk->opened[walk->n_opened].seen = step->seen;
   for (block = 0; block < blocks_of(page); block++) {
     int first = block * ANN_BLOCK,
         n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
@@ -250,6 +253,13 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   at = walk->n_opened++;
   if (!find_best(walk, &walk->opened[at], &score)) return ANN_OK;
   return ann_frontier_push(&walk->frontier, score, OPENED(at));
+}
+
+/* The step, or an estimate of it, stood at the front of the queue by that score. */
+static void note_front(const AnnWalk *walk, float score, AnnStep *step) {
+  if (!(score > step->seemed)) return;
+  step->seemed = score;
+  step->seen = walk->n_leaves;
 }
 
 /* Measure the nearest child of the directory at the front of the queue, `at`, which then
@@ -272,6 +282,9 @@ static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
   out_step->level = (uint8_t)(page->level - 1);
   out_step->record = ann_page_child_centre(page, opened->best);
   measure(walk, out_step);
+  out_step->seemed = opened->seemed;
+  out_step->seen = opened->seen;
+  note_front(walk, walk->scores[opened->first + opened->best], out_step);
   walk->scores[opened->first + opened->best] = TAKEN;
   if (find_best(walk, opened, &score)) {
     ann_frontier_replace(&walk->frontier, score, OPENED(at));
@@ -292,6 +305,7 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
       ann_frontier_pop(&walk->frontier, &at);
       step = walk->steps[at >> 1];
     } else {
+      step.score = 0;                        /* when there is none */
       rc = take_child(walk, at >> 1, &step);
       if (rc != ANN_OK || step.score > walk->bound) continue;
       if (ann_frontier_top(&walk->frontier, &next, &other) && step.score >= next) {
@@ -299,6 +313,7 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
         continue;
       }
     }
+    note_front(walk, step.score, &step);
     if (step.level > 0) {
       ann_trace_enter(walk->store->trace, ANN_TRACE_OPEN);
       rc = open_directory(walk, &step);
@@ -306,6 +321,7 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
     } else {
       *out_step = step;
       *out_found = 1;
+      walk->n_leaves++;
       break;
     }
   }

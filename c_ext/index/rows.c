@@ -147,6 +147,13 @@ int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row) {
   return ANN_OK;
 }
 
+void ann_rows_keep(AnnStore *store, int64_t id, const float *vector) {
+  if (find(store, id) || make_spare(store) != ANN_OK) return;
+  memcpy(store->row->vector, vector, (size_t)ann_store_vector_bytes(store));
+  complete(store, id);
+  keep(store, store->row);
+}
+
 int ann_rows_warm(AnnStore *store) {
   int64_t id = 0, n = 0;
   int found = 1, rc = make_spare(store);

@@ -37,6 +37,8 @@ const AnnRun *ann_rows_run(const AnnStore *store, int64_t first, int64_t last);
 void ann_rows_run_begin(AnnStore *store, int64_t first, int64_t last);
 void ann_rows_run_add(AnnStore *store, int64_t id, const float *vector);
 void ann_rows_run_end(AnnStore *store);
+/* A row that was just written: kept, if there is room for it. */
+void ann_rows_keep(AnnStore *store, int64_t id, const float *vector);
 /* A hint that a row, if it is in memory, is about to be asked for. */
 void ann_rows_prefetch(const AnnStore *store, int64_t id);
 /* The same for where the row is found; some rows before it. */

@@ -5,12 +5,7 @@
 #include "core/rng.h"
 #include "index/pages.h"
 
-/* Neighbours of one query are missed together, so that the standard error of a recall of .95
-** measured on 400 queries is about .005. */
-#define MOST_QUERIES 400
-#define FEWEST_QUERIES 100      /* of a table of 1,000 rows; a tenth of the rows in between */
-/* So many of them for k = 1,000: their neighbours are dear to find, and there are many. */
-#define FAR_QUERIES 48
+#define FEWEST_QUERIES 100
 #define VECTOR_BYTES ((int64_t)64 << 20)   /* fewer queries if their vectors are long */
 #define TRIES 20                /* entries drawn for each query wanted, at most */
 #define KEY_SAMPLE 0x736d70u    /* "smp": apart from the streams of core/tree.c */
@@ -18,21 +13,24 @@
 
 /* ---- life ---- */
 
-int ann_sample_init(AnnSample *sample, AnnStore *store) {
-  int64_t most = VECTOR_BYTES / ann_store_vector_bytes(store);
-  int64_t tenth = store->state.placed / 10;
+int ann_sample_size(const AnnStore *store, int64_t rows_each, int most) {
+  int64_t room = VECTOR_BYTES / ann_store_vector_bytes(store);
+  int64_t n = store->state.placed / rows_each;
+  if (n > most) n = most;
+  if (n < FEWEST_QUERIES) n = FEWEST_QUERIES;
+  return (int)(n < room ? n : room);
+}
+
+int ann_sample_init(AnnSample *sample, AnnStore *store, int n_wanted, int most_far) {
   memset(sample, 0, sizeof *sample);
   sample->store = store;
-  sample->n_wanted = tenth > MOST_QUERIES ? MOST_QUERIES : (int)tenth;
-  if (sample->n_wanted < FEWEST_QUERIES) sample->n_wanted = FEWEST_QUERIES;
-  if (sample->n_wanted > most) sample->n_wanted = (int)most;
-  sample->ids = ann_alloc_array((uint64_t)sample->n_wanted, sizeof *sample->ids);
+  sample->n_wanted = n_wanted;
+  sample->most_far = most_far;
+  sample->ids = ann_alloc_array((uint64_t)n_wanted, sizeof *sample->ids);
   sample->vectors =
-      ann_alloc_array((uint64_t)sample->n_wanted, (uint64_t)ann_store_vector_bytes(store));
-  sample->truths =
-      ann_alloc_zero((uint64_t)sample->n_wanted + FAR_QUERIES, sizeof *sample->truths);
-  sample->costs =
-      ann_alloc_zero((uint64_t)sample->n_wanted * ANN_SAMPLE_RANKS, sizeof *sample->costs);
+      ann_alloc_array((uint64_t)n_wanted, (uint64_t)ann_store_vector_bytes(store));
+  sample->truths = ann_alloc_zero((uint64_t)(n_wanted + most_far), sizeof *sample->truths);
+  sample->costs = ann_alloc_zero((uint64_t)n_wanted * ANN_SAMPLE_RANKS, sizeof *sample->costs);
   if (!sample->ids || !sample->vectors || !sample->truths || !sample->costs) return ANN_NOMEM;
   return ANN_OK;
 }
@@ -115,9 +113,9 @@ static int draw(AnnSample *sample, const Leaves *leaves, int64_t i, AnnRng *rng,
   return rc;
 }
 
-static int make_truths(AnnSample *sample) {
+int ann_sample_make_truths(AnnSample *sample) {
   int rc = ANN_OK, i;
-  sample->n_far = sample->n < FAR_QUERIES ? sample->n : FAR_QUERIES;
+  sample->n_far = sample->n < sample->most_far ? sample->n : sample->most_far;
   for (i = 0; i < sample->n + sample->n_far && rc == ANN_OK; i++) {
     int query = i < sample->n ? i : i - sample->n;
     rc = ann_truth_init(&sample->truths[i], sample->store, sample->ids[query],
@@ -145,7 +143,7 @@ int ann_sample_pick(AnnSample *sample) {
   }
   ann_free(leaves.numbers);
   ann_idset_clear(&taken);
-  return rc == ANN_OK ? make_truths(sample) : rc;
+  return rc == ANN_OK ? ann_sample_make_truths(sample) : rc;
 }
 
 /* ---- looking ---- */
@@ -157,7 +155,7 @@ void ann_sample_sort(AnnSample *sample) {
 
 const AnnRanked *ann_sample_neighbour(const AnnSample *sample, int query, int rank) {
   const AnnTopk *exact = &sample->truths[query].exact;
-  int64_t at = rank < 10 ? rank : 5 * (rank - 9) + 9;
+  int64_t at = rank < 10 ? rank : 10 * (rank - 8) - 1;
   if (rank >= ANN_NEAR_RANKS) {
     if (query >= sample->n_far) return NULL;
     exact = &sample->truths[sample->n + query].exact;

@@ -7,6 +7,7 @@
 #include "core/format.h"
 #include "core/metric.h"
 #include "core/vector.h"
+#include "index/follow.h"
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/rows.h"
@@ -17,6 +18,7 @@
 static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_CONFIG_GET] = "SELECT value FROM %sconfig\" WHERE id = ?1",
   [ANN_STMT_CONFIG_PUT] = "REPLACE INTO %sconfig\"(id, name, value) VALUES(?1, ?2, ?3)",
+  [ANN_STMT_CONFIG_DELETE] = "DELETE FROM %sconfig\" WHERE id = ?1",
   [ANN_STMT_SNAPSHOT] = "SELECT value FROM %sconfig\" WHERE id = ?1",
   [ANN_STMT_VECTOR_GET] = "SELECT vector FROM %svectors\" WHERE id = ?1",
   [ANN_STMT_VECTOR_PUT] = "INSERT INTO %svectors\"(id, vector) VALUES(?1, ?2)",
@@ -158,6 +160,7 @@ void ann_store_free(AnnStore *store) {
 static void forget_kept(AnnStore *store) {
   ann_pages_drop(store);
   ann_rows_drop(store);
+  ann_follow_drop(store);
   ann_free(store->grid);
   store->grid = NULL;
   store->grid_known = store->kept = 0;
@@ -254,6 +257,14 @@ int ann_store_config_put(AnnStore *store, int row, const char *name, const void 
   else if (row == ANN_CONFIG_OPTIONS)
     sqlite3_bind_text(stmt, 3, blob, (int)size, SQLITE_STATIC);
   else sqlite3_bind_blob64(stmt, 3, blob, (uint64_t)size, SQLITE_STATIC);
+  return ann_store_run(store, stmt);
+}
+
+int ann_store_config_delete(AnnStore *store, int row) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_DELETE, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int(stmt, 1, row);
   return ann_store_run(store, stmt);
 }
 
@@ -413,6 +424,7 @@ int ann_store_flush(AnnStore *store) {
   int rc = ann_waiting_flush(store);
   if (rc == ANN_OK) rc = ann_pages_flush(store);
   if (rc == ANN_OK) rc = ann_places_flush(store);
+  if (rc == ANN_OK) rc = ann_follow_flush(store);
   if (rc == ANN_OK && store->dirty) {
     rc = put_state(store);
     if (rc == ANN_OK) store->dirty = 0;

@@ -27,6 +27,8 @@
 #define ANN_CONFIG_STATE 2
 #define ANN_CONFIG_CALIBRATION 3
 #define ANN_CONFIG_OPTIONS 4
+#define ANN_CONFIG_SAMPLING 5
+#define ANN_CONFIG_SAMPLED 6
 #define ANN_STATE_SIZE 96
 
 /* The counters; one blob, config row 2. */
@@ -48,10 +50,12 @@ struct AnnRow;
 struct AnnRun;
 struct AnnEffortGrid;
 struct AnnRouter;
+struct AnnFollow;
 
 enum {
   ANN_STMT_CONFIG_GET,
   ANN_STMT_CONFIG_PUT,
+  ANN_STMT_CONFIG_DELETE,
   ANN_STMT_SNAPSHOT,
   ANN_STMT_VECTOR_GET,
   ANN_STMT_VECTOR_PUT,
@@ -117,7 +121,9 @@ typedef struct AnnStore {
   int64_t n_row_hits;
   struct AnnRun *run;                 /* owned: rows of a range of ids, all kept */
   struct AnnEffortGrid *grid;         /* owned: the calibration, see effort.c */
-  int grid_known;                     /* grid, or its absence, is what the database says */
+  int grid_known; /* grid, or its absence, is what the database says */
+  struct AnnFollow *follow; /* owned: the calibration in progress, see follow.h */
+  int follow_known; /* follow, or its absence, is what the database says */
   struct AnnPlaceEntry *places; /* owned: changed places, see places.c */
   int64_t n_places, n_place_slots;
   struct AnnRouter *router; /* owned: scratch of inserts, one allocation, see route.h */
@@ -195,5 +201,6 @@ int ann_store_count(AnnStore *store, int64_t first, int64_t last, int64_t *out_n
 int ann_store_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t *out_size);
 int ann_store_config_put(AnnStore *store, int row, const char *name, const void *blob,
                          int64_t size);
+int ann_store_config_delete(AnnStore *store, int row);
 
 #endif

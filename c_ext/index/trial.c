@@ -1,7 +1,7 @@
 /* trial.c -- see trial.h. */
 #include "index/trial.h"
 
-#include <stdlib.h>
+#include <math.h>
 
 #include "core/kernel.h"
 #include "index/pages.h"
@@ -10,24 +10,22 @@
 
 #define NEAR_CANDIDATES 2400    /* estimates kept to see where the true 100 are among them */
 #define FAR_CANDIDATES 12000    /* and the true 1,000 */
+#define HISTORY 4096     /* leaves of which AnnTrial.history tells: 80 kB */
 #define POLL_LEAVES 64   /* read between two looks at an interrupt: less than a millisecond */
 
 int ann_trial_init(AnnTrial *trial, AnnStore *store, atomic_int *stopped) {
-  const AnnState *state = &store->state;
   int rc, j;
   memset(trial, 0, sizeof *trial);
   trial->store = store;
   trial->stopped = stopped;
   ann_walk_init(&trial->walk, store);
-  rc = ann_walk_fit(&trial->walk, state->directory_pages,
-                    state->directory_pages + state->leaf_pages);
-  if (rc == ANN_OK) rc = ann_probe_init(&trial->probe, store);
+  rc = ann_probe_init(&trial->probe, store);
+  trial->history = ann_alloc_array(HISTORY, sizeof *trial->history);
+  if (!trial->history) rc = ANN_NOMEM;
   if (rc == ANN_OK) rc = ann_shortlist_reserve(&trial->shortlist, FAR_CANDIDATES);
   for (j = 0; j < ANN_EFFORT_RULES && rc == ANN_OK; j++) {
     rc = ann_topk_reserve(&trial->best[j], ann_effort_ks[j]);
   }
-  trial->estimates = ann_alloc_array(FAR_CANDIDATES, sizeof *trial->estimates);
-  if (!trial->estimates) rc = ANN_NOMEM;
   if (rc != ANN_OK) ann_trial_clear(trial);
   return rc;
 }
@@ -38,7 +36,7 @@ void ann_trial_clear(AnnTrial *trial) {
   ann_walk_clear(&trial->walk);
   ann_shortlist_clear(&trial->shortlist);
   for (j = 0; j < ANN_EFFORT_RULES; j++) ann_topk_clear(&trial->best[j]);
-  ann_free(trial->estimates);
+  ann_free(trial->history);
   memset(trial, 0, sizeof *trial);
 }
 
@@ -153,20 +151,43 @@ static int note(AnnTrial *trial, uint32_t number) {
   return n;
 }
 
-/* Copies of an id among the estimates after its best one tell nothing, and would be found. */
+/* One of 64 bits for an id: most ids that are not wanted are told by it. */
+static uint64_t mark_of(int64_t id) {
+  return (uint64_t)1 << ((uint64_t)id * 0x9E3779B97F4A7C15u >> 58);
+}
+
+/* The best estimate of each wanted row; +infinity where none is kept. */
+static void best_estimates(const AnnTrial *trial, float *out_best) {
+  const AnnShortlist *list = &trial->shortlist;
+  uint64_t marks = 0;
+  int64_t at;
+  int i;
+  for (i = 0; i < trial->n_wanted; i++) {
+    marks |= mark_of(trial->wanted[i].id);
+    out_best[i] = INFINITY;
+  }
+  for (at = 0; at < list->n; at++) {
+    if (!(marks & mark_of(list->ids[at]))) continue;
+    for (i = 0; i < trial->n_wanted; i++) {
+      if (list->ids[at] == trial->wanted[i].id && list->keys[at] < out_best[i]) {
+        out_best[i] = list->keys[at];
+      }
+    }
+  }
+}
+
+/* How many of the estimates are at least as good as each wanted row's best one; copies of an id
+** after its best one tell nothing, and would be found. */
 static void rank_estimates(AnnTrial *trial) {
-  int64_t n, at;
+  const AnnShortlist *list = &trial->shortlist;
+  float best[ANN_SAMPLE_RANKS];
   int i;
   ann_shortlist_select(&trial->shortlist);
-  n = ann_shortlist_count(&trial->shortlist);
-  for (at = 0; at < n; at++) {
-    trial->estimates[at].key = trial->shortlist.keys[at];
-    trial->estimates[at].id = trial->shortlist.ids[at];
-  }
-  qsort(trial->estimates, (size_t)n, sizeof *trial->estimates, ann_ranked_compare);
+  best_estimates(trial, best);
   for (i = 0; i < trial->n_wanted; i++) {
-    for (at = 0; at < n && trial->estimates[at].id != trial->wanted[i].id; at++) {}
-    trial->wanted[i].cost.better = (uint32_t)at + 1;
+    uint32_t n = best[i] == INFINITY, at;
+    for (at = 0; at < (uint32_t)list->n; at++) n += list->keys[at] <= best[i];
+    trial->wanted[i].cost.better = n;
   }
 }
 
@@ -176,20 +197,43 @@ static int go_on(const AnnTrial *trial, const AnnPoll *poll) {
   return rc == ANN_OK && atomic_load(trial->stopped) ? ANN_INTERRUPT : rc;
 }
 
+/* What is found by now, to be looked up by the leaves read. */
+static void note_when(AnnTrial *trial) {
+  AnnWhen *when;
+  int j;
+  if (trial->n_leaves >= HISTORY) return;
+  when = &trial->history[trial->n_leaves];
+  when->inspected = trial->inspected;
+  for (j = 0; j < ANN_EFFORT_RULES; j++) {
+    when->kth[j] = (float)ann_topk_worst(&trial->best[j]);
+  }
+}
+
+/* What the rule has to allow for this leaf to be read: its score now, and what led to it when
+** that stood at the front of the queue, for a search passes over what is beyond its bound. */
+static void note_reach(AnnTrial *trial, const AnnStep *leaf) {
+  const AnnWhen *when = &trial->history[leaf->seen < HISTORY ? leaf->seen : HISTORY - 1];
+  int j;
+  note_when(trial);
+  for (j = 0; j < ANN_EFFORT_RULES; j++) {
+    double now =
+        ann_effort_ratio(leaf->score, trial->inspected, ann_topk_worst(&trial->best[j]));
+    double then = ann_effort_ratio(leaf->seemed, when->inspected, (double)when->kth[j]);
+    if (now > trial->reach[j]) trial->reach[j] = now;
+    if (then > trial->reach[j]) trial->reach[j] = then;
+  }
+}
+
 void ann_trial_run(AnnTrial *trial, AnnStore *reader, const AnnPoll *poll) {
   AnnStep leaf;
-  int rc, found = 1, missing = trial->n_wanted, j;
+  int rc, found = 1, missing = trial->n_wanted;
   trial->walk.reader = reader;
   start(trial);
   rc = ann_walk_start(&trial->walk, &trial->probe);
   while (rc == ANN_OK && missing > 0 && trial->inspected < trial->most) {
     rc = ann_walk_next(&trial->walk, &leaf, &found);
     if (rc != ANN_OK || !found) break;
-    for (j = 0; j < ANN_EFFORT_RULES; j++) {
-      double ratio =
-          ann_effort_ratio(leaf.score, trial->inspected, ann_topk_worst(&trial->best[j]));
-      if (ratio > trial->reach[j]) trial->reach[j] = ratio;
-    }
+    note_reach(trial, &leaf);
     rc = scan_leaf(trial, reader, &leaf);
     if (rc == ANN_OK) missing -= note(trial, leaf.number);
     if (rc == ANN_OK && trial->n_leaves % POLL_LEAVES == 0) rc = go_on(trial, poll);

@@ -7,7 +7,7 @@
 ** Each trial has its own memory, made beforehand, so that several are run at the same time as
 ** far as their pages are in memory; others the SQLite thread runs again.
 **
-** Cost: that of a search as deep.  Memory: 400 kB, and 50 bytes a page of the forest.
+** Cost: that of a search as deep.  Memory: 300 kB, and 50 bytes a page of the forest.
 */
 #ifndef ANN_INDEX_TRIAL_H
 #define ANN_INDEX_TRIAL_H
@@ -26,6 +26,12 @@ typedef struct AnnWanted {
   AnnCost cost;
 } AnnWanted;
 
+/* The state of the search when so many leaves had been read. */
+typedef struct AnnWhen {
+  int64_t inspected;
+  float kth[ANN_EFFORT_RULES];      /* the k-th best estimate of each k */
+} AnnWhen;
+
 typedef struct AnnTrial {
   AnnStore *store;          /* borrowed; no page changes while it runs */
   atomic_int *stopped;      /* borrowed: the poll of one trial stops them all */
@@ -40,14 +46,15 @@ typedef struct AnnTrial {
   AnnProbe probe;           /* owned */
   AnnWalk walk;             /* owned */
   AnnShortlist shortlist;   /* owned */
-  AnnRanked *estimates;     /* owned: the best, ascending */
   AnnTopk best[ANN_EFFORT_RULES];   /* owned: best of different ids, for the rule */
   double reach[ANN_EFFORT_RULES];   /* the rule's largest ratio so far */
+  AnnWhen *history;         /* owned: what was found after each leaf, the first ones */
   int64_t inspected, n_leaves;      /* looked at */
   int rc;                   /* result */
 } AnnTrial;
 
-/* ANN_OK or a failure with nothing owned.  clear takes what init failed on. */
+/* ANN_OK or a failure with nothing owned.  clear takes what init failed on.  Before a worker runs
+** it, ann_walk_fit makes room. */
 int ann_trial_init(AnnTrial *trial, AnnStore *store, atomic_int *stopped);
 void ann_trial_clear(AnnTrial *trial);
 /* Ask for the neighbours of a query, as far as they are still what they were: the SQLite

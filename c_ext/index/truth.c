@@ -7,7 +7,8 @@
 
 #define ROWS_BYTES ((int64_t)128 << 10)   /* held at once: a quarter of a core's cache */
 #define FEWEST_ROWS 16
-#define TOGETHER 8              /* vectors a row is compared with at a time */
+#define TOGETHER 4              /* vectors that rows are compared with at a time */
+#define ROWS_TOGETHER 64        /* and rows */
 /* Components that a worker compares at a time: a tenth of a millisecond and more. */
 #define WORK_AT_ONCE 4000000
 #define WORK_PER_ROW 64         /* what a distance costs besides, in components */
@@ -27,19 +28,20 @@ typedef struct Bound {
 } Bound;
 
 /* One pass under way. */
-typedef struct Pass {
+struct AnnPass {
   AnnStore *store;
   AnnTruth *truths;
   int64_t n_truths, stride;
   int64_t n, most;        /* rows held now; room for */
   int64_t *ids;           /* owned */
   float *rows;            /* owned: most x stride */
-  float *vectors;         /* owned: the truths', n_truths x stride */
+  float *vectors;         /* owned: the truths', and zeros for TOGETHER more, x stride */
   double *row_norms;      /* owned: their squared lengths */
   double *row_lengths;    /* owned */
   double *row_offsets;    /* owned */
   Bound *bounds;          /* owned: the truths' */
-} Pass;
+};
+typedef struct AnnPass Pass;
 
 int ann_truth_init(AnnTruth *truth, const AnnStore *store, int64_t id, const float *vector,
                    int64_t k) {
@@ -77,7 +79,6 @@ static void set_bound(Pass *pass, int64_t i) {
 
 static int init(Pass *pass, AnnStore *store, AnnTruth *truths, int64_t n) {
   int64_t i;
-  memset(pass, 0, sizeof *pass);
   pass->store = store;
   pass->truths = truths;
   pass->n_truths = n;
@@ -86,7 +87,8 @@ static int init(Pass *pass, AnnStore *store, AnnTruth *truths, int64_t n) {
   if (pass->most < FEWEST_ROWS) pass->most = FEWEST_ROWS;
   pass->ids = ann_alloc_array((uint64_t)pass->most, sizeof *pass->ids);
   pass->rows = ann_alloc_zero((uint64_t)(pass->most * pass->stride), sizeof *pass->rows);
-  pass->vectors = ann_alloc_zero((uint64_t)(n * pass->stride), sizeof *pass->vectors);
+  pass->vectors =
+      ann_alloc_zero((uint64_t)((n + TOGETHER) * pass->stride), sizeof *pass->vectors);
   pass->row_norms = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_norms);
   pass->row_lengths = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_lengths);
   pass->row_offsets = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_offsets);
@@ -104,16 +106,6 @@ static int init(Pass *pass, AnnStore *store, AnnTruth *truths, int64_t n) {
   return ANN_OK;
 }
 
-static void clear(Pass *pass) {
-  ann_free(pass->ids);
-  ann_free(pass->rows);
-  ann_free(pass->vectors);
-  ann_free(pass->row_norms);
-  ann_free(pass->row_lengths);
-  ann_free(pass->row_offsets);
-  ann_free(pass->bounds);
-}
-
 /* The row just read, of which this is the squared length. */
 static void add_row(Pass *pass, double norm) {
   pass->row_norms[pass->n] = norm;
@@ -122,10 +114,11 @@ static void add_row(Pass *pass, double norm) {
   if (pass->store->options.metric == ANN_L2) pass->row_offsets[pass->n] += norm / 2;
 }
 
-/* Hold the next rows of the scan. */
-static int read_rows(Pass *pass, int *out_more) {
+/* Hold the next rows of the scan, at most `most`. */
+static int read_rows(Pass *pass, int64_t most, int *out_more) {
   int rc = ANN_OK;
-  for (pass->n = 0; rc == ANN_OK && pass->n < pass->most; pass->n++) {
+  if (most > pass->most) most = pass->most;
+  for (pass->n = 0; rc == ANN_OK && pass->n < most; pass->n++) {
     float *row = pass->rows + pass->n * pass->stride;
     rc = ann_store_scan_next(pass->store, &pass->ids[pass->n], row, out_more);
     if (rc != ANN_OK || !*out_more) break;
@@ -144,19 +137,16 @@ static int may_belong(const Pass *pass, int64_t i, int64_t j, float product) {
 
 static int is_in_share(int64_t id) { return ((uint64_t)id * 0x9E3779B97F4A7C15u) >> 61 == 0; }
 
-/* Row j against the truths first..first+n-1; there is room in all of them. */
-static void compare(Pass *pass, int64_t j, int64_t first, int64_t n) {
-  const float *row = pass->rows + j * pass->stride;
-  float products[TOGETHER];
+/* Row j against the truths first ... of which these are the products. */
+static void compare(Pass *pass, int64_t j, int64_t first, const float *products) {
   int64_t i;
-  ann_kernels()->dot_rows(row, pass->vectors + first * pass->stride, (size_t)pass->stride,
-                          (size_t)n, products);
-  for (i = first; i < first + n; i++) {
+  for (i = first; i < first + TOGETHER && i < pass->n_truths; i++) {
     AnnTruth *truth = &pass->truths[i];
     double far;
-    if (truth->thinned && !is_in_share(pass->ids[j])) continue;
     if (!may_belong(pass, i, j, products[i - first]) || pass->ids[j] == truth->id) continue;
-    far = ann_origin_distance_of(&truth->origin, row, pass->row_norms[j]);
+    if (truth->thinned && !is_in_share(pass->ids[j])) continue;
+    far = ann_origin_distance_of(&truth->origin, pass->rows + j * pass->stride,
+                                 pass->row_norms[j]);
     (void)ann_topk_push(&truth->exact, far, pass->ids[j]);
     set_bound(pass, i);
   }
@@ -165,41 +155,68 @@ static void compare(Pass *pass, int64_t j, int64_t first, int64_t n) {
 /* The rows held against some of the vectors, TOGETHER an item. */
 static void compare_some(void *arg, int64_t first, int64_t last, int worker) {
   Pass *pass = arg;
-  int64_t i, j;
+  float products[ROWS_TOGETHER * TOGETHER];
+  int64_t i, j, from, n;
   (void)worker;
   for (i = first * TOGETHER; i < last * TOGETHER && i < pass->n_truths; i += TOGETHER) {
-    int64_t left = pass->n_truths - i;
-    for (j = 0; j < pass->n; j++) compare(pass, j, i, left < TOGETHER ? left : TOGETHER);
+    for (from = 0; from < pass->n; from += n) {
+      n = pass->n - from < ROWS_TOGETHER ? pass->n - from : ROWS_TOGETHER;
+      ann_kernels()->products(pass->vectors + i * pass->stride,
+                              pass->rows + from * pass->stride, (size_t)pass->stride, (size_t)n,
+                              products);
+      for (j = 0; j < n; j++) compare(pass, from + j, i, products + TOGETHER * j);
+    }
   }
 }
 
-int ann_truth_scan(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n, int64_t most,
-                   int64_t *io_from, int *out_more) {
-  AnnPoll poll = {ann_store_tick, store};
-  int64_t chunk, seen = 0;
-  Pass pass;
-  int rc = init(&pass, store, truths, n);
-  chunk = WORK_AT_ONCE / (TOGETHER * pass.most * (pass.stride + WORK_PER_ROW));
-  *out_more = 1;
-  if (rc == ANN_OK) rc = ann_store_scan_open(store, *io_from, INT64_MAX);
-  while (rc == ANN_OK && *out_more && seen < most) {
-    rc = read_rows(&pass, out_more);
-    if (rc == ANN_OK) {
-      rc = ann_pool_run(pool, (n + TOGETHER - 1) / TOGETHER, chunk > 0 ? chunk : 1,
-                        compare_some, &pass, &poll);
-    }
-    seen += pass.n;
-    if (pass.n == 0) continue;
-    if (pass.ids[pass.n - 1] == INT64_MAX) *out_more = 0;
-    else *io_from = pass.ids[pass.n - 1] + 1;
+int ann_pass_new(AnnStore *store, AnnTruth *truths, int64_t n, AnnPass **out_pass) {
+  Pass *pass = ann_alloc_zero(1, sizeof *pass);
+  int rc = pass ? init(pass, store, truths, n) : ANN_NOMEM;
+  if (rc != ANN_OK) {
+    ann_pass_free(pass);
+    pass = NULL;
   }
-  ann_store_scan_close(store);
-  clear(&pass);
+  *out_pass = pass;
+  return rc;
+}
+
+void ann_pass_free(AnnPass *pass) {
+  if (!pass) return;
+  ann_free(pass->ids);
+  ann_free(pass->rows);
+  ann_free(pass->vectors);
+  ann_free(pass->row_norms);
+  ann_free(pass->row_lengths);
+  ann_free(pass->row_offsets);
+  ann_free(pass->bounds);
+  ann_free(pass);
+}
+
+int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, int *out_more) {
+  AnnPoll poll = {ann_store_tick, pass->store};
+  int64_t items = (pass->n_truths + TOGETHER - 1) / TOGETHER, seen = 0;
+  int64_t chunk = WORK_AT_ONCE / (TOGETHER * pass->most * (pass->stride + WORK_PER_ROW));
+  int rc = ann_store_scan_open(pass->store, *io_from, INT64_MAX);
+  *out_more = 1;
+  while (rc == ANN_OK && *out_more && seen < most) {
+    rc = read_rows(pass, most - seen, out_more);
+    if (rc == ANN_OK) {
+      rc = ann_pool_run(pool, items, chunk > 0 ? chunk : 1, compare_some, pass, &poll);
+    }
+    seen += pass->n;
+    if (pass->n == 0) continue;
+    if (pass->ids[pass->n - 1] == INT64_MAX) *out_more = 0;
+    else *io_from = pass->ids[pass->n - 1] + 1;
+  }
+  ann_store_scan_close(pass->store);
   return rc;
 }
 
 int ann_truth_find(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n) {
+  AnnPass *pass = NULL;                      /* owned */
   int64_t from = INT64_MIN;
-  int more = 1;
-  return ann_truth_scan(store, pool, truths, n, INT64_MAX, &from, &more);
+  int more = 1, rc = ann_pass_new(store, truths, n, &pass);
+  if (rc == ANN_OK) rc = ann_pass_scan(pass, pool, INT64_MAX, &from, &more);
+  ann_pass_free(pass);
+  return rc;
 }

@@ -32,9 +32,14 @@ void ann_truth_clear(AnnTruth *truth);
 
 /* Fill `exact` of n truths.  pool: NULL for one thread. */
 int ann_truth_find(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n);
-/* The same by some rows at a time: about `most` of them from the id *io_from on, which then is
-** where to go on; *out_more is 0 when there are none left. */
-int ann_truth_scan(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n, int64_t most,
-                   int64_t *io_from, int *out_more);
+
+/* The same by some rows at a time. */
+typedef struct AnnPass AnnPass;
+/* truths: borrowed, as long as the pass lives.  ANN_OK, or ANN_NOMEM with nothing owned. */
+int ann_pass_new(AnnStore *store, AnnTruth *truths, int64_t n, AnnPass **out_pass);
+/* About `most` rows from the id *io_from on, which then is where to go on; *out_more is 0 when
+** there are none left. */
+int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, int *out_more);
+void ann_pass_free(AnnPass *pass);
 
 #endif

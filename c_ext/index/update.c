@@ -6,6 +6,7 @@
 #include "index/divide.h"
 #include "index/pages.h"
 #include "index/places.h"
+#include "index/rows.h"
 #include "index/waiting.h"
 
 #define DISSOLVE_SHARE 8 /* a leaf with less than capacity / 8 entries is dissolved */
@@ -202,7 +203,10 @@ static int settle(AnnStore *store, int64_t id, const float *vector, int straight
   if (rc != ANN_OK || waits) return rc;
   if (!straight || !store->state.roots[0]) return ann_waiting_add(store, id);
   rc = ann_waiting_close(store);
-  return rc == ANN_OK ? ann_update_place(store, id, vector, NULL) : rc;
+  if (rc == ANN_OK) rc = ann_update_place(store, id, vector, NULL);
+  /* Whoever divides its leaves will want to see it. */
+  if (rc == ANN_OK) ann_rows_keep(store, id, vector);
+  return rc;
 }
 
 int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, int straight,

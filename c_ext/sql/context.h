@@ -16,6 +16,7 @@ typedef struct AnnTable {
   struct AnnSearcher *searcher; /* owned: made at the first search */
   int created; /* by the open transaction, which may take that back unheard */
   int absorb; /* percent of the rows that may wait; 0: never absorb by itself */
+  int64_t row_changes; /* state.changes when the row began */
   int64_t mutations_seen; /* the store's, when the row began: was it half-made? */
   int due; /* rows were put on the waiting list and may be absorbed */
   int streak; /* rows written by the running statement so far */

@@ -6,6 +6,7 @@
 #include "core/vector.h"
 #include "index/build.h"
 #include "index/check.h"
+#include "index/follow.h"
 #include "index/pages.h"
 #include "index/rows.h"
 #include "index/update.h"
@@ -33,11 +34,13 @@ static int absorb_if_due(AnnTable *table) {
 static int row_begins(AnnTable *table) {
   int rc = ANN_OK;
   table->mutations_seen = table->store->mutations;
+  table->row_changes = table->store->state.changes;
   if (sqlite3_total_changes(table->store->db) != table->changes_seen) {
     table->streak = 0;
     rc = absorb_if_due(table);
     if (rc != ANN_OK) ann_store_poison(table->store);
     table->mutations_seen = table->store->mutations;
+    table->row_changes = table->store->state.changes;
   }
   return rc;
 }
@@ -56,8 +59,9 @@ static void row_ends(AnnTable *table) {
 /* After a row: a failure with changes in memory leaves them half-made. */
 static int row_result(AnnTable *table, int rc) {
   AnnStore *store = table->store;
+  if (rc == ANN_OK) rc = ann_follow(store, table->row_changes);
   if (rc == ANN_OK) rc = ann_store_make_room(store);
-  if (rc == ANN_CORRUPT && store->mutations != table->mutations_seen) ann_store_poison(store);
+  if (rc != ANN_OK && store->mutations != table->mutations_seen) ann_store_poison(store);
   return rc;
 }
 

@@ -121,6 +121,30 @@ static void compare_rows(size_t n, size_t offset, int kind) {
   compare("dot_rows", got, wanted, n_rows, n, offset, kind);
 }
 
+/* Nearly the same: |error| <= n 2^-23 of the sum of magnitudes. */
+static void compare_products(size_t n, size_t offset) {
+  size_t n_rows = offset % 7, r, j, i;
+  const float *a, *b;
+  float *got = place(2, 4 * n_rows * sizeof *got, 0);
+  n = (n + 15) / 16 * 16;
+  a = floats(0, 4 * n, offset, 0), b = floats(1, n * n_rows, offset / 2, 0);
+  tested->products(a, b, n, n_rows, got);
+  for (r = 0; r < n_rows; r++) {
+    for (j = 0; j < 4; j++) {
+      double sum = 0, size = 0, error;
+      for (i = 0; i < n; i++) {
+        double product = (double)a[j * n + i] * (double)b[r * n + i];
+        sum += product;
+        size += product < 0 ? -product : product;
+      }
+      error = (double)got[4 * r + j] - sum;
+      if (!((error < 0 ? -error : error) <= (double)n * size / 8388608)) {
+        fail("products", n, offset, (int)r);
+      }
+    }
+  }
+}
+
 static void compare_scans(size_t n, size_t offset, int highest) {
   uint8_t *codes = bytes(0, 16 * n, offset), *lut = bytes(1, 16 * n, 2 * offset);
   uint32_t *got = place(2, 128, 4 * (offset % 5)), *wanted = place(3, 128, 0);
@@ -191,6 +215,7 @@ static void compare_all(void) {
       for (offset = 0; offset < 16; offset += 1 + n / 64) {
         compare_sums(n, offset, kind);
         compare_rows(n, offset, kind);
+        if (kind == 0) compare_products(n, offset);
       }
     }
     for (offset = 0; offset < 64; offset += 1 + n / 32) compare_scans(n, offset, n % 2);

@@ -206,3 +206,16 @@ def test_products_with_many_rows_are_those_with_each(core, kernels, rng, n, n_ro
     assert out[n_rows] == 7
     for r in range(n_rows):
         assert out[r].tobytes() == np.float32(kernels.dot(core.pointer(x), core.pointer(rows[r]), n)).tobytes()
+
+
+@pytest.mark.parametrize("n", [16, 32, 256, 800])
+@pytest.mark.parametrize("n_rows", [0, 1, 2, 5, 9])
+def test_products_of_four_vectors_are_nearly_right(core, kernels, rng, n, n_rows):
+    a = rng.standard_normal((4, n)).astype(np.float32)
+    b = rng.standard_normal((max(n_rows, 1), n)).astype(np.float32)
+    out = np.full(4 * n_rows + 1, 7, np.float32)
+    kernels.products(core.pointer(a), core.pointer(b), n, n_rows, core.pointer(out))
+    assert out[-1] == 7
+    right = b[:n_rows].astype(np.float64) @ a.T.astype(np.float64)
+    within = n * 2.0**-23 * (np.abs(b[:n_rows]).astype(np.float64) @ np.abs(a.T).astype(np.float64))
+    assert (np.abs(out[:-1].reshape(n_rows, 4) - right) <= within).all()

@@ -1,0 +1,137 @@
+/* fit.c -- see fit.h. */
+#include "index/fit.h"
+
+#include "index/effort.h"
+
+/* Parts of the misses that a recall allows: all that the sample may miss, and of these the
+** estimates that are not kept; the rest is for what a sample does not show. */
+#define MISSED_SHARE 0.85
+#define ESTIMATE_SHARE 0.15
+
+/* The value that would be at `at` if they were sorted; their order changes (Hoare's FIND). */
+static double value_at(double *values, int64_t n, int64_t at) {
+  int64_t from = 0, to = n - 1;
+  while (from < to) {
+    double pivot = values[from + (to - from) / 2];
+    int64_t i = from, j = to;
+    while (i <= j) {
+      while (values[i] < pivot) i++;
+      while (values[j] > pivot) j--;
+      if (i <= j) {
+        double value = values[i];
+        values[i++] = values[j];
+        values[j--] = value;
+      }
+    }
+    if (at <= j) to = j;
+    else if (at >= i) from = i;
+    else break;
+  }
+  return values[at];
+}
+
+/* The smallest bound that a share of n values does not exceed.
+** One value more is asked for than the share: the sample is finite (conformal
+** prediction's (n share + 1) / (n + 1)). */
+static double quantile(double *values, int64_t n, double share) {
+  int64_t at = (int64_t)(share * (double)n + 1);
+  return value_at(values, n, at < n ? at : n - 1);
+}
+
+/* Beyond every reach: a neighbour that the patience of the rule does not get to. */
+#define OUT_OF_REACH 1e30
+#define LEAST_REACH 1e-6
+
+/* What the neighbours cost that one row of the grid is fitted to. */
+typedef struct Costs {
+  int rule;                   /* of ANN_EFFORT_RULES */
+  int64_t n;
+  const AnnCost **items;      /* owned array of borrowed costs */
+  double *values;             /* owned: scratch, n */
+} Costs;
+
+/* Does a neighbour of that rank stand for the k nearest?  Every rank is to count alike. */
+static int stands_for(int rank, int k) {
+  if (k > ANN_SAMPLE_NEAR) return rank >= ANN_NEAR_RANKS;
+  if (k <= 10) return rank < k;
+  return rank >= 9 && rank < ANN_NEAR_RANKS;   /* 10, 20, ... 100 */
+}
+
+static int costs_init(Costs *costs, const AnnSample *sample, int which) {
+  int most = sample->n_measured * ANN_SAMPLE_RANKS, i;
+  memset(costs, 0, sizeof *costs);
+  costs->rule = which < ANN_EFFORT_RULES ? which : ANN_EFFORT_RULES - 1;
+  costs->items = ann_alloc_array((uint64_t)most, sizeof *costs->items);
+  costs->values = ann_alloc_array((uint64_t)most, sizeof *costs->values);
+  if (!costs->items || !costs->values) return ANN_NOMEM;
+  for (i = 0; i < most; i++) {
+    if (sample->costs[i].better > 0 && stands_for(i % ANN_SAMPLE_RANKS, ann_effort_ks[which])) {
+      costs->items[costs->n++] = &sample->costs[i];
+    }
+  }
+  return ANN_OK;
+}
+
+static void costs_clear(Costs *costs) {
+  ann_free(costs->items);
+  ann_free(costs->values);
+}
+
+/* One cell.  First how many estimates to keep; then, counting what they lose, how far to
+** walk: by entries alone, and by the rule, which gives up at its patience. */
+static void fit_cell(const Costs *costs, double miss, AnnEffort *cell) {
+  int64_t n = costs->n, i;
+  double patience;
+  for (i = 0; i < n; i++) costs->values[i] = (double)costs->items[i]->better;
+  cell->keep = (int64_t)quantile(costs->values, n, 1 - ESTIMATE_SHARE * miss);
+  for (i = 0; i < n; i++) {
+    const AnnCost *cost = costs->items[i];
+    costs->values[i] = cost->better > cell->keep ? ANN_NOT_REACHED : (double)cost->inspected;
+  }
+  cell->inspect = (int64_t)quantile(costs->values, n, 1 - MISSED_SHARE * miss);
+  patience = (double)cell->inspect * ANN_EFFORT_PATIENCE;
+  for (i = 0; i < n; i++) {
+    const AnnCost *cost = costs->items[i];
+    int lost = cost->better > cell->keep || (double)cost->inspected > patience;
+    costs->values[i] = lost ? OUT_OF_REACH : (double)cost->reach[costs->rule];
+  }
+  cell->reach = quantile(costs->values, n, 1 - MISSED_SHARE * miss);
+}
+
+/* 0 stands for no rule: products, and recalls that need nearly everything.  Where the first
+** leaf is enough, the rule holds all the same. */
+static void settle_reach(const AnnStore *store, AnnEffort *cell) {
+  if (cell->reach < LEAST_REACH) cell->reach = LEAST_REACH;
+  if (store->options.metric == ANN_DOT || cell->reach >= OUT_OF_REACH) cell->reach = 0;
+}
+
+static int fit_row(const AnnSample *sample, int which, AnnEffort *out_cells) {
+  Costs costs;
+  int j, rc = costs_init(&costs, sample, which);
+  for (j = 0; j < ANN_EFFORT_RECALLS && rc == ANN_OK; j++) {
+    if (costs.n > 0) fit_cell(&costs, 1 - ann_effort_recalls[j], &out_cells[j]);
+    settle_reach(sample->store, &out_cells[j]);
+    rc = ann_store_tick(sample->store);
+  }
+  costs_clear(&costs);
+  return rc;
+}
+
+/* A row of which nothing is known is as the one before. */
+static int fit_rows(const AnnSample *sample, AnnEffortGrid *out_grid) {
+  int rc = ANN_OK, i;
+  memset(out_grid, 0, sizeof *out_grid);
+  for (i = 0; i < ANN_EFFORT_KS && rc == ANN_OK; i++) {
+    if (i > 0) memcpy(out_grid->cells[i], out_grid->cells[i - 1], sizeof out_grid->cells[i]);
+    rc = fit_row(sample, i, out_grid->cells[i]);
+  }
+  return rc;
+}
+
+int ann_fit(const AnnSample *sample) {
+  AnnEffortGrid grid;
+  int rc;
+  if (sample->n_measured == 0) return ANN_OK;
+  rc = fit_rows(sample, &grid);
+  return rc == ANN_OK ? ann_effort_save(sample->store, &grid) : rc;
+}
