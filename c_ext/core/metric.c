@@ -59,7 +59,8 @@ static double wide_l2(const float *a, const float *b, int64_t n) {
   return sum;
 }
 
-/* Squared norms between these lose nothing that matters to float range. */
+/* Squared norms and sums between these lose nothing that matters to float range; 0 may be what
+** fell below it. */
 static int in_range(double x) { return x > 1e-30 && x < 1e30; }
 
 static double cosine(const AnnOrigin *origin, const float *b, double bb) {
@@ -105,10 +106,10 @@ double ann_origin_distance_of(const AnnOrigin *origin, const float *other, doubl
   if (origin->metric == ANN_COSINE) return cosine(origin, other, norm);
   if (origin->metric == ANN_L2) {
     sum = ann_kernels()->l2(vector, other, n);
-    return sqrt(sum == 0 || in_range(sum) ? sum : wide_l2(vector, other, origin->dimensions));
+    return sqrt(in_range(sum) ? sum : wide_l2(vector, other, origin->dimensions));
   }
   sum = ann_kernels()->dot(vector, other, n);
-  if (!isfinite(sum)) sum = wide_dot(vector, other, origin->dimensions);
+  if (!in_range(fabs(sum))) sum = wide_dot(vector, other, origin->dimensions);
   return sum == 0 ? 0.0 : -sum;
 }
 

@@ -12,9 +12,11 @@
 const int ann_effort_ks[ANN_EFFORT_KS] = {1, 10, 100, 1000};
 const double ann_effort_recalls[ANN_EFFORT_RECALLS] = {.5, .7, .8, .9, .95, .98, .99, .995};
 
+static uint32_t as_u32(int64_t n) { return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX; }
+
 int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
   uint8_t blob[ANN_EFFORT_SIZE], *p = blob;
-  int i, j;
+  int i, j, rc;
   ann_free(store->grid);
   store->grid = NULL;
   store->grid_known = 0;
@@ -22,11 +24,30 @@ int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
     for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 12) {
       const AnnEffort *cell = &grid->cells[i][j];
       ann_put_f32(p, (float)cell->reach);
-      ann_put32(p + 4, (uint32_t)(cell->inspect < UINT32_MAX ? cell->inspect : UINT32_MAX));
-      ann_put32(p + 8, (uint32_t)(cell->keep < UINT32_MAX ? cell->keep : UINT32_MAX));
+      ann_put32(p + 4, as_u32(cell->inspect));
+      ann_put32(p + 8, as_u32(cell->keep));
     }
   }
-  return ann_store_config_put(store, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
+  rc = ann_store_config_put(store, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
+  ann_put32(blob, as_u32(grid->least_inspect));
+  ann_put32(blob + 4, as_u32(grid->least_keep));
+  if (rc != ANN_OK) return rc;
+  return ann_store_config_put(store, ANN_CONFIG_LEAST, "least", blob, ANN_LEAST_SIZE);
+}
+
+/* The least work; a table of an older version has none. */
+static int load_least(AnnStore *store) {
+  uint8_t *blob = NULL;                      /* owned */
+  int64_t size = 0;
+  int rc = ann_store_config_blob(store, ANN_CONFIG_LEAST, &blob, &size);
+  if (rc == ANN_OK && blob && size != ANN_LEAST_SIZE) {
+    rc = ann_store_corrupt(store, "config row", ANN_CONFIG_LEAST);
+  } else if (rc == ANN_OK && blob) {
+    store->grid->least_inspect = ann_get32(blob);
+    store->grid->least_keep = ann_get32(blob + 4);
+  }
+  ann_free(blob);
+  return rc;
 }
 
 /* The stored grid in store->grid, which stays NULL when there is none. */
@@ -49,6 +70,7 @@ static int load(AnnStore *store) {
     }
   }
   ann_free(blob);
+  if (rc == ANN_OK && store->grid) rc = load_least(store);
   store->grid_known = rc == ANN_OK;
   return rc;
 }
@@ -71,6 +93,7 @@ static AnnEffort between(AnnEffort a, AnnEffort b, double share) {
   effort.reach = a.reach + (b.reach - a.reach) * share;
   effort.inspect = a.inspect + (int64_t)((double)(b.inspect - a.inspect) * share);
   effort.keep = a.keep + (int64_t)((double)(b.keep - a.keep) * share);
+  effort.least = 0;
   return effort;
 }
 
@@ -103,6 +126,7 @@ static void grow(const AnnStore *store, AnnEffort *effort) {
   effort->reach *= root;
   effort->inspect = (int64_t)((double)effort->inspect * root * sqrt(growth));
   effort->keep = (int64_t)((double)effort->keep * root);
+  effort->least = (int64_t)((double)effort->least * root);
 }
 
 /* Rows replaced by others since then, which may be unlike them: a part of the misses is not
@@ -125,6 +149,7 @@ int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_eff
   recall = careful(store, recall);
   if (!grid) {
     out_effort->reach = 0;
+    out_effort->least = 0;
     out_effort->inspect = store->state.placed / 2;
     out_effort->keep = 20 * k + 200;
     return ANN_OK;
@@ -134,6 +159,11 @@ int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_eff
                         at_recall(grid->cells[i], recall),
                         share_of(k, ann_effort_ks[i - 1], ann_effort_ks[i]));
   /* More rows since then: the leaves to look at grow more slowly than the rows. */
+  out_effort->least = 0;
+  if (recall >= ANN_SELF_RECALL) {
+    out_effort->least = grid->least_inspect;
+    if (out_effort->keep < grid->least_keep) out_effort->keep = grid->least_keep;
+  }
   grow(store, out_effort);
   if (out_effort->keep < store->options.trees * k) out_effort->keep = store->options.trees * k;
   return ANN_OK;

@@ -8,7 +8,8 @@
 ** An easy query, whose neighbours are much nearer than the next leaf, stops early; the
 ** root grows with the work already done, so that a hard one does not go on for ever.
 ** Of the estimates seen, the best `keep` are ranked exactly.  calibrate.c measures both
-** on sampled rows; they are stored in the config table for a grid of k and recall, and
+** on sampled rows, and how many entries must be looked at, at least, so that a stored row finds
+** itself: it may be in a leaf that is not the first, while others seem near.  They are stored in the config table for a grid of k and recall, and
 ** interpolated here with + - x / and sqrt alone, so that every machine makes the same
 ** choice.  Products have no natural zero, so for `dot` a count of entries stands in for
 ** the rule.
@@ -25,6 +26,9 @@
 #define ANN_EFFORT_RULES 3
 #define ANN_EFFORT_RULE_K 100
 #define ANN_EFFORT_SIZE (12 * ANN_EFFORT_KS * ANN_EFFORT_RECALLS)
+#define ANN_LEAST_SIZE 8
+/* From this recall on a stored row finds itself. */
+#define ANN_SELF_RECALL 0.9
 /* A hard query may inspect this many times what most need. */
 #define ANN_EFFORT_PATIENCE 4
 
@@ -35,11 +39,13 @@ typedef struct AnnEffort {
   double reach;       /* of the rule above; 0: `inspect` alone decides */
   int64_t inspect;    /* entries to look at, at most */
   int64_t keep;       /* best estimates to rank exactly, copies counted */
+  int64_t least;      /* entries to look at, at least */
 } AnnEffort;
 
 /* The calibrated grid: [k][recall]. */
 typedef struct AnnEffortGrid {
   AnnEffort cells[ANN_EFFORT_KS][ANN_EFFORT_RECALLS];
+  int64_t least_inspect, least_keep;    /* so that a stored row finds itself */
 } AnnEffortGrid;
 
 /* The left side of the rule over the k-th best estimate; 0 while fewer than k are found. */

@@ -50,14 +50,17 @@ typedef struct Costs {
   double *values;             /* owned: scratch, n */
 } Costs;
 
-/* Does a neighbour of that rank stand for the k nearest?  Every rank is to count alike. */
+/* Does a neighbour of that rank stand for the k nearest (k = 0: for the row itself)?  Every rank
+** is to count alike. */
 static int stands_for(int rank, int k) {
-  if (k > ANN_SAMPLE_NEAR) return rank >= ANN_NEAR_RANKS;
+  if (k == 0) return rank == ANN_SELF_RANK;
+  if (k > ANN_SAMPLE_NEAR) return rank >= ANN_NEAR_RANKS && rank < ANN_SELF_RANK;
   if (k <= 10) return rank < k;
   return rank >= 9 && rank < ANN_NEAR_RANKS;   /* 10, 20, ... 100 */
 }
 
-static int costs_init(Costs *costs, const AnnSample *sample, int which) {
+/* Of the neighbours that stand for k, for the grid's row `which`. */
+static int costs_init(Costs *costs, const AnnSample *sample, int which, int k) {
   int most = sample->n_measured * ANN_SAMPLE_RANKS, i;
   memset(costs, 0, sizeof *costs);
   costs->rule = which < ANN_EFFORT_RULES ? which : ANN_EFFORT_RULES - 1;
@@ -65,7 +68,7 @@ static int costs_init(Costs *costs, const AnnSample *sample, int which) {
   costs->values = ann_alloc_array((uint64_t)most, sizeof *costs->values);
   if (!costs->items || !costs->values) return ANN_NOMEM;
   for (i = 0; i < most; i++) {
-    if (sample->costs[i].better > 0 && stands_for(i % ANN_SAMPLE_RANKS, ann_effort_ks[which])) {
+    if (sample->costs[i].better > 0 && stands_for(i % ANN_SAMPLE_RANKS, k)) {
       costs->items[costs->n++] = &sample->costs[i];
     }
   }
@@ -98,6 +101,26 @@ static void fit_cell(const Costs *costs, double miss, AnnEffort *cell) {
   cell->reach = quantile(costs->values, n, 1 - MISSED_SHARE * miss);
 }
 
+/* A stored row is to find itself in so many searches; the largest of some hundred is exceeded by
+** one row in some hundred: to be safe, so much more. */
+#define SELF_SHARE 0.999
+#define SELF_MARGIN 1.25
+
+/* What finds the sampled rows themselves.  Of products a row's own is not the largest. */
+static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
+  Costs self;
+  int64_t i;
+  int rc = costs_init(&self, sample, 0, 0);
+  if (rc == ANN_OK && self.n > 0 && sample->store->options.metric != ANN_DOT) {
+    for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->better;
+    grid->least_keep = (int64_t)(SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE));
+    for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->inspected;
+    grid->least_inspect = (int64_t)(SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE));
+  }
+  costs_clear(&self);
+  return rc;
+}
+
 /* 0 stands for no rule: products, and recalls that need nearly everything.  Where the first
 ** leaf is enough, the rule holds all the same. */
 static void settle_reach(const AnnStore *store, AnnEffort *cell) {
@@ -107,7 +130,7 @@ static void settle_reach(const AnnStore *store, AnnEffort *cell) {
 
 static int fit_row(const AnnSample *sample, int which, AnnEffort *out_cells) {
   Costs costs;
-  int j, rc = costs_init(&costs, sample, which);
+  int j, rc = costs_init(&costs, sample, which, ann_effort_ks[which]);
   for (j = 0; j < ANN_EFFORT_RECALLS && rc == ANN_OK; j++) {
     if (costs.n > 0) fit_cell(&costs, 1 - ann_effort_recalls[j], &out_cells[j]);
     settle_reach(sample->store, &out_cells[j]);
@@ -133,5 +156,6 @@ int ann_fit(const AnnSample *sample) {
   int rc;
   if (sample->n_measured == 0) return ANN_OK;
   rc = fit_rows(sample, &grid);
+  if (rc == ANN_OK) rc = fit_self(sample, &grid);
   return rc == ANN_OK ? ann_effort_save(sample->store, &grid) : rc;
 }

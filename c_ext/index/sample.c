@@ -156,6 +156,7 @@ void ann_sample_sort(AnnSample *sample) {
 const AnnRanked *ann_sample_neighbour(const AnnSample *sample, int query, int rank) {
   const AnnTopk *exact = &sample->truths[query].exact;
   int64_t at = rank < 10 ? rank : 10 * (rank - 8) - 1;
+  if (rank == ANN_SELF_RANK) return NULL;
   if (rank >= ANN_NEAR_RANKS) {
     if (query >= sample->n_far) return NULL;
     exact = &sample->truths[sample->n + query].exact;

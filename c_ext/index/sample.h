@@ -25,7 +25,9 @@
 #define ANN_SAMPLE_FAR 125        /* x ANN_TRUTH_SHARE = 1,000, ann_effort_ks' last */
 #define ANN_NEAR_RANKS 19
 #define ANN_FAR_RANKS 10
-#define ANN_SAMPLE_RANKS (ANN_NEAR_RANKS + ANN_FAR_RANKS)
+#define ANN_SELF_RANK \
+  (ANN_NEAR_RANKS + ANN_FAR_RANKS)   /* the query's own row, as if it were a neighbour */
+#define ANN_SAMPLE_RANKS (ANN_SELF_RANK + 1)
 
 /* What one true neighbour costs to find. */
 typedef struct AnnCost {

@@ -221,13 +221,14 @@ static int score_survivors(Search *search) {
 /* Is the rule in force, and are there rows enough for it? */
 static int rule_holds(const Search *search, int64_t least) {
   return ann_shortlist_count(&search->memory->survivors) >= least && search->effort.reach > 0 &&
-         search->query->search_k == 0;
+         search->inspected >= search->effort.least && search->query->search_k == 0;
 }
 
 /* May the walk end before `leaf`? */
 static int is_enough(const Search *search, const AnnStep *leaf, int64_t least) {
   if (search->query->search_k > 0 && search->inspected >= search->query->search_k) return 1;
   if (ann_shortlist_count(&search->memory->survivors) < least) return 0;
+  if (search->inspected < search->effort.least) return 0;
   if (search->inspected >= search->effort.inspect) return 1;
   return rule_holds(search, least) &&
          ann_effort_ratio(leaf->score, search->inspected,
@@ -321,6 +322,7 @@ static int plan_effort(Search *search, int *out_exact) {
   double recall = query->search_k > 0 && !query->recall_given ? 0.9999 : query->recall;
   int rc = ann_effort_for(search->store, query->k, recall < 1 ? recall : 0.9999, effort);
   if (effort->reach > 0) effort->inspect *= ANN_EFFORT_PATIENCE;
+  if (query->search_k > 0) effort->least = 0;
   if (query->search_k == 0) {
     *out_exact = exact_is_cheaper(search);
     return rc;

@@ -29,6 +29,7 @@
 #define ANN_CONFIG_OPTIONS 4
 #define ANN_CONFIG_SAMPLING 5
 #define ANN_CONFIG_SAMPLED 6
+#define ANN_CONFIG_LEAST 7
 #define ANN_STATE_SIZE 96
 
 /* The counters; one blob, config row 2. */

@@ -52,27 +52,42 @@ static int is_unchanged(AnnStore *store, const AnnOrigin *origin, const AnnRanke
   return rc;
 }
 
+/* One more wanted row, where it is. */
+static int want(AnnTrial *trial, int64_t id, int rank) {
+  AnnWanted *wanted = &trial->wanted[trial->n_wanted];
+  int rc, found = 0;
+  memset(wanted, 0, sizeof *wanted);
+  wanted->id = id;
+  wanted->rank = rank;
+  rc = ann_places_get(trial->store, id, wanted->pages, &found);
+  trial->n_wanted += rc == ANN_OK && found;  /* else it waits, and is found anyway */
+  return rc;
+}
+
+/* The query's own row, unless it has another vector by now. */
+static int want_self(AnnTrial *trial, const AnnTruth *truth) {
+  const AnnRow *row = NULL;
+  size_t size = (size_t)ann_store_vector_bytes(trial->store);
+  int rc = ann_rows_get(trial->store, truth->id, &row);
+  if (rc != ANN_OK || !row || memcmp(row->vector, truth->origin.vector, size) != 0) return rc;
+  return want(trial, truth->id, ANN_SELF_RANK);
+}
+
 int ann_trial_ask(AnnTrial *trial, const AnnSample *sample, int query) {
   const AnnTruth *truth = &sample->truths[query];
-  int rc = ANN_OK, rank, same = 0, found = 0;
+  int rc = ANN_OK, rank, same = 0;
   trial->vector = truth->origin.vector;
   trial->self = truth->id;
   trial->most = INT64_MAX;
   trial->n_candidates = query < sample->n_far ? FAR_CANDIDATES : NEAR_CANDIDATES;
   trial->n_wanted = 0;
-  for (rank = 0; rank < ANN_SAMPLE_RANKS && rc == ANN_OK; rank++) {
+  for (rank = 0; rank < ANN_SELF_RANK && rc == ANN_OK; rank++) {
     const AnnRanked *neighbour = ann_sample_neighbour(sample, query, rank);
-    AnnWanted *wanted = &trial->wanted[trial->n_wanted];
     if (!neighbour) continue;
     rc = is_unchanged(trial->store, &truth->origin, neighbour, &same);
-    if (rc == ANN_OK && same) {
-      memset(wanted, 0, sizeof *wanted);
-      wanted->id = neighbour->id;
-      wanted->rank = rank;
-      rc = ann_places_get(trial->store, neighbour->id, wanted->pages, &found);
-      trial->n_wanted += rc == ANN_OK && found;      /* else it waits, and is found anyway */
-    }
+    if (rc == ANN_OK && same) rc = want(trial, neighbour->id, rank);
   }
+  if (rc == ANN_OK) rc = want_self(trial, truth);
   return rc == ANN_OK ? ann_store_tick(trial->store) : rc;
 }
 
@@ -94,13 +109,17 @@ static void start(AnnTrial *trial) {
   }
   for (i = 0; i < trial->n_wanted; i++) trial->wanted[i].cost.inspected = ANN_NOT_REACHED;
   trial->inspected = trial->n_leaves = 0;
+  trial->self_estimate = INFINITY;
   ann_probe_set(&trial->probe, trial->store, trial->vector);
 }
 
 /* One estimate into the best of all and, for the rule, the best k of each k. */
 static void keep_estimate(AnnTrial *trial, float value, int64_t id) {
   int j;
-  if (id == trial->self) return;
+  if (id == trial->self) {
+    if (value < trial->self_estimate) trial->self_estimate = value;
+    return;
+  }
   (void)ann_shortlist_add(&trial->shortlist, value, id);
   /* The best of the most hold those of the fewer. */
   if (value >= ann_topk_worst(&trial->best[ANN_EFFORT_RULES - 1])) return;
@@ -185,7 +204,11 @@ static void rank_estimates(AnnTrial *trial) {
   ann_shortlist_select(&trial->shortlist);
   best_estimates(trial, best);
   for (i = 0; i < trial->n_wanted; i++) {
-    uint32_t n = best[i] == INFINITY, at;
+    if (trial->wanted[i].rank == ANN_SELF_RANK) best[i] = trial->self_estimate;
+  }
+  for (i = 0; i < trial->n_wanted; i++) {
+    int is_self = trial->wanted[i].rank == ANN_SELF_RANK;
+    uint32_t n = is_self || best[i] == INFINITY, at;
     for (at = 0; at < (uint32_t)list->n; at++) n += list->keys[at] <= best[i];
     trial->wanted[i].cost.better = n;
   }

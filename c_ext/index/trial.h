@@ -50,6 +50,7 @@ typedef struct AnnTrial {
   double reach[ANN_EFFORT_RULES];   /* the rule's largest ratio so far */
   AnnWhen *history;         /* owned: what was found after each leaf, the first ones */
   int64_t inspected, n_leaves;      /* looked at */
+  float self_estimate;      /* the best of the query's own row, which is not in the lists */
   int rc;                   /* result */
 } AnnTrial;
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "core/metric.h"
 #include "core/vector.h"
 #include "index/search.h"
 #include "sql/value.h"
@@ -64,7 +65,6 @@ static int read_query(AnnNearest *nearest, AnnTable *table, const AnnPlanColumns
                       int index_number, sqlite3_value **argv, char **out_message) {
   sqlite3_value *value = given(index_number, argv, ANN_ARG_QUERY);
   char message[ANN_VECTOR_MESSAGE];
-  int64_t item;
   int rc, found = 0, at;
   nearest->dimensions = table->store->options.dimensions;
   nearest->vector = ann_alloc_array((uint64_t)nearest->dimensions, sizeof(float));
@@ -80,17 +80,24 @@ static int read_query(AnnNearest *nearest, AnnTable *table, const AnnPlanColumns
                   sqlite3_mprintf("%s, table %s, column %s: %s", columns->function,
                                   nearest->name, table->store->options.column, message));
   }
-  if (!ann_value_integer(value, &item)) {
+  if (!ann_value_integer(value, &nearest->item)) {
     return refuse(out_message, sqlite3_mprintf("%s: expected the id of a row, got %s",
                                                columns->function, ann_value_kind(value)));
   }
-  rc = ann_store_vector(table->store, item, nearest->vector, &found);
+  rc = ann_store_vector(table->store, nearest->item, nearest->vector, &found);
   if (rc == ANN_OK && !found) nearest->eof = 1;
   at = ann_plan_argument(index_number, ANN_ARG_SELF);
   if (rc == ANN_OK && at >= 0 && sqlite3_value_int(argv[at])) {
-    rc = ann_idset_add(&nearest->exclude, item, NULL);
+    rc = ann_idset_add(&nearest->exclude, nearest->item, NULL);
   }
+  nearest->has_item = found && table->store->options.metric != ANN_DOT;
   return ann_context_report(table->store, rc, out_message);
+}
+
+/* May the row that is searched for be in the answer? */
+static void settle_item(AnnNearest *nearest) {
+  if (nearest->has_only && !ann_idset_has(&nearest->only, nearest->item)) nearest->has_item = 0;
+  if (ann_idset_has(&nearest->exclude, nearest->item)) nearest->has_item = 0;
 }
 
 static int read_arguments(AnnNearest *nearest, AnnTable *table, const AnnPlanColumns *columns,
@@ -98,6 +105,7 @@ static int read_arguments(AnnNearest *nearest, AnnTable *table, const AnnPlanCol
   int rc = read_limits(nearest, columns->function, index_number, argv, out_message);
   if (rc == ANN_OK) rc = read_query(nearest, table, columns, index_number, argv, out_message);
   if (rc == ANN_OK) rc = read_ids(nearest, index_number, argv);
+  settle_item(nearest);
   if (rc != ANN_OK || nearest->k_given) return rc;
   /* Without k: all within max_distance; MATCH goes on as long as someone reads. */
   nearest->k = nearest->max_distance < INFINITY || columns->column_of[ANN_ARG_TABLE] < 0
@@ -118,18 +126,33 @@ static int reserve(AnnNearest *nearest, int64_t n) {
   return ANN_OK;
 }
 
+/* The row that is searched for, before all others. */
+static void keep_item(AnnNearest *nearest, const AnnTable *table) {
+  AnnRanked *row = &nearest->rows[nearest->n_rows];
+  row->id = nearest->item;
+  row->key = ann_metric_distance(table->store->options.metric, nearest->vector, nearest->vector,
+                                 nearest->dimensions);
+  nearest->has_item = row->key <= nearest->max_distance;
+  nearest->n_rows += nearest->has_item;
+}
+
+/* Does a row of a batch come after those kept? */
+static int is_next(const AnnNearest *nearest, const AnnRanked *row) {
+  if (nearest->has_item && row->id == nearest->item) return 0;
+  if (nearest->n_rows == nearest->has_item) return 1;
+  return ann_ranked_compare(row, &nearest->rows[nearest->n_rows - 1]) > 0;
+}
+
 /* Keep the rows of a batch that come after the last one kept. */
-static int keep_rows(AnnNearest *nearest, const AnnTopk *batch) {
+static int keep_rows(AnnNearest *nearest, const AnnTable *table, const AnnTopk *batch) {
   int64_t i;
-  int rc = reserve(nearest, nearest->n_rows + batch->n), beyond = 0;
+  int rc = reserve(nearest, nearest->n_rows + batch->n + 1), beyond = 0;
+  if (rc == ANN_OK && nearest->has_item && nearest->n_rows == 0) keep_item(nearest, table);
   for (i = 0; i < batch->n && nearest->n_rows < nearest->k && rc == ANN_OK; i++) {
     const AnnRanked *row = &batch->items[i];
     beyond = row->key > nearest->max_distance;
     if (beyond) break;
-    if (nearest->n_rows == 0 ||
-        ann_ranked_compare(row, &nearest->rows[nearest->n_rows - 1]) > 0) {
-      nearest->rows[nearest->n_rows++] = *row;
-    }
+    if (is_next(nearest, row)) nearest->rows[nearest->n_rows++] = *row;
   }
   /* Fewer rows than asked for: there are no more. */
   nearest->exhausted = beyond || batch->n < nearest->batch_k || nearest->n_rows >= nearest->k;
@@ -155,7 +178,7 @@ static int run_batch(AnnNearest *nearest, AnnTable *table, char **out_message) {
   query.exclude = nearest->exclude.n ? &nearest->exclude : NULL;
   if (rc == ANN_OK && !table->searcher) rc = ann_searcher_new(store, &table->searcher);
   if (rc == ANN_OK) rc = ann_search(table->searcher, &query, &batch);
-  if (rc == ANN_OK) rc = keep_rows(nearest, &batch);
+  if (rc == ANN_OK) rc = keep_rows(nearest, table, &batch);
   ann_topk_clear(&batch);
   rc = ann_context_report(store, rc, out_message);
   ann_store_end(store);
@@ -269,6 +292,7 @@ static int answers(const AnnNearest *old, const AnnNearest *now) {
          strcmp(old->schema, now->schema) == 0 && old->dimensions == now->dimensions &&
          old->k == now->k && old->recall == now->recall && old->search_k == now->search_k &&
          old->recall_given == now->recall_given && old->max_distance == now->max_distance &&
+         old->has_item == now->has_item && (!old->has_item || old->item == now->item) &&
          old->has_only == now->has_only && same_ids(&old->only, &now->only) &&
          same_ids(&old->exclude, &now->exclude) &&
          memcmp(old->vector, now->vector, (size_t)now->dimensions * sizeof(float)) == 0;

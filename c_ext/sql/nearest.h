@@ -7,6 +7,9 @@
 ** the recall allows: rows come in order, and it is too late for it.  Batches grow beyond
 ** k until k rows were given or none are left.  Small tables are read in one batch.
 **
+** A row that is searched for by its id, and may be in the answer, is its first row, before
+** others that are as near; it need not be found.
+**
 ** The rows given are remembered with the state of the database and the run of the
 ** statement they came from, and given again from memory when the same statement asks
 ** the same again.
@@ -36,6 +39,8 @@ typedef struct AnnNearest {
   double recall, max_distance; /* in force; max_distance +infinity for none */
   int64_t search_k;            /* 0 for none */
   int recall_given, k_given;
+  int has_item;                /* the query is a row, which comes first; not of products */
+  int64_t item;
   int has_only;
   AnnIdSet only, exclude;      /* owned */
 

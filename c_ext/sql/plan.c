@@ -78,7 +78,9 @@ static int order_is_ours(const AnnPlanColumns *columns, const sqlite3_index_info
     if (info->aOrderBy[i].desc) return 0;
     if (column == columns->rank) return 1;
     if (i == 0 && column != columns->distance) return 0;
-    if (i == 1) return column == columns->id || column < 0;
+    /* A row that is searched for comes before others as near, whatever its id. */
+    if (i == 1)
+      return columns->column_of[ANN_ARG_SELF] < 0 && (column == columns->id || column < 0);
   }
   return 1;
 }

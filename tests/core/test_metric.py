@@ -107,3 +107,11 @@ def test_origin_gives_what_the_pair_gives(core, rng, metric):
     core.lib.ann_origin_init(origin, METRICS[metric], core.pointer(vectors[0]), 33)
     for v in vectors:
         assert core.lib.ann_origin_distance(origin, core.pointer(v)) == distance(core, metric, vectors[0], v)
+
+
+@pytest.mark.parametrize(("a", "b"), [([1e-30], [2e-30]), ([3e-23] * 40, [1e-23] * 40), ([1e-38, 0], [0, 1e-38])])
+@pytest.mark.parametrize("metric", ["l2", "dot"])
+def test_sums_below_a_float_keep_their_digits(core, metric, a, b):
+    assert distance(core, metric, a, b) == pytest.approx(wanted(metric, a, b), rel=1e-6)
+    assert distance(core, "l2", a, b) > 0
+    assert distance(core, "l2", a, a) == 0

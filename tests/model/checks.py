@@ -64,7 +64,7 @@ def same_searches(db: apsw.Connection, key: Key, table: Table, query: Vector, ch
     elif kind == 4:
         found = list(db.execute("SELECT id, distance FROM ann_search_item(?, ?, ?)", (".".join(key), ids[0], k)))
         near = true_distances(table, table.rows[ids[0]]) if ids[0] in table.rows else {}
-        plausible(found, k, near, near.keys())
+        plausible(found, k, near, near.keys(), first=None if table.metric == "dot" else ids[0])
 
 
 def _search(
@@ -79,13 +79,16 @@ def _search(
     return list(db.execute(f"SELECT id, distance FROM ann_search(?, ?, ?, ?) WHERE true {more}", arguments))
 
 
-def plausible(found: Found, k: int, truth: dict[int, float], allowed: Collection[int]) -> None:
-    """As many as there are up to k, each once, in order, with their true distances."""
+def plausible(
+    found: Found, k: int, truth: dict[int, float], allowed: Collection[int], first: int | None = None
+) -> None:
+    """As many as there are up to k, each once, in order (`first` before those as near), with their true distances."""
     ids = [row for row, _ in found]
     assert len(set(ids)) == len(ids), "an id came twice"
     assert set(ids) <= set(allowed), "an id that should not come"
     assert len(found) == min(k, len(allowed)), "number of rows"
-    assert found == sorted(found, key=lambda item: (item[1], item[0])), "order"
+    assert found == sorted(found, key=lambda item: (item[1], item[0] != first, item[0])), "order"
+    assert first is None or [row for row, _ in found[:1]] == [first] or not found, "a row finds itself"
     assert all(abs(far - truth[row]) <= CLOSE for row, far in found), "distances"
 
 

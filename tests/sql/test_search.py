@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+import sqlite_ann
+
 METRICS = ["cosine", "l2", "dot"]
 
 
@@ -328,3 +330,42 @@ def test_all_ids_of_a_search_of_a_row_leave_it_out(forest):
     assert left_out == 1
     assert len(ids) == 5 * 8
     assert int(table.ids[3]) not in np.frombuffer(ids, "<i8")
+
+
+def test_a_row_comes_first_among_its_equals(db, rng):
+    index = sqlite_ann.Index.create(db, "same", dim=8, metric="l2")
+    rows = rng.standard_normal((3000, 8)).astype(np.float32)
+    rows[500:2500] = rows[0]
+    index.add(np.arange(3000), rows)
+    sql = "SELECT id, distance, rank FROM ann_search_item('same', ?, ?) WHERE {}"
+    for item in (0, 700, 2499, 2900):
+        for k in (1, 2, 300, 3000):
+            found = db.execute(sql.format("true"), (item, k)).fetchall()
+            assert found[0] == (item, 0, 1)
+            assert [rank for _, _, rank in found] == list(range(1, k + 1))
+            assert len({id_ for id_, _, _ in found}) == k
+        without = db.execute(sql.format("exclude_self = 1"), (item, 5)).fetchall()
+        assert len(without) == 5
+        assert item not in {id_ for id_, _, _ in without}
+        assert (
+            db.execute(sql.format("id IN (1, 2)"), (item, 5)).fetchall()
+            == db.execute(
+                "SELECT id, distance, rank FROM ann_search('same', ?, 5) WHERE id IN (1, 2)", (rows[item].tobytes(),)
+            ).fetchall()
+        )
+        assert db.execute(sql.format("max_distance = -1"), (item, 5)).fetchall() == []
+        ids = [id_ for (id_,) in db.execute(f"SELECT id FROM ann_search_item('same', {item}, 9) ORDER BY distance, id")]
+        assert ids == sorted(ids) or item == 2900
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["l2", "cosine"])
+def test_a_stored_row_finds_itself(db, rng, metric):
+    index = sqlite_ann.Index.create(db, "own", dim=24, metric=metric)
+    rows = (3 * rng.standard_normal((300, 24)))[rng.integers(0, 300, 12_000)] + rng.standard_normal((12_000, 24))
+    rows = rows.astype(np.float32)
+    for first in range(0, 12_000, 50):
+        index.add(np.arange(first, first + 50), rows[first : first + 50])
+    for k in (1, 10):
+        ids, _ = index.search(rows[::4], k=k, recall=0.9)
+        assert (ids[:, 0] == np.arange(0, 12_000, 4)).mean() >= 0.998
