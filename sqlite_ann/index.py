@@ -25,7 +25,7 @@ from .names import quoted, resolved
 from .progress import Report, reporting
 from .transaction import savepoint
 
-BULK_ROWS = 1000  # more at once, and the forest takes them in when `optimize` says so
+BULK_ROWS = 1000  # more at once, and the forest takes them in when all are there, not after each of several statements
 # Pages a slice of `optimize` may change, and half of the rows it places: other writers wait as long as that takes, a
 # second or two.  A build writes a page again for every slice that changed it, which with 512 took half of its time.
 OPTIMIZE_PAGES = 32768
@@ -109,8 +109,9 @@ class Index:
     def add(self, ids: ArrayLike, vectors: ArrayLike, *, progress: bool | Report = False) -> None:
         """Insert n ids with their vectors, shape (n, dim): all of them, or none when one is refused.
 
-        They are found at once. After many, `optimize` makes searching fast again. `progress`: True for a bar,
-        or a function that is called with (rows done, rows in all).
+        They are found at once. When more than a quarter of the rows wait by then, the forest takes them in; a smaller
+        part goes on waiting, and makes searches slower, until more come or `optimize` is called. `progress`: True for a
+        bar, or a function that is called with (rows done, rows in all).
 
         >>> import numpy as np, sqlite_ann
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=3)
@@ -123,17 +124,13 @@ class Index:
         if len(ids) != len(rows):
             raise ValueError(f"expected as many ids as vectors, got {len(ids)} ids and {len(rows)} vectors")
         # Asked for before the savepoint, which must begin by writing: SQLite may refuse a reader that turns writer.
-        later = self._absorbing_later(self._value("absorb")) if len(ids) > BULK_ROWS else nullcontext()
-        with savepoint(self.db), later, reporting(progress, f"adding to {self.name}") as report:
-            done = 0
-            for some_ids, some_rows in arrays.batches(ids, rows):
-                self.db.execute(
-                    f"INSERT INTO {self.table}(rowid, {self.column})"
-                    " SELECT id, vector FROM ann_rows(?, ?, 'float32', ?)",
-                    (some_rows, self.dim, some_ids),
-                )
-                done += len(some_ids)
-                report(done, len(ids))
+        share = self._value("absorb") if len(ids) > BULK_ROWS else 0
+        later = self._absorbing_later(share) if len(ids) > BULK_ROWS else nullcontext()
+        with savepoint(self.db), later:
+            with reporting(progress, f"adding to {self.name}") as report:
+                self._insert(ids, rows, report)
+            if self._value("waiting") * 100 > self._value("rows") * share > 0:
+                self.optimize(progress is True)
 
     def search(
         self,
@@ -366,6 +363,16 @@ class Index:
         0
         """
         self.db.execute(f"DROP TABLE {self.table}")
+
+    def _insert(self, ids: arrays.Ids, rows: NDArray[np.generic], report: Report) -> None:
+        done = 0
+        for some_ids, some_rows in arrays.batches(ids, rows):
+            self.db.execute(
+                f"INSERT INTO {self.table}(rowid, {self.column}) SELECT id, vector FROM ann_rows(?, ?, 'float32', ?)",
+                (some_rows, self.dim, some_ids),
+            )
+            done += len(some_ids)
+            report(done, len(ids))
 
     @contextmanager
     def _absorbing_later(self, before: int) -> Iterator[None]:

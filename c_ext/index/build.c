@@ -6,6 +6,7 @@
 #include "index/batch.h"
 #include "index/calibrate.h"
 #include "index/divide.h"
+#include "index/follow.h"
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/waiting.h"
@@ -30,23 +31,27 @@ typedef struct Build {
   AnnPoll poll;
   int64_t max_pages; /* that this slice may change; 0: no bound */
   int64_t rows; /* placed in it */
+  int thorough; /* measure anew after few changes */
 } Build;
 
 /* Whether enough changed since the calibration for another one, once all rows are placed. */
-static int is_stale(const AnnState *state) {
-  return state->changes > state->calibrated_rows / RECALIBRATE_SHARE;
+static int is_stale(const AnnState *state, int thorough) {
+  if (state->calibrated_rows == 0) return 1;
+  return thorough ? state->changes > state->calibrated_rows / RECALIBRATE_SHARE
+                  : ann_follow_is_due(state);
 }
 
-static int build_init(Build *build, AnnStore *store) {
+static int build_init(Build *build, AnnStore *store, int thorough) {
   int n = store->options.threads ? store->options.threads : ann_pool_cores();
   int rc = ANN_OK;
   memset(build, 0, sizeof *build);
   build->store = store;
+  build->thorough = thorough;
   build->poll.check = ann_store_tick;
   build->poll.arg = store;
   if (!store->options.threads && n > MOST_THREADS) n = MOST_THREADS;
-  if (n > 1 &&
-      (store->state.rows - store->state.placed > SHORT_BUILD || is_stale(&store->state))) {
+  if (n > 1 && (store->state.rows - store->state.placed > SHORT_BUILD ||
+                is_stale(&store->state, thorough))) {
     rc = ann_pool_new(n, &build->pool);
   }
   if (rc == ANN_OK) rc = ann_batch_init(&build->batch, store, build->pool);
@@ -274,19 +279,19 @@ static int absorb(Build *build, int *out_more) {
   }
   if (rc == ANN_OK) rc = absorb_runs(build);
   *out_more = rc == ANN_OK && state->placed < state->rows;
-  if (rc == ANN_OK && !*out_more && is_stale(state)) {
+  if (rc == ANN_OK && !*out_more && is_stale(state, build->thorough)) {
     rc = ann_store_flush(store);
     if (rc == ANN_OK) rc = ann_calibrate(store, build->pool);
   }
   return rc;
 }
 
-int ann_build_absorb(AnnStore *store, int64_t max_pages, int *out_more) {
+int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_more) {
   Build build;
   int rc = ANN_OK;
   *out_more = 0;
   if (store->state.rows >= ANN_SMALLEST_FOREST || store->state.roots[0] != 0) {
-    rc = build_init(&build, store);
+    rc = build_init(&build, store, thorough);
     build.max_pages = max_pages;
     if (rc == ANN_OK) {
       rc = absorb(&build, out_more);
@@ -300,6 +305,6 @@ int ann_build_absorb(AnnStore *store, int64_t max_pages, int *out_more) {
 int ann_build_rebuild(AnnStore *store) {
   int more = 0, rc = pull_up(store);
   store->state.planted_rows = 0;
-  if (rc == ANN_OK) rc = ann_build_absorb(store, 0, &more);
+  if (rc == ANN_OK) rc = ann_build_absorb(store, 0, 1, &more);
   return rc;
 }

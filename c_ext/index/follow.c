@@ -395,8 +395,7 @@ static int64_t interval(const AnnStore *store) {
   return changes > 0 ? changes : 1;
 }
 
-/* Has the table become another one since the last calibration? */
-static int has_changed(const AnnState *state) {
+int ann_follow_is_due(const AnnState *state) {
   int64_t grown = state->placed - state->calibrated_rows;
   int64_t replaced;
   if (grown < 0) grown = -grown;
@@ -409,7 +408,7 @@ int ann_follow(AnnStore *store, int64_t before) {
   int64_t every;
   int rc;
   if (state->changes == before || state->calibrated_rows == 0 || state->roots[0] == 0 ||
-      !has_changed(state)) {
+      !ann_follow_is_due(state)) {
     return ANN_OK;
   }
   every = interval(store);

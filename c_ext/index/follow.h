@@ -20,6 +20,8 @@
 
 #include "index/store.h"
 
+/* Has the table become another one since the last calibration, by this file's rule? */
+int ann_follow_is_due(const AnnState *state);
 /* A row was written; `before`: state.changes before it.  One slice of work if one is due. */
 int ann_follow(AnnStore *store, int64_t before);
 /* Give the calibration in progress up: the table was calibrated otherwise. */

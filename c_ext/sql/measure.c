@@ -6,6 +6,8 @@
 #include "index/trace.h"
 #include "sql/value.h"
 
+#define MANY_WAIT 256           /* rows: about as many as a search inspects in any case */
+
 #define DEFAULT_SAMPLE 100      /* contract */
 
 static int make_searcher(AnnTable *table) {
@@ -99,6 +101,11 @@ static int explain(const AnnCall *call, const AnnQuery *query) {
   if (rc == ANN_OK) {
     list_steps(call->listing, &trace);
     list_count(call->listing, "found", found.n);
+    if (store->state.rows - store->state.placed > MANY_WAIT && store->state.roots[0]) {
+      list_count(call->listing,
+                 "slow: rows wait, and every search reads them; optimize takes them in",
+                 store->state.rows - store->state.placed);
+    }
     if (found.n < query->k) {
       list_count(call->listing, reason(store, query, found.n), query->k - found.n);
     }

@@ -27,7 +27,7 @@ static int absorb_if_due(AnnTable *table) {
     return ANN_OK;
   }
   table->due = 0;
-  return ann_build_absorb(table->store, 0, &more);
+  return ann_build_absorb(table->store, 0, 0, &more);
 }
 
 /* Called at each row: has another statement begun since the last one? */
@@ -163,7 +163,7 @@ int ann_table_settle(AnnTable *table) {
   int rc = ANN_OK;
   if (!store->loaded && !store->poisoned) return ANN_OK;
   rc = ann_store_begin(store);                /* says why, when it is poisoned */
-  if (rc == ANN_OK && store->dirty) rc = absorb_if_due(table);
+  if (rc == ANN_OK) rc = absorb_if_due(table);
   if (rc == ANN_OK) rc = ann_store_flush(store);
   ann_store_end(store);
   if (rc != ANN_OK) ann_store_poison(store);
@@ -201,7 +201,7 @@ static int command_optimize(AnnTable *table, sqlite3_value *k) {
                           table->store->name, sqlite3_value_text(k));
   }
   if (max_pages > UINT32_MAX) max_pages = UINT32_MAX;   /* no table has more */
-  rc = ann_build_absorb(table->store, max_pages, &more);
+  rc = ann_build_absorb(table->store, max_pages, 1, &more);
   if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
 }
@@ -221,15 +221,17 @@ static int command_setting(AnnTable *table, const char *text, int *out_known) {
                           "ann table %s: expected a whole number from 0 to %d, got \"%s\"",
                           store->name, is_absorb ? 100 : 1 << 20, text);
   }
-  if (is_absorb) table->absorb = (int)number;
-  else store->options.cache_mb = (int)number;
+  if (is_absorb) {
+    table->absorb = (int)number;
+    table->due = number > 0; /* what a bulk load left, when this statement ends */
+  } else store->options.cache_mb = (int)number;
   return ANN_OK;
 }
 
 /* "backend=portable": for the whole process */
 static int command_backend(AnnTable *table, const char *text, int *out_known) {
   AnnStore *store = table->store;
-  char *names = NULL;                        /* owned */
+  char *names = NULL; /* owned */
   int rc;
   *out_known = strncmp(text, "backend=", 8) == 0;
   if (!*out_known || ann_backend_choose(text + 8) == ANN_OK) return ANN_OK;

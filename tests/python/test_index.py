@@ -210,12 +210,29 @@ def large(db, rng):
     return large, vectors
 
 
-def test_many_rows_wait_until_optimize_takes_them_in(db, rng):
+def test_many_rows_do_not_wait_for_ever(db, rng):
     large = Index.create(db, "v", DIM)
     large.add(np.arange(2000), rng.standard_normal((2000, DIM)))
-    assert large.info()["waiting"] == 2000
+    assert large.info()["waiting"] == 0
+    large.add(np.arange(2000, 3900), rng.standard_normal((1900, DIM)))
+    assert large.info()["waiting"] == 0
+    large.add(np.arange(3900, 5000), rng.standard_normal((1100, DIM)))  # less than a quarter
+    assert large.info()["waiting"] == 1036  # the first 64 went straight into the forest
+    said = {step.step: step.count for step in large.explain(rng.standard_normal(DIM))}
+    assert said["slow: rows wait, and every search reads them; optimize takes them in"] == 1036
     large.optimize()
     assert large.info()["waiting"] == 0
+    assert not any(step.step.startswith("slow") for step in large.explain(rng.standard_normal(DIM)))
+    assert large.check() == []
+
+
+def test_a_bulk_load_that_is_undone_leaves_no_forest(db, rng):
+    large = Index.create(db, "v", DIM)
+    with pytest.raises(ZeroDivisionError), db:
+        large.add(np.arange(2000), rng.standard_normal((2000, DIM)))
+        raise ZeroDivisionError
+    assert len(large) == 0
+    assert large.info()["leaf_pages"] == 0
     assert large.check() == []
 
 
@@ -235,6 +252,7 @@ def test_forest_keeps_the_recall_it_is_asked_for(large):
 def test_optimize_tells_how_far_it_is(db, rng, monkeypatch):
     monkeypatch.setattr(index, "OPTIMIZE_PAGES", 20)
     large = Index.create(db, "v", DIM)
+    large._run("absorb=0")
     large.add(np.arange(2500), rng.standard_normal((2500, DIM)))
     seen = []
     large.optimize(progress=lambda done, total: seen.append((done, total)))
