@@ -20,7 +20,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-fast test-faults test-kernels test-neon fuzz asan format lint clean \
-	bench bench-kernels bench-quick bench-targets bench-report bench-recall
+	bench bench-kernels bench-quick bench-targets bench-report bench-recall bench-life
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -99,6 +99,10 @@ bench-quick: build $(VENV)/.bench ## a taste of it: 20,000 rows, six libraries, 
 
 bench-targets: build $(VENV)/.bench ## what the project promises of itself, each beside its target
 	$(BIN)/python bench/targets.py
+
+bench-life: build ## recall and speed after every life of a table: a good half hour (fetches data the first time)
+	$(BIN)/python bench/data.py fetch text words sift fashion songs
+	$(BIN)/python bench/life.py
 
 bench-kernels: ## nanoseconds of the inner loops (LENGTH=384)
 	@mkdir -p build

@@ -33,7 +33,7 @@ OPTIMIZE_PAGES = 32768
 SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
 SEARCH_PLAIN = "SELECT all_ids, all_distances FROM ann_search(?, ?, ?, ?) LIMIT 1"  # ten rows in one
 EXPLAIN = "SELECT step, count, bytes, microseconds FROM ann_explain(?, ?, ?, ?)"
-RECALL = "SELECT k, sample, recall, low, high FROM ann_recall(?, ?, ?, ?)"
+RECALL = "SELECT k, sample, recall, low, high FROM ann_recall(?, ?, ?, ?, ?)"
 
 Found = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -216,6 +216,29 @@ class Index:
         return found
 
     @translated()
+    def learn(self, queries: ArrayLike) -> None:
+        """Measure with these real queries, shape (m, dim), from now on: searches like them get the recall they ask for.
+
+        A sample of at most 400 of all that were ever given is kept in the file. Without it, the recall is that of
+        queries like the rows. Ends with `optimize`.
+
+        >>> import numpy as np, sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=8)
+        >>> rows = np.random.default_rng(0).standard_normal((2000, 8))
+        >>> index.add(np.arange(2000), rows)
+        >>> index.learn((rows[:300] + rows[300:600]) / 2)
+        >>> index.info()["learned"]
+        300
+        """
+        given = arrays.as_vectors(queries, self.dim)
+        with savepoint(self.db):
+            for _, some in arrays.batches(np.arange(len(given)), given):
+                self.db.execute(
+                    f"INSERT INTO {self.table}({self._command}, {self.column}) VALUES ('learn', ?)", (some,)
+                )
+            self.optimize()
+
+    @translated()
     def remove(self, ids: ArrayLike) -> int:
         """Delete these ids and say how many were there.
 
@@ -318,10 +341,11 @@ class Index:
         return dict(self._rows("SELECT key, value FROM ann_info(?)", self.name))
 
     @translated()
-    def recall(self, k: int = 10, sample: int = 100, recall: float | None = None) -> Recall:
+    def recall(self, k: int = 10, sample: int = 100, recall: float | None = None, *, queries: bool = False) -> Recall:
         """The recall that searches really give, measured on `sample` rows spread over the table.
 
-        `recall`: what they are asked for (default 0.95). It reads the table twice.
+        `recall`: what they are asked for (default 0.95). `queries`: measured on those given to `learn` instead of
+        rows. It reads the table twice.
 
         >>> import numpy as np, sqlite_ann
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=8)
@@ -331,7 +355,7 @@ class Index:
         >>> measured.sample, measured.low < measured.recall < measured.high, measured.high > 0.95
         (500, True, True)
         """
-        return Recall(*self._rows(RECALL, self.name, k, sample, recall)[0])
+        return Recall(*self._rows(RECALL, self.name, k, sample, recall, int(queries))[0])
 
     @translated()
     def explain(self, query: ArrayLike, k: int = 10, recall: float | None = None) -> list[Step]:

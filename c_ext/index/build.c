@@ -7,6 +7,7 @@
 #include "index/calibrate.h"
 #include "index/divide.h"
 #include "index/follow.h"
+#include "index/learned.h"
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/waiting.h"
@@ -32,26 +33,31 @@ typedef struct Build {
   int64_t max_pages; /* that this slice may change; 0: no bound */
   int64_t rows; /* placed in it */
   int thorough; /* measure anew after few changes */
+  int unmeasured; /* queries were given that the calibration does not know */
 } Build;
 
 /* Whether enough changed since the calibration for another one, once all rows are placed. */
-static int is_stale(const AnnState *state, int thorough) {
+static int is_stale(const Build *build) {
+  const AnnState *state = &build->store->state;
   if (state->calibrated_rows == 0) return 1;
-  return thorough ? state->changes > state->calibrated_rows / RECALIBRATE_SHARE
-                  : ann_follow_is_due(state);
+  if (!build->thorough) return ann_follow_is_due(state);
+  return build->unmeasured || state->changes > state->calibrated_rows / RECALIBRATE_SHARE;
 }
 
 static int build_init(Build *build, AnnStore *store, int thorough) {
+  AnnLearned *learned = NULL;
   int n = store->options.threads ? store->options.threads : ann_pool_cores();
   int rc = ANN_OK;
   memset(build, 0, sizeof *build);
   build->store = store;
   build->thorough = thorough;
+  rc = ann_learned_get(store, &learned);
+  if (rc != ANN_OK) return rc;
+  build->unmeasured = !learned->measured;
   build->poll.check = ann_store_tick;
   build->poll.arg = store;
   if (!store->options.threads && n > MOST_THREADS) n = MOST_THREADS;
-  if (n > 1 && (store->state.rows - store->state.placed > SHORT_BUILD ||
-                is_stale(&store->state, thorough))) {
+  if (n > 1 && (store->state.rows - store->state.placed > SHORT_BUILD || is_stale(build))) {
     rc = ann_pool_new(n, &build->pool);
   }
   if (rc == ANN_OK) rc = ann_batch_init(&build->batch, store, build->pool);
@@ -279,7 +285,7 @@ static int absorb(Build *build, int *out_more) {
   }
   if (rc == ANN_OK) rc = absorb_runs(build);
   *out_more = rc == ANN_OK && state->placed < state->rows;
-  if (rc == ANN_OK && !*out_more && is_stale(state, build->thorough)) {
+  if (rc == ANN_OK && !*out_more && is_stale(build)) {
     rc = ann_store_flush(store);
     if (rc == ANN_OK) rc = ann_calibrate(store, build->pool);
   }

@@ -3,6 +3,7 @@
 
 #include "index/fit.h"
 #include "index/follow.h"
+#include "index/learned.h"
 #include "index/pages.h"
 #include "index/route.h"
 #include "index/trial.h"
@@ -14,12 +15,14 @@ typedef struct Calibration {
   AnnPool *pool;              /* borrowed; NULL for one thread */
   AnnPoll poll;
   AnnSample sample;           /* owned */
+  int n_rows;                 /* of them rows, at most */
   AnnTrial trials[GROUP];     /* owned */
   int n_trials;               /* of them in use: enough to keep all workers busy */
   atomic_int stopped;         /* the poll of one trial stopped them all */
 } Calibration;
 
 static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
+  AnnLearned *learned = NULL;
   int64_t n_directories = 0;
   int rc, i;
   memset(c, 0, sizeof *c);
@@ -27,8 +30,9 @@ static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
   c->pool = pool;
   c->poll.check = ann_store_tick;
   c->poll.arg = store;
-  rc = ann_sample_init(&c->sample, store, ann_sample_size(store, ROWS_EACH, ANN_SAMPLE_MOST),
-                       ANN_SAMPLE_MOST_FAR);
+  c->n_rows = ann_sample_size(store, ROWS_EACH, ANN_SAMPLE_MOST);
+  rc = ann_learned_get(store, &learned);
+  if (rc == ANN_OK) rc = ann_sample_init(&c->sample, store, c->n_rows + (int)learned->n);
   /* What the workers look at; of the leaves as many as there is room for. */
   if (rc == ANN_OK) rc = ann_router_warm(store, &n_directories);
   if (rc == ANN_OK && pool) rc = ann_pages_warm(store);
@@ -101,10 +105,11 @@ int ann_calibrate(AnnStore *store, AnnPool *pool) {
   Calibration c;
   int rc = init(&c, store, pool);
   if (rc == ANN_OK) rc = ann_follow_cancel(store);
-  if (rc == ANN_OK) rc = ann_sample_pick(&c.sample);
+  if (rc == ANN_OK) rc = ann_sample_pick(&c.sample, c.n_rows);
   if (rc == ANN_OK) rc = find_truth(&c);
   if (rc == ANN_OK) rc = measure(&c);
   if (rc == ANN_OK) rc = ann_fit(&c.sample);
+  if (rc == ANN_OK) rc = ann_learned_measured(store);
   store->state.calibrated_rows = store->state.placed;
   store->state.changes = 0;
   store->dirty = 1;

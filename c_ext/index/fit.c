@@ -59,15 +59,17 @@ static int stands_for(int rank, int k) {
   return rank >= 9 && rank < ANN_NEAR_RANKS;   /* 10, 20, ... 100 */
 }
 
-/* Of the neighbours that stand for k, for the grid's row `which`. */
-static int costs_init(Costs *costs, const AnnSample *sample, int which, int k) {
-  int most = sample->n_measured * ANN_SAMPLE_RANKS, i;
+/* Of the neighbours that stand for k, for the grid's row `which`; of rows or of given queries. */
+static int costs_init(Costs *costs, const AnnSample *sample, int given, int which, int k) {
+  int n_rows = sample->n_rows < sample->n_measured ? sample->n_rows : sample->n_measured;
+  int first = given ? n_rows * ANN_SAMPLE_RANKS : 0, i;
+  int most = (given ? sample->n_measured : n_rows) * ANN_SAMPLE_RANKS;
   memset(costs, 0, sizeof *costs);
   costs->rule = which < ANN_EFFORT_RULES ? which : ANN_EFFORT_RULES - 1;
   costs->items = ann_alloc_array((uint64_t)most, sizeof *costs->items);
   costs->values = ann_alloc_array((uint64_t)most, sizeof *costs->values);
   if (!costs->items || !costs->values) return ANN_NOMEM;
-  for (i = 0; i < most; i++) {
+  for (i = first; i < most; i++) {
     if (sample->costs[i].better > 0 && stands_for(i % ANN_SAMPLE_RANKS, k)) {
       costs->items[costs->n++] = &sample->costs[i];
     }
@@ -110,7 +112,7 @@ static void fit_cell(const Costs *costs, double miss, AnnEffort *cell) {
 static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
   Costs self;
   int64_t i;
-  int rc = costs_init(&self, sample, 0, 0);
+  int rc = costs_init(&self, sample, 0, 0, 0);
   if (rc == ANN_OK && self.n > 0 && sample->store->options.metric != ANN_DOT) {
     for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->better;
     grid->least_keep = (int64_t)(SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE));
@@ -128,12 +130,23 @@ static void settle_reach(const AnnStore *store, AnnEffort *cell) {
   if (store->options.metric == ANN_DOT || cell->reach >= OUT_OF_REACH) cell->reach = 0;
 }
 
-static int fit_row(const AnnSample *sample, int which, AnnEffort *out_cells) {
+/* Of two cells, what is enough for both: a reach of 0 is no rule, and the most of all. */
+static AnnEffort both(AnnEffort a, AnnEffort b) {
+  if (a.reach != 0 && (b.reach == 0 || b.reach > a.reach)) a.reach = b.reach;
+  if (b.inspect > a.inspect) a.inspect = b.inspect;
+  if (b.keep > a.keep) a.keep = b.keep;
+  return a;
+}
+
+/* One row of the grid, to rows as queries or to those given; as it was where nothing is known. */
+static int fit_row(const AnnSample *sample, int given, int which, AnnEffort *io_cells) {
   Costs costs;
-  int j, rc = costs_init(&costs, sample, which, ann_effort_ks[which]);
-  for (j = 0; j < ANN_EFFORT_RECALLS && rc == ANN_OK; j++) {
-    if (costs.n > 0) fit_cell(&costs, 1 - ann_effort_recalls[j], &out_cells[j]);
-    settle_reach(sample->store, &out_cells[j]);
+  int j, rc = costs_init(&costs, sample, given, which, ann_effort_ks[which]);
+  for (j = 0; j < ANN_EFFORT_RECALLS && rc == ANN_OK && costs.n > 0; j++) {
+    AnnEffort cell = io_cells[j];
+    fit_cell(&costs, 1 - ann_effort_recalls[j], &cell);
+    settle_reach(sample->store, &cell);
+    io_cells[j] = given && sample->n_rows > 0 ? both(io_cells[j], cell) : cell;
     rc = ann_store_tick(sample->store);
   }
   costs_clear(&costs);
@@ -146,7 +159,8 @@ static int fit_rows(const AnnSample *sample, AnnEffortGrid *out_grid) {
   memset(out_grid, 0, sizeof *out_grid);
   for (i = 0; i < ANN_EFFORT_KS && rc == ANN_OK; i++) {
     if (i > 0) memcpy(out_grid->cells[i], out_grid->cells[i - 1], sizeof out_grid->cells[i]);
-    rc = fit_row(sample, i, out_grid->cells[i]);
+    rc = fit_row(sample, 0, i, out_grid->cells[i]);
+    if (rc == ANN_OK) rc = fit_row(sample, 1, i, out_grid->cells[i]);
   }
   return rc;
 }

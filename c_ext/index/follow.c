@@ -4,6 +4,7 @@
 #include "core/bytes.h"
 #include "core/vector.h"
 #include "index/fit.h"
+#include "index/learned.h"
 #include "index/pages.h"
 #include "index/trial.h"
 
@@ -61,7 +62,7 @@ void ann_follow_drop(AnnStore *store) {
 
 /* Which truths are stored: those of queries still to be measured. */
 static int is_stored(const AnnSample *sample, int i) {
-  return (i < sample->n ? i : i - sample->n) >= sample->n_measured;
+  return ann_sample_query(sample, i) >= sample->n_measured;
 }
 
 static int64_t encoded_size(const Follow *follow) {
@@ -80,7 +81,7 @@ static void encode_header(const Follow *follow, uint8_t *p) {
   ann_put32(p, VERSION);
   ann_put32(p + 4, (uint32_t)follow->stage);
   ann_put32(p + 8, (uint32_t)follow->sample.n);
-  ann_put32(p + 12, (uint32_t)follow->sample.n_far);
+  ann_put32(p + 12, (uint32_t)follow->sample.n_rows);
   ann_put32(p + 16, (uint32_t)follow->sample.n_measured);
   ann_put64(p + 24, (uint64_t)follow->from);
   ann_put64(p + 32, (uint64_t)follow->rows);
@@ -172,11 +173,11 @@ static int decode_cost(Bytes *bytes, AnnCost *out_cost) {
 static int decode_header(AnnStore *store, Bytes *bytes, Follow *follow, int *out_valid) {
   const uint8_t *p = take(bytes, HEADER_SIZE);
   AnnSample *sample = &follow->sample;
-  uint32_t n = p ? ann_get32(p + 8) : 0, n_far = p ? ann_get32(p + 12) : 0;
+  uint32_t n = p ? ann_get32(p + 8) : 0, n_rows = p ? ann_get32(p + 12) : 0;
   uint32_t n_measured = p ? ann_get32(p + 16) : 0;
   int rc;
-  *out_valid = p && ann_get32(p) == VERSION && n > 0 && n <= ANN_SAMPLE_MOST && n_far <= n &&
-               n_far <= ANN_SAMPLE_MOST_FAR && n_measured <= n;
+  *out_valid = p && ann_get32(p) == VERSION && n > 0 &&
+               n <= ANN_SAMPLE_MOST + ANN_LEARNED_MOST && n_rows <= n && n_measured <= n;
   if (!*out_valid) return ANN_OK;
   follow->stage = (int)ann_get32(p + 4);
   follow->from = (int64_t)ann_get64(p + 24);
@@ -186,7 +187,8 @@ static int decode_header(AnnStore *store, Bytes *bytes, Follow *follow, int *out
                follow->rows >= 0 && follow->changes >= 0 &&
                follow->changes <= store->state.changes;
   if (!*out_valid) return ANN_OK;
-  rc = ann_sample_init(sample, store, (int)n, (int)n_far);
+  rc = ann_sample_init(sample, store, (int)n);
+  sample->n_rows = (int)n_rows;
   sample->n_measured = (int)n_measured;
   return rc;
 }
@@ -283,18 +285,20 @@ int ann_follow_cancel(AnnStore *store) {
 /* ---- slices ---- */
 
 static int begin(AnnStore *store) {
-  Follow *follow = ann_alloc_zero(1, sizeof *follow);
-  int rc;
-  if (!follow) return ANN_NOMEM;
+  AnnLearned *learned = NULL;
+  int n_rows = ann_sample_size(store, ROWS_EACH, MOST_QUERIES);
+  int rc = ann_learned_get(store, &learned);
+  Follow *follow = rc == ANN_OK ? ann_alloc_zero(1, sizeof *follow) : NULL;
+  if (rc == ANN_OK && !follow) rc = ANN_NOMEM;
+  if (rc != ANN_OK) return rc;
   store->follow = follow;
   follow->stage = STAGE_TRUTH;
   follow->from = INT64_MIN;
   follow->rows = store->state.placed;
   follow->changes = store->state.changes;
   follow->is_new = 1;
-  rc = ann_sample_init(&follow->sample, store, ann_sample_size(store, ROWS_EACH, MOST_QUERIES),
-                       ANN_SAMPLE_MOST_FAR);
-  if (rc == ANN_OK) rc = ann_sample_pick(&follow->sample);
+  rc = ann_sample_init(&follow->sample, store, n_rows + (int)learned->n);
+  if (rc == ANN_OK) rc = ann_sample_pick(&follow->sample, n_rows);
   return rc;
 }
 

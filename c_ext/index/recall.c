@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "index/learned.h"
 #include "index/truth.h"
 
 /* Vectors and neighbours of the sampled rows held at once: a choice. */
@@ -15,6 +16,7 @@ typedef struct Sample {
   AnnTruth *rows;         /* owned: `most` of them */
   float *vectors;         /* owned: theirs */
   float *row;             /* owned: one row of the table */
+  const AnnLearned *given; /* borrowed: queries instead of rows, or NULL */
 } Sample;
 
 /* Of every query a share of hits; of all, what their mean and scatter need. */
@@ -113,12 +115,25 @@ static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbour
     if (at == place_of(store->state.rows, first + sample->n, wanted)) {
       float *vector = sample->vectors + sample->n * store->options.dimensions;
       memcpy(vector, sample->row, (size_t)ann_store_vector_bytes(store));
-      rc = ann_truth_init(&sample->rows[sample->n], store, id, vector, neighbours);
+      rc = ann_truth_init(&sample->rows[sample->n], store, &id, vector, neighbours);
       sample->n += rc == ANN_OK;
     }
     if (at % 256 == 255 && rc == ANN_OK) rc = ann_store_tick(store);
   }
   ann_store_scan_close(store);
+  return rc;
+}
+
+/* The same for given queries. */
+static int pick_given(Sample *sample, int64_t first, int64_t wanted, int64_t neighbours) {
+  AnnStore *store = sample->store;
+  int rc = ANN_OK;
+  while (rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted) {
+    int64_t at = place_of(sample->given->n, first + sample->n, wanted);
+    rc = ann_truth_init(&sample->rows[sample->n], store, NULL,
+                        sample->given->vectors + at * store->options.dimensions, neighbours);
+    sample->n += rc == ANN_OK;
+  }
   return rc;
 }
 
@@ -131,9 +146,9 @@ static int search(const AnnTruth *row, AnnSearcher *searcher, AnnQuery *query, T
   int rc;
   ann_idset_init(&self);
   ann_topk_init(&found, 0);
-  rc = ann_idset_add(&self, row->id, NULL);
   query->vector = row->origin.vector;
-  query->exclude = &self;
+  query->exclude = row->has_id ? &self : NULL;
+  rc = row->has_id ? ann_idset_add(&self, row->id, NULL) : ANN_OK;
   if (rc == ANN_OK) rc = ann_search(searcher, query, &found);
   for (i = 0; i < found.n; i++) hits += found.items[i].key <= last;
   tally->n++;
@@ -145,8 +160,9 @@ static int search(const AnnTruth *row, AnnSearcher *searcher, AnnQuery *query, T
 }
 
 int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_t wanted,
-                       double recall, AnnRecall *out_recall) {
-  int64_t rows = store->state.rows, first = 0, i;
+                       double recall, int given, AnnRecall *out_recall) {
+  int64_t rows = store->state.rows, first = 0, most, i;
+  AnnLearned *learned = NULL;
   Sample sample;
   AnnQuery query;
   Tally tally;
@@ -154,13 +170,19 @@ int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_
   memset(out_recall, 0, sizeof *out_recall);
   memset(&tally, 0, sizeof tally);
   memset(&query, 0, sizeof query);
-  if (rows < 2) return ANN_OK;
-  tally.neighbours = query.k = k < rows - 1 ? k : rows - 1;
+  rc = ann_learned_get(store, &learned);
+  if (rc != ANN_OK) return rc;
+  if (rows < 2 || (given && learned->n == 0)) return ANN_OK;
+  most = given ? rows : rows - 1;
+  tally.neighbours = query.k = k < most ? k : most;
   query.recall = recall;
+  if (given) rows = learned->n;
   if (wanted > rows) wanted = rows;
   rc = init(&sample, store, query.k, wanted);
+  sample.given = given ? learned : NULL;
   while (rc == ANN_OK && first < wanted) {
-    rc = pick(&sample, first, wanted, query.k);
+    rc = given ? pick_given(&sample, first, wanted, query.k)
+               : pick(&sample, first, wanted, query.k);
     if (rc == ANN_OK && sample.n == 0) rc = ann_store_corrupt(store, "count of rows", rows);
     if (rc == ANN_OK) rc = ann_truth_find(store, NULL, sample.rows, sample.n);   /* step 2 */
     for (i = 0; i < sample.n && rc == ANN_OK; i++) {

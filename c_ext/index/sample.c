@@ -3,6 +3,7 @@
 
 #include "core/idset.h"
 #include "core/rng.h"
+#include "index/learned.h"
 #include "index/pages.h"
 
 #define FEWEST_QUERIES 100
@@ -21,15 +22,15 @@ int ann_sample_size(const AnnStore *store, int64_t rows_each, int most) {
   return (int)(n < room ? n : room);
 }
 
-int ann_sample_init(AnnSample *sample, AnnStore *store, int n_wanted, int most_far) {
+int ann_sample_init(AnnSample *sample, AnnStore *store, int n_wanted) {
   memset(sample, 0, sizeof *sample);
   sample->store = store;
   sample->n_wanted = n_wanted;
-  sample->most_far = most_far;
   sample->ids = ann_alloc_array((uint64_t)n_wanted, sizeof *sample->ids);
   sample->vectors =
       ann_alloc_array((uint64_t)n_wanted, (uint64_t)ann_store_vector_bytes(store));
-  sample->truths = ann_alloc_zero((uint64_t)(n_wanted + most_far), sizeof *sample->truths);
+  sample->truths =
+      ann_alloc_zero((uint64_t)n_wanted + 2 * ANN_SAMPLE_MOST_FAR, sizeof *sample->truths);
   sample->costs = ann_alloc_zero((uint64_t)n_wanted * ANN_SAMPLE_RANKS, sizeof *sample->costs);
   if (!sample->ids || !sample->vectors || !sample->truths || !sample->costs) return ANN_NOMEM;
   return ANN_OK;
@@ -113,21 +114,45 @@ static int draw(AnnSample *sample, const Leaves *leaves, int64_t i, AnnRng *rng,
   return rc;
 }
 
+static int at_most(int n, int most) { return n < most ? n : most; }
+
+int ann_sample_query(const AnnSample *sample, int i) {
+  if (i < sample->n) return i;
+  i -= sample->n;
+  return i < sample->n_far ? i : sample->n_rows + i - sample->n_far;
+}
+
 int ann_sample_make_truths(AnnSample *sample) {
   int rc = ANN_OK, i;
-  sample->n_far = sample->n < sample->most_far ? sample->n : sample->most_far;
-  for (i = 0; i < sample->n + sample->n_far && rc == ANN_OK; i++) {
-    int query = i < sample->n ? i : i - sample->n;
-    rc = ann_truth_init(&sample->truths[i], sample->store, sample->ids[query],
-                        ann_sample_vector(sample, query),
-                        i < sample->n ? ANN_SAMPLE_NEAR : ANN_SAMPLE_FAR);
+  sample->n_far = at_most(sample->n_rows, ANN_SAMPLE_MOST_FAR);
+  sample->n_given_far = at_most(sample->n - sample->n_rows, ANN_SAMPLE_MOST_FAR);
+  for (i = 0; i < sample->n + sample->n_far + sample->n_given_far && rc == ANN_OK; i++) {
+    int query = ann_sample_query(sample, i);
+    rc = ann_truth_init(
+        &sample->truths[i], sample->store, query < sample->n_rows ? &sample->ids[query] : NULL,
+        ann_sample_vector(sample, query), i < sample->n ? ANN_SAMPLE_NEAR : ANN_SAMPLE_FAR);
     sample->truths[i].thinned = i >= sample->n;
     sample->n_truths += rc == ANN_OK;
   }
   return rc;
 }
 
-int ann_sample_pick(AnnSample *sample) {
+/* The queries that the user gave, after the rows. */
+static int take_given(AnnSample *sample) {
+  AnnLearned *learned = NULL;
+  size_t size = (size_t)ann_store_vector_bytes(sample->store);
+  int rc = ann_learned_get(sample->store, &learned);
+  int64_t i;
+  sample->n_rows = sample->n;
+  for (i = 0; rc == ANN_OK && i < learned->n && sample->n < sample->n_wanted; i++) {
+    memcpy(sample->vectors + sample->n * sample->store->options.dimensions,
+           learned->vectors + i * sample->store->options.dimensions, size);
+    sample->ids[sample->n++] = 0;
+  }
+  return rc;
+}
+
+int ann_sample_pick(AnnSample *sample, int n_rows) {
   AnnStore *store = sample->store;
   AnnRng rng = ann_rng_keyed((uint64_t)store->options.seed, KEY_SAMPLE,
                              (uint64_t)(store->state.placed + store->state.changes));
@@ -136,13 +161,13 @@ int ann_sample_pick(AnnSample *sample) {
   int64_t i;
   int rc = find_leaves(store, &leaves);
   ann_idset_init(&taken);
-  for (i = 0; rc == ANN_OK && leaves.n > 0 && sample->n < sample->n_wanted &&
-              i < (int64_t)TRIES * sample->n_wanted;
+  for (i = 0; rc == ANN_OK && leaves.n > 0 && sample->n < n_rows && i < (int64_t)TRIES * n_rows;
        i++) {
     rc = draw(sample, &leaves, i, &rng, &taken);
   }
   ann_free(leaves.numbers);
   ann_idset_clear(&taken);
+  if (rc == ANN_OK) rc = take_given(sample);
   return rc == ANN_OK ? ann_sample_make_truths(sample) : rc;
 }
 
@@ -153,13 +178,21 @@ void ann_sample_sort(AnnSample *sample) {
   for (i = 0; i < sample->n_truths; i++) ann_topk_sort(&sample->truths[i].exact);
 }
 
+/* The thinned truth of a query, or -1. */
+static int far_of(const AnnSample *sample, int query) {
+  int given = query - sample->n_rows;
+  if (given < 0) return query < sample->n_far ? sample->n + query : -1;
+  return given < sample->n_given_far ? sample->n + sample->n_far + given : -1;
+}
+
 const AnnRanked *ann_sample_neighbour(const AnnSample *sample, int query, int rank) {
   const AnnTopk *exact = &sample->truths[query].exact;
   int64_t at = rank < 10 ? rank : 10 * (rank - 8) - 1;
   if (rank == ANN_SELF_RANK) return NULL;
   if (rank >= ANN_NEAR_RANKS) {
-    if (query >= sample->n_far) return NULL;
-    exact = &sample->truths[sample->n + query].exact;
+    int far = far_of(sample, query);
+    if (far < 0) return NULL;
+    exact = &sample->truths[far].exact;
     at = (rank - ANN_NEAR_RANKS + 1) * exact->n / ANN_FAR_RANKS - 1;
   }
   return at >= 0 && at < exact->n ? &exact->items[at] : NULL;

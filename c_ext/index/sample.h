@@ -1,6 +1,7 @@
 /* sample.h -- the queries that a calibration is made of, and what is known of each.
 **
-** Rows of the table serve as queries, each left out of its own answer.  Of each the nearest
+** Rows of the table serve as queries, each left out of its own answer, and after them the
+** queries that the user gave (learned.h).  Of each the nearest
 ** ANN_SAMPLE_NEAR rows are looked for; of the first few also those that stand for the nearest
 ** 1,000 (a thinned truth, truth.h).  What it costs to find them is kept for some ranks only,
 ** since neighbours of one query are found or missed together:
@@ -39,11 +40,13 @@ typedef struct AnnCost {
 
 typedef struct AnnSample {
   AnnStore *store; /* borrowed */
-  int n, n_wanted; /* queries; aimed at */
-  int n_far, most_far; /* the first ones: for large k too; at most */
-  int64_t *ids; /* owned: the queries' rows */
+  int n, n_wanted;            /* queries; room for */
+  int n_rows;                 /* of them rows: the first ones; the others were given */
+  int n_far;                  /* for large k too: the first of the rows ... */
+  int n_given_far;            /* ... and the first of the given */
+  int64_t *ids;               /* owned: the queries' rows; 0 for those given */
   float *vectors; /* owned: n_wanted x dimensions, as they were when picked */
-  AnnTruth *truths; /* owned: n near ones, then n_far thinned ones */
+  AnnTruth *truths;           /* owned: n near ones, then the thinned ones of the far */
   int n_truths; /* of them made */
   AnnCost *costs; /* owned: n_wanted x ANN_SAMPLE_RANKS */
   int n_measured; /* queries whose costs are known: the first ones */
@@ -53,11 +56,13 @@ typedef struct AnnSample {
 ** most. */
 int ann_sample_size(const AnnStore *store, int64_t rows_each, int most);
 /* Empty, with room for so many queries: ANN_OK or ANN_NOMEM.  clear takes what init failed on. */
-int ann_sample_init(AnnSample *sample, AnnStore *store, int n_wanted, int most_far);
+int ann_sample_init(AnnSample *sample, AnnStore *store, int n_wanted);
 void ann_sample_clear(AnnSample *sample);
-/* Choose rows of the forest, which is not empty, all with the same probability and spread over
-** its leaves: the same for the same pages and counters. */
-int ann_sample_pick(AnnSample *sample);
+/* Choose n_rows rows of the forest, which is not empty, all with the same probability and spread
+** over its leaves, and take the given queries: the same for the same pages and counters. */
+int ann_sample_pick(AnnSample *sample, int n_rows);
+/* Of which query truth i is. */
+int ann_sample_query(const AnnSample *sample, int i);
 /* Truths of the queries in ids and vectors, still empty. */
 int ann_sample_make_truths(AnnSample *sample);
 /* After the truths are complete: ascending, as ann_sample_neighbour needs them. */

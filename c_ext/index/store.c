@@ -8,6 +8,7 @@
 #include "core/metric.h"
 #include "core/vector.h"
 #include "index/follow.h"
+#include "index/learned.h"
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/rows.h"
@@ -161,6 +162,7 @@ static void forget_kept(AnnStore *store) {
   ann_pages_drop(store);
   ann_rows_drop(store);
   ann_follow_drop(store);
+  ann_learned_drop(store);
   ann_free(store->grid);
   store->grid = NULL;
   store->grid_known = store->kept = 0;
@@ -425,6 +427,7 @@ int ann_store_flush(AnnStore *store) {
   if (rc == ANN_OK) rc = ann_pages_flush(store);
   if (rc == ANN_OK) rc = ann_places_flush(store);
   if (rc == ANN_OK) rc = ann_follow_flush(store);
+  if (rc == ANN_OK) rc = ann_learned_flush(store);
   if (rc == ANN_OK && store->dirty) {
     rc = put_state(store);
     if (rc == ANN_OK) store->dirty = 0;

@@ -30,6 +30,7 @@
 #define ANN_CONFIG_SAMPLING 5
 #define ANN_CONFIG_SAMPLED 6
 #define ANN_CONFIG_LEAST 7
+#define ANN_CONFIG_LEARNED 8
 #define ANN_STATE_SIZE 96
 
 /* The counters; one blob, config row 2. */
@@ -52,6 +53,7 @@ struct AnnRun;
 struct AnnEffortGrid;
 struct AnnRouter;
 struct AnnFollow;
+struct AnnLearned;
 
 enum {
   ANN_STMT_CONFIG_GET,
@@ -125,6 +127,7 @@ typedef struct AnnStore {
   int grid_known; /* grid, or its absence, is what the database says */
   struct AnnFollow *follow; /* owned: the calibration in progress, see follow.h */
   int follow_known; /* follow, or its absence, is what the database says */
+  struct AnnLearned *learned; /* owned: queries to calibrate with, see learned.h */
   struct AnnPlaceEntry *places; /* owned: changed places, see places.c */
   int64_t n_places, n_place_slots;
   struct AnnRouter *router; /* owned: scratch of inserts, one allocation, see route.h */

@@ -78,8 +78,10 @@ int ann_trial_ask(AnnTrial *trial, const AnnSample *sample, int query) {
   int rc = ANN_OK, rank, same = 0;
   trial->vector = truth->origin.vector;
   trial->self = truth->id;
+  trial->has_self = truth->has_id;
   trial->most = INT64_MAX;
-  trial->n_candidates = query < sample->n_far ? FAR_CANDIDATES : NEAR_CANDIDATES;
+  trial->n_candidates = ann_sample_neighbour(sample, query, ANN_NEAR_RANKS) ? FAR_CANDIDATES
+                                                                            : NEAR_CANDIDATES;
   trial->n_wanted = 0;
   for (rank = 0; rank < ANN_SELF_RANK && rc == ANN_OK; rank++) {
     const AnnRanked *neighbour = ann_sample_neighbour(sample, query, rank);
@@ -87,7 +89,7 @@ int ann_trial_ask(AnnTrial *trial, const AnnSample *sample, int query) {
     rc = is_unchanged(trial->store, &truth->origin, neighbour, &same);
     if (rc == ANN_OK && same) rc = want(trial, neighbour->id, rank);
   }
-  if (rc == ANN_OK) rc = want_self(trial, truth);
+  if (rc == ANN_OK && truth->has_id) rc = want_self(trial, truth);
   return rc == ANN_OK ? ann_store_tick(trial->store) : rc;
 }
 
@@ -116,7 +118,7 @@ static void start(AnnTrial *trial) {
 /* One estimate into the best of all and, for the rule, the best k of each k. */
 static void keep_estimate(AnnTrial *trial, float value, int64_t id) {
   int j;
-  if (id == trial->self) {
+  if (trial->has_self && id == trial->self) {
     if (value < trial->self_estimate) trial->self_estimate = value;
     return;
   }

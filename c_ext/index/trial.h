@@ -37,7 +37,8 @@ typedef struct AnnTrial {
   atomic_int *stopped;      /* borrowed: the poll of one trial stops them all */
   /* what is asked */
   const float *vector;      /* borrowed: dimensions floats */
-  int64_t self;             /* the id that is left out */
+  int64_t self;             /* the id that is left out ... */
+  int has_self;             /* ... if the vector is a row */
   int64_t most;             /* entries to look at, at most */
   int64_t n_candidates;     /* estimates to keep: a neighbour not among them counts as lost */
   int n_wanted;

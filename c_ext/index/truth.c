@@ -43,9 +43,10 @@ struct AnnPass {
 };
 typedef struct AnnPass Pass;
 
-int ann_truth_init(AnnTruth *truth, const AnnStore *store, int64_t id, const float *vector,
-                   int64_t k) {
-  truth->id = id;
+int ann_truth_init(AnnTruth *truth, const AnnStore *store, const int64_t *id,
+                   const float *vector, int64_t k) {
+  truth->has_id = id != NULL;
+  truth->id = id ? *id : 0;
   truth->thinned = 0;
   ann_origin_init(&truth->origin, store->options.metric, vector, store->options.dimensions);
   return ann_topk_reserve(&truth->exact, k);
@@ -143,7 +144,8 @@ static void compare(Pass *pass, int64_t j, int64_t first, const float *products)
   for (i = first; i < first + TOGETHER && i < pass->n_truths; i++) {
     AnnTruth *truth = &pass->truths[i];
     double far;
-    if (!may_belong(pass, i, j, products[i - first]) || pass->ids[j] == truth->id) continue;
+    if (!may_belong(pass, i, j, products[i - first])) continue;
+    if (truth->has_id && pass->ids[j] == truth->id) continue;
     if (truth->thinned && !is_in_share(pass->ids[j])) continue;
     far = ann_origin_distance_of(&truth->origin, pass->rows + j * pass->stride,
                                  pass->row_norms[j]);

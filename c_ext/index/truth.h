@@ -20,14 +20,16 @@
 
 typedef struct AnnTruth {
   int64_t id;             /* of the row that the vector is, which is left out */
+  int has_id;             /* it is a row */
   int thinned;
   AnnOrigin origin;       /* its vector: borrowed, `dimensions` floats */
   AnnTopk exact;          /* owned: the k nearest; not sorted */
 } AnnTruth;
 
-/* k: neighbours wanted, at least 1; 16 bytes each.  ANN_OK or ANN_NOMEM with nothing owned. */
-int ann_truth_init(AnnTruth *truth, const AnnStore *store, int64_t id, const float *vector,
-                   int64_t k);
+/* id: NULL for a vector that is no row.  k: neighbours wanted, at least 1; 16 bytes each.  ANN_OK
+** or ANN_NOMEM with nothing owned. */
+int ann_truth_init(AnnTruth *truth, const AnnStore *store, const int64_t *id,
+                   const float *vector, int64_t k);
 void ann_truth_clear(AnnTruth *truth);
 
 /* Fill `exact` of n truths.  pool: NULL for one thread. */

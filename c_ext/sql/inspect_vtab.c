@@ -6,6 +6,7 @@
 #include "core/metric.h"
 #include "core/vector.h"
 #include "index/check.h"
+#include "index/learned.h"
 #include "index/pages.h"
 #include "index/rows.h"
 #include "sql/measure.h"
@@ -94,6 +95,7 @@ static int fill_bytes(AnnStore *store, const char *key, AnnListing *listing) {
 }
 
 static int fill_info(const AnnCall *call) {
+  AnnLearned *learned = NULL;
   AnnStore *store = call->table->store;
   AnnListing *listing = call->listing;
   const AnnState *state = &store->state;
@@ -115,6 +117,8 @@ static int fill_info(const AnnCall *call) {
   info_number(listing, "planted_rows", state->planted_rows);
   info_number(listing, "calibrated_rows", state->calibrated_rows);
   info_number(listing, "changes", state->changes);
+  rc = rc == ANN_OK ? ann_learned_get(store, &learned) : rc;
+  if (rc == ANN_OK) info_number(listing, "learned", learned->n);
   info_text(listing, "backend", ann_kernels()->name);
   info_number(listing, "cache_bytes", store->page_bytes + ann_rows_bytes(store));
   info_number(listing, "cache_hits", store->n_page_hits + store->n_row_hits);
@@ -237,10 +241,10 @@ static const Inspector inspectors[] = {
   {.name = "ann_recall",
    .declaration = "CREATE TABLE x(k INTEGER, sample INTEGER, recall REAL, low REAL, high REAL, "
                   "\"table\" HIDDEN, wanted_k HIDDEN, wanted_sample HIDDEN, "
-                  "wanted_recall HIDDEN)",
-   .usage = "arguments (table [, k [, sample [, wanted_recall]]])",
+                  "wanted_recall HIDDEN, queries HIDDEN)",
+   .usage = "arguments (table [, k [, sample [, wanted_recall [, queries]]]])",
    .n_columns = 5,
-   .arguments = {"k", "sample", "wanted_recall"},
+   .arguments = {"k", "sample", "wanted_recall", "queries"},
    .n_shown = 2,
    .fill = ann_measure_recall},
   {.name = "ann_explain",

@@ -18,7 +18,7 @@ int ann_measure_recall(const AnnCall *call) {
   AnnTable *table = call->table;
   AnnListing *listing = call->listing;
   AnnRecall measured;
-  int64_t k = ANN_DEFAULT_K, sample = DEFAULT_SAMPLE;
+  int64_t k = ANN_DEFAULT_K, sample = DEFAULT_SAMPLE, given = 0;
   double recall = ANN_DEFAULT_RECALL;
   int rc = ann_value_count(call->function, "k", call->arguments[0], &k, call->out_message);
   if (rc == ANN_OK) {
@@ -29,9 +29,18 @@ int ann_measure_recall(const AnnCall *call) {
     rc = ann_value_recall(call->function, "wanted_recall", call->arguments[2], &recall,
                           call->out_message);
   }
+  if (rc == ANN_OK && call->arguments[3] &&
+      (!ann_value_integer(call->arguments[3], &given) || given < 0 || given > 1)) {
+    *call->out_message = sqlite3_mprintf(
+        "%s: expected queries to be 0, for rows, or 1, for the queries given by "
+        "learn, got %s",
+        call->function, ann_value_kind(call->arguments[3]));
+    rc = *call->out_message ? ANN_ERROR : ANN_NOMEM;
+  }
   if (rc == ANN_OK) rc = make_searcher(table);
   if (rc == ANN_OK) {
-    rc = ann_recall_measure(table->store, table->searcher, k, sample, recall, &measured);
+    rc = ann_recall_measure(table->store, table->searcher, k, sample, recall, (int)given,
+                            &measured);
   }
   if (rc != ANN_OK) return rc;
   ann_listing_number(listing, k);

@@ -7,6 +7,7 @@
 #include "index/build.h"
 #include "index/check.h"
 #include "index/follow.h"
+#include "index/learned.h"
 #include "index/pages.h"
 #include "index/rows.h"
 #include "index/update.h"
@@ -243,6 +244,48 @@ static int command_backend(AnnTable *table, const char *text, int *out_known) {
   return rc;
 }
 
+/* One query, or many in a blob, one after the other: all of them, or none when one is refused. */
+static int learn(AnnTable *table, sqlite3_value *value) {
+  AnnStore *store = table->store;
+  int64_t dimensions = store->options.dimensions, size = ann_store_vector_bytes(store), n = 1,
+          i;
+  char message[ANN_VECTOR_MESSAGE];
+  float *vectors = NULL;                     /* owned */
+  int rc;
+  if (sqlite3_value_type(value) == SQLITE_BLOB && sqlite3_value_bytes(value) > size &&
+      sqlite3_value_bytes(value) % size == 0) {
+    n = sqlite3_value_bytes(value) / size;
+  }
+  vectors = ann_alloc_array((uint64_t)n, (uint64_t)size);
+  if (!vectors) return ANN_NOMEM;
+  rc = n > 1 ? ANN_OK : ann_value_vector(value, dimensions, vectors, message);
+  for (i = 0; n > 1 && i < n && rc == ANN_OK; i++) {
+    const uint8_t *blob = sqlite3_value_blob(value);
+    rc = ann_vector_from_blob(blob + i * size, size, dimensions, vectors + i * dimensions,
+                              message);
+  }
+  if (rc == ANN_ERROR && n > 1) {
+    ann_store_fail(store, rc, "ann table %s, learn, query %lld of %lld: %s", store->name,
+                   (long long)i, (long long)n, message);
+  } else if (rc == ANN_ERROR) {
+    ann_store_fail(store, rc, "ann table %s, learn: %s", store->name, message);
+  }
+  for (i = 0; i < n && rc == ANN_OK; i++) {
+    rc = ann_learned_add(store, vectors + i * dimensions);
+    if (rc != ANN_OK) ann_store_poison(store);
+  }
+  ann_free(vectors);
+  return rc;
+}
+
+int ann_table_learn(AnnTable *table, sqlite3_value *queries) {
+  int rc = ann_store_begin(table->store);
+  if (rc == ANN_OK) rc = learn(table, queries);
+  row_ends(table);
+  ann_store_end(table->store);
+  return rc;
+}
+
 static int command_rebuild(AnnTable *table) {
   int rc;
   table->store->poisoned = 0;
@@ -267,7 +310,7 @@ static int run_command(AnnTable *table, const char *text, sqlite3_value *k) {
       rc = ann_store_fail(
           store, ANN_ERROR,
           "ann table %s: expected a command optimize, rebuild, "
-          "integrity-check, warm, cache_mb=N, absorb=N or backend=NAME, got \"%s\"",
+          "integrity-check, warm, learn, cache_mb=N, absorb=N or backend=NAME, got \"%s\"",
           store->name, text);
   }
   ann_store_end(store);

@@ -18,6 +18,8 @@ int ann_table_delete(AnnTable *table, int64_t id);
 int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value *vector);
 /* INSERT INTO name(name [, k]) VALUES(command [, k]). */
 int ann_table_command(AnnTable *table, sqlite3_value *command, sqlite3_value *k);
+/* INSERT INTO name(name, column) VALUES('learn', queries): one query or, as a blob, many. */
+int ann_table_learn(AnnTable *table, sqlite3_value *queries);
 /* A statement has ended, or the transaction is about to: absorb if enough waits, write all. */
 int ann_table_settle(AnnTable *table);
 

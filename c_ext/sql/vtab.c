@@ -476,7 +476,11 @@ static int insert_row(AnnTable *table, sqlite3_value *rowid, sqlite3_value **col
   if (rc != ANN_OK) return rc;
   if (is_command) {
     sqlite3_value *k = columns[COLUMN_K];
+    const char *text = (const char *)sqlite3_value_text(columns[COLUMN_COMMAND]);
     *out_rowid = sqlite3_last_insert_rowid(table->store->db);
+    if (text && strcmp(text, "learn") == 0) {
+      return ann_table_learn(table, columns[COLUMN_VECTOR]);
+    }
     return ann_table_command(table, columns[COLUMN_COMMAND],
                              sqlite3_value_type(k) == SQLITE_NULL ? NULL : k);
   }
