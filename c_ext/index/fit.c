@@ -107,17 +107,24 @@ static void fit_cell(const Costs *costs, double miss, AnnEffort *cell) {
 ** one row in some hundred: to be safe, so much more. */
 #define SELF_SHARE 0.999
 #define SELF_MARGIN 1.25
+/* One row in a hundred that is badly placed must not make all searches read half of the forest: no
+** more than so many times what all but these need. */
+#define SELF_USUAL 0.99
+#define SELF_MOST 2.5
 
 /* What finds the sampled rows themselves.  Of products a row's own is not the largest. */
 static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
   Costs self;
+  double least, most;
   int64_t i;
   int rc = costs_init(&self, sample, 0, 0, 0);
   if (rc == ANN_OK && self.n > 0 && sample->store->options.metric != ANN_DOT) {
     for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->better;
     grid->least_keep = (int64_t)(SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE));
     for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->inspected;
-    grid->least_inspect = (int64_t)(SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE));
+    least = SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE);
+    most = SELF_MOST * quantile(self.values, self.n, SELF_USUAL);
+    grid->least_inspect = (int64_t)(least < most ? least : most);
   }
   costs_clear(&self);
   return rc;

@@ -8,7 +8,7 @@
 #include "index/pages.h"
 #include "index/trial.h"
 
-/* It begins when the forest has twice as many rows, or when a third of them was replaced, and is to
+/* It begins when the forest has twice or half as many rows, or when a third was replaced, and is to
 ** be done after changes of another quarter: docs/ARCHITECTURE.md, "following". */
 #define REPLACED_SHARE 3
 #define SPAN_SHARE 4
@@ -400,11 +400,13 @@ static int64_t interval(const AnnStore *store) {
 }
 
 int ann_follow_is_due(const AnnState *state) {
-  int64_t grown = state->placed - state->calibrated_rows;
-  int64_t replaced;
-  if (grown < 0) grown = -grown;
-  replaced = state->changes > grown ? (state->changes - grown) / 2 : 0;
-  return grown + REPLACED_SHARE * replaced >= state->calibrated_rows;
+  int64_t fewer = state->calibrated_rows, more = state->placed, replaced;
+  if (more < fewer) {
+    fewer = state->placed;
+    more = state->calibrated_rows;
+  }
+  replaced = (state->changes - (more - fewer)) / 2;
+  return more - fewer + REPLACED_SHARE * (replaced > 0 ? replaced : 0) >= fewer;
 }
 
 int ann_follow(AnnStore *store, int64_t before) {

@@ -1,7 +1,7 @@
 /* follow.h -- a calibration that follows the changes of a table, in slices.
 **
-** When the forest has twice as many rows as at the last calibration, or a third of them were
-** replaced since, the next one begins.  It goes on with the rows that are written, one slice of
+** When the forest has twice or half as many rows as at the last calibration, or a third of them
+** were replaced since, the next one begins.  It goes on with the rows that are written, one slice of
 ** a few milliseconds every so many changes, so that it is done when about as many as a quarter
 ** of the rows have changed:
 **

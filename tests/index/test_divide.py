@@ -42,11 +42,26 @@ def test_directories_divide_into_a_new_level(table, near):
         (20_000, 3600),
     ):  # never more than are placed: nothing is planted anew
         table.load(np.resize(near, (rows, 8)), first)
-        table.command("optimize")
+        table.command("absorb=25")  # optimize would plant anew
+        table.command("absorb=0")
     assert (depth(table), table.info("planted_rows")) == (before[0] + 1, before[1])
     index = table.sound()
     assert index.state["directory_pages"] >= 3
     assert all(page.n <= 128 for page in index.walk(0) if not page.is_leaf)
+
+
+@pytest.mark.slow
+def test_optimize_plants_anew_what_has_grown_fourfold(table, near):
+    table.create(leaf_capacity=64).load(near[:1000])
+    for first in range(1000, 4100, 50):
+        table.load(near[:50] + np.float32(first / 1000), first)
+    assert table.info("planted_rows") == 1000
+    table.command("optimize")
+    assert table.info("planted_rows") == 4100
+    table.delete(list(range(0, 3100)))
+    table.command("optimize")
+    assert table.info("planted_rows") == 1000
+    table.sound()
 
 
 @pytest.mark.slow

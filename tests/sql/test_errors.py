@@ -125,7 +125,7 @@ def test_an_unknown_command(v, refused, command):
         v,
         "INSERT INTO v(v) VALUES (?)",
         (command,),
-        f'ann table v: expected a command optimize, rebuild, integrity-check, warm, cache_mb=N, absorb=N or backend=NAME, got "{command}"',
+        f'ann table v: expected a command optimize, rebuild, integrity-check, warm, learn, cache_mb=N, absorb=N or backend=NAME, got "{command}"',
     )
 
 
@@ -290,7 +290,10 @@ def test_an_argument_given_by_place_and_by_name(v, refused):
         ("SELECT * FROM ann_search_item('v', 'x')", "ann_search_item: expected the id of a row, got text"),
         ("SELECT * FROM ann_search_item('v', 1.5)", "ann_search_item: expected the id of a row, got a real number"),
         ("SELECT * FROM ann_info", "ann_info: expected one argument, the name of an ann table"),
-        ("SELECT * FROM ann_recall", "ann_recall: expected arguments (table [, k [, sample [, wanted_recall]]])"),
+        (
+            "SELECT * FROM ann_recall",
+            "ann_recall: expected arguments (table [, k [, sample [, wanted_recall [, queries]]]])",
+        ),
         ("SELECT * FROM ann_explain('v')", "ann_explain: expected arguments (table, query [, k [, recall]])"),
         ("SELECT * FROM ann_explain WHERE query = '[0,0]'", "ann_explain: expected arguments (table, query"),
         ("SELECT * FROM ann_rows(x'')", "ann_rows: expected arguments (vectors, dimensions [, type [, ids]])"),

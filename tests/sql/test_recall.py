@@ -190,7 +190,7 @@ def test_an_argument_given_twice(small, refused):
     for where, name in (("k = 5", "k"), ("wanted_k = 5", "k")):
         sql = f"SELECT * FROM ann_recall('v', 5) WHERE {where}"
         refused(small.db, sql, (), f"ann_recall: expected one value for {name}, got two")
-    refused(small.db, "SELECT * FROM ann_recall('v', 5, 6, 1, 2)", (), "too many arguments on ann_recall()")
+    refused(small.db, "SELECT * FROM ann_recall('v', 5, 6, 1, 0, 2)", (), "too many arguments on ann_recall()")
 
 
 # --- where and when ------------------------------------------------------------------------------
