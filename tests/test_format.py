@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MANUAL = (ROOT / "docs/FORMAT.md").read_text("utf-8")
 HEADER = (ROOT / "c_ext/core/format.h").read_text("utf-8")
 STORE = (ROOT / "c_ext/index/store.h").read_text("utf-8")
+STATE = (ROOT / "c_ext/index/state.h").read_text("utf-8")
 
 # --- the document and the headers ----------------------------------------------------------------
 
@@ -101,9 +102,9 @@ def test_config_rows_and_state_are_those_of_store_h():
     rows = dict(re.findall(r"^\| (\d) \| `(\w+)` \|", MANUAL, re.MULTILINE))
     numbers = {str(value): name.removeprefix("ANN_CONFIG_").lower() for name, value in defines(STORE).items()}
     assert rows == {key: numbers[key] for key in rows}
-    assert defines(STORE)["ANN_STATE_SIZE"] == 96
+    assert defines(STATE)["ANN_STATE_SIZE"] == 96
     fields = re.findall(
-        r"^  (?:int64_t|uint32_t) (\w+)[;\[]", STORE.split("typedef struct AnnState {")[1].split("}")[0], re.M
+        r"^  (?:int64_t|uint32_t) (\w+)[;\[]", STATE.split("typedef struct AnnState {")[1].split("}")[0], re.M
     )
     assert [re.findall(r"\w+", meaning)[0] for _, _, meaning in manual_table("State")] == fields
     assert [*oracle.STATE, "roots"] == fields

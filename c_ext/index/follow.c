@@ -246,6 +246,10 @@ static int load(AnnStore *store) {
   return rc;
 }
 
+int ann_follow_is_clean(const AnnStore *store) {
+  return !store->follow || !store->follow->dirty;
+}
+
 int ann_follow_flush(AnnStore *store) {
   Follow *follow = store->follow;
   uint8_t *blob = NULL; /* owned */

@@ -27,6 +27,7 @@ int ann_follow(AnnStore *store, int64_t before);
 /* Give the calibration in progress up: the table was calibrated otherwise. */
 int ann_follow_cancel(AnnStore *store);
 int ann_follow_flush(AnnStore *store);
+int ann_follow_is_clean(const AnnStore *store);   /* nothing to flush */
 void ann_follow_drop(AnnStore *store);   /* forget what is in memory, stored or not */
 
 #endif

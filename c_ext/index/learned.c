@@ -87,6 +87,10 @@ int ann_learned_measured(AnnStore *store) {
   return ANN_OK;
 }
 
+int ann_learned_is_clean(const AnnStore *store) {
+  return !store->learned || !store->learned->dirty;
+}
+
 int ann_learned_flush(AnnStore *store) {
   AnnLearned *learned = store->learned;
   int64_t size;

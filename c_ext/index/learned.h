@@ -30,6 +30,7 @@ int ann_learned_add(AnnStore *store, const float *vector);
 /* A calibration with these queries is stored. */
 int ann_learned_measured(AnnStore *store);
 int ann_learned_flush(AnnStore *store);
+int ann_learned_is_clean(const AnnStore *store);   /* nothing to flush */
 void ann_learned_drop(AnnStore *store);   /* forget what is in memory, stored or not */
 
 #endif

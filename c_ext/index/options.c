@@ -221,6 +221,12 @@ int ann_options_parse(const char *table, int n, const char *const *argv,
   return rc;
 }
 
+int ann_options_equal(const AnnOptions *a, const AnnOptions *b) {
+  return strcmp(a->column, b->column) == 0 && a->type == b->type &&
+         a->dimensions == b->dimensions && a->metric == b->metric && a->trees == b->trees &&
+         a->seed == b->seed && a->leaf_capacity == b->leaf_capacity;
+}
+
 void ann_options_clear(AnnOptions *options) {
   sqlite3_free(options->column);
   memset(options, 0, sizeof *options);

@@ -23,6 +23,8 @@ typedef struct AnnOptions {
 ** or ANN_ERROR with one sentence in *out_message (sqlite3_malloc, the caller's). */
 int ann_options_parse(const char *table, int n, const char *const *argv,
                       AnnOptions *out_options, char **out_message);
+/* Whether both describe the same stored table; what concerns only the connection may differ. */
+int ann_options_equal(const AnnOptions *a, const AnnOptions *b);
 void ann_options_clear(AnnOptions *options);
 
 #endif

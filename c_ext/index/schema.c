@@ -4,14 +4,16 @@
 static const struct {
   const char *suffix;
   const char *columns;     /* as declared */
-  const char *names;       /* as group_concat(name) of its columns */
+  const char *expected;    /* its columns as COLUMNS_SQL gives them */
 } tables[] = {
-  {"config", "id INTEGER PRIMARY KEY, name TEXT, value", "id,name,value"},
-  {"vectors", "id INTEGER PRIMARY KEY, vector BLOB", "id,vector"},
-  {"pages", "id INTEGER PRIMARY KEY, data BLOB", "id,data"},
-  {"places", "id INTEGER PRIMARY KEY, pages BLOB", "id,pages"},
-  {"waiting", "id INTEGER PRIMARY KEY, last INTEGER", "id,last"},
+  {"config", "id INTEGER PRIMARY KEY, name TEXT, value",
+   "id INTEGER 10,name TEXT 00,value  00"},
+  {"vectors", "id INTEGER PRIMARY KEY, vector BLOB", "id INTEGER 10,vector BLOB 00"},
+  {"pages", "id INTEGER PRIMARY KEY, data BLOB", "id INTEGER 10,data BLOB 00"},
+  {"places", "id INTEGER PRIMARY KEY, pages BLOB", "id INTEGER 10,pages BLOB 00"},
+  {"waiting", "id INTEGER PRIMARY KEY, last INTEGER", "id INTEGER 10,last INTEGER 00"},
 };
+#define KIND_SIZE 16
 #define N_TABLES ((int)(sizeof tables / sizeof *tables))
 
 /* Run one statement made by sqlite3_mprintf, and free it. */
@@ -55,11 +57,32 @@ int ann_schema_create(sqlite3 *db, const char *schema, const char *name, char **
   return rc;
 }
 
+/* What has the name of a shadow table, "table" or "view"; "" when nothing has. */
+static int kind_of(sqlite3 *db, const char *schema, const char *name, const char *suffix,
+                   char *out_kind) {
+  sqlite3_stmt *stmt = NULL;
+  char *sql = sqlite3_mprintf(
+      "SELECT type FROM \"%w\".sqlite_schema WHERE name = '%q_%q' COLLATE NOCASE", schema, name,
+      suffix);
+  int rc = sql ? sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) : ANN_NOMEM;
+  *out_kind = 0;
+  if (rc == ANN_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+    sqlite3_snprintf(KIND_SIZE, out_kind, "%s", sqlite3_column_text(stmt, 0));
+  }
+  if (rc == ANN_OK) rc = sqlite3_finalize(stmt);
+  sqlite3_free(sql);
+  return rc;
+}
+
 int ann_schema_drop(sqlite3 *db, const char *schema, const char *name, char **out_message) {
   int rc = ANN_OK, i;
+  char kind[KIND_SIZE];
   for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
+    rc = kind_of(db, schema, name, tables[i].suffix, kind);
+    if (rc != ANN_OK || !*kind) continue;
     rc = run(db,
-             sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\".\"%w_%w\"", schema, name,
+             sqlite3_mprintf("DROP %s \"%w\".\"%w_%w\"",
+                             strcmp(kind, "view") == 0 ? "VIEW" : "TABLE", schema, name,
                              tables[i].suffix),
              out_message);
   }
@@ -80,34 +103,50 @@ int ann_schema_rename(sqlite3 *db, const char *schema, const char *name, const c
   return rc;
 }
 
+/* The columns of a table as `expected` in tables[] has them: name, type, place in the primary key,
+** and whether hidden. */
+#define COLUMNS_SQL                                                                               \
+  "SELECT (SELECT group_concat(name || ' ' || type || ' ' || pk || hidden) FROM "                 \
+  "pragma_table_xinfo('%q_%q', '%q')),"                                                           \
+  " (SELECT group_concat(CASE WHEN type = 'table' AND rootpage = 0 THEN 'virtual table' "         \
+  "ELSE type END) FROM \"%w\".sqlite_schema WHERE tbl_name = '%q_%q' COLLATE NOCASE),"            \
+  " EXISTS (SELECT 1 FROM pragma_table_list('%q_%q') WHERE schema = '%q' COLLATE NOCASE AND wr)," \
+  " EXISTS (SELECT 1 FROM pragma_foreign_key_list('%q_%q', '%q'))"
+
+static int refuse_table(const char *name, const char *suffix, const char *expected,
+                        const char *got, char **out_message) {
+  *out_message = sqlite3_mprintf("ann table %s: expected %s_%s to %s, got %s", name, name,
+                                 suffix, expected, got);
+  return ANN_CORRUPT;
+}
+
 static int check_table(sqlite3 *db, const char *schema, const char *name, int i,
                        char **out_message) {
   sqlite3_stmt *stmt = NULL;
-  const char *found = NULL, *suffix = tables[i].suffix;
-  char *sql = sqlite3_mprintf(
-      "SELECT (SELECT group_concat(name) FROM pragma_table_info('%q_%q', '%q')),"
-      " (SELECT group_concat(type) FROM \"%w\".sqlite_schema"
-      "   WHERE tbl_name = '%q_%q' COLLATE NOCASE)",
-      name, suffix, schema, schema, name, suffix);
+  const char *suffix = tables[i].suffix;
+  char *sql = sqlite3_mprintf(COLUMNS_SQL, name, suffix, schema, schema, name, suffix, name,
+                              suffix, schema, name, suffix, schema);
   int rc = sql ? sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) : ANN_NOMEM;
   if (rc == ANN_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    const char *found = (const char *)sqlite3_column_text(stmt, 0);
     const char *types = (const char *)sqlite3_column_text(stmt, 1);
-    found = (const char *)sqlite3_column_text(stmt, 0);
     rc = ANN_OK;
     if (!types) {
       *out_message = sqlite3_mprintf("ann table %s: expected the table %s_%s, which is missing",
                                      name, name, suffix);
       rc = ANN_CORRUPT;
     } else if (strcmp(types, "table") != 0) {
-      *out_message = sqlite3_mprintf(
-          "ann table %s: expected %s_%s to be a table without triggers or indexes, got %s",
-          name, name, suffix, types);
-      rc = ANN_CORRUPT;
-    } else if (!found || strcmp(found, tables[i].names) != 0) {
+      rc = refuse_table(name, suffix, "be a table without triggers or indexes", types,
+                        out_message);
+    } else if (!found || strcmp(found, tables[i].expected) != 0) {
       *out_message =
           sqlite3_mprintf("ann table %s: expected %s_%s to have the columns %s, got %s", name,
-                          name, suffix, tables[i].names, found ? found : "none");
+                          name, suffix, tables[i].columns, found ? found : "none");
       rc = ANN_CORRUPT;
+    } else if (sqlite3_column_int(stmt, 2)) {
+      rc = refuse_table(name, suffix, "have a rowid", "a table WITHOUT ROWID", out_message);
+    } else if (sqlite3_column_int(stmt, 3)) {
+      rc = refuse_table(name, suffix, "have no foreign key", "one", out_message);
     }
   }
   sqlite3_finalize(stmt);

@@ -175,6 +175,11 @@ void ann_store_drop(AnnStore *store) {
   ann_waiting_drop(store);
 }
 
+void ann_store_rolled_back(AnnStore *store) {
+  if (store->depth > 0) store->drop_at_end = 1;
+  else ann_store_drop(store);
+}
+
 static int data_version(const AnnStore *store, unsigned *out_version) {
   return sqlite3_file_control(store->db, store->schema, SQLITE_FCNTL_DATA_VERSION,
                               out_version) == SQLITE_OK;
@@ -205,48 +210,7 @@ void ann_store_committed(AnnStore *store) {
   leave(store);
 }
 
-/* ---- counters ---- */
-
-static void encode_state(const AnnState *state, uint8_t *out) {
-  int i;
-  ann_put64(out, (uint64_t)state->rows);
-  ann_put64(out + 8, (uint64_t)state->placed);
-  ann_put64(out + 16, (uint64_t)state->last_page);
-  ann_put64(out + 24, (uint64_t)state->leaf_pages);
-  ann_put64(out + 32, (uint64_t)state->directory_pages);
-  ann_put64(out + 40, (uint64_t)state->changes);
-  ann_put64(out + 48, (uint64_t)state->calibrated_rows);
-  ann_put64(out + 56, (uint64_t)state->planted_rows);
-  for (i = 0; i < ANN_MAX_TREES; i++) ann_put32(out + 64 + 4 * i, state->roots[i]);
-}
-
-static int decode_state(AnnStore *store, const uint8_t *p, int64_t size) {
-  AnnState *state = &store->state;
-  int i, planted;
-  if (!p || size != ANN_STATE_SIZE)
-    return ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
-  state->rows = (int64_t)ann_get64(p);
-  state->placed = (int64_t)ann_get64(p + 8);
-  state->last_page = (int64_t)ann_get64(p + 16);
-  state->leaf_pages = (int64_t)ann_get64(p + 24);
-  state->directory_pages = (int64_t)ann_get64(p + 32);
-  state->changes = (int64_t)ann_get64(p + 40);
-  state->calibrated_rows = (int64_t)ann_get64(p + 48);
-  state->planted_rows = (int64_t)ann_get64(p + 56);
-  for (i = 0; i < ANN_MAX_TREES; i++) state->roots[i] = ann_get32(p + 64 + 4 * i);
-  planted = state->roots[0] != 0;
-  if (state->rows < 0 || state->placed < 0 || state->placed > state->rows ||
-      state->changes < 0 || state->calibrated_rows < 0 || state->planted_rows < 0 ||
-      state->last_page < 0 || state->last_page > UINT32_MAX || (state->placed && !planted)) {
-    return ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
-  }
-  for (i = 0; i < ANN_MAX_TREES; i++) {
-    if ((state->roots[i] != 0) != (planted && i < store->options.trees)) {
-      return ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
-    }
-  }
-  return ANN_OK;
-}
+/* ---- config rows ---- */
 
 int ann_store_config_put(AnnStore *store, int row, const char *name, const void *blob,
                          int64_t size) {
@@ -292,7 +256,7 @@ int ann_store_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t 
 
 static int put_state(AnnStore *store) {
   uint8_t blob[ANN_STATE_SIZE];
-  encode_state(&store->state, blob);
+  ann_state_encode(&store->state, blob);
   return ann_store_config_put(store, ANN_CONFIG_STATE, "state", blob, sizeof blob);
 }
 
@@ -305,7 +269,8 @@ char *ann_store_options_text(const AnnStore *store) {
       (long long)ann_rotation_length(o->dimensions));
 }
 
-int ann_store_create(AnnStore *store) {
+/* The rows that every table has. */
+static int put_first_rows(AnnStore *store) {
   char *text = ann_store_options_text(store);
   int rc = text ? ann_store_config_put(store, ANN_CONFIG_FORMAT, "format", NULL, 0) : ANN_NOMEM;
   if (rc == ANN_OK) {
@@ -316,6 +281,27 @@ int ann_store_create(AnnStore *store) {
   if (rc == ANN_OK) rc = put_state(store);
   sqlite3_free(text);
   return rc;
+}
+
+int ann_store_create(AnnStore *store, int64_t mark) {
+  uint8_t blob[8];
+  int rc = put_first_rows(store);
+  ann_put64(blob, (uint64_t)mark);
+  return rc == ANN_OK ? ann_store_config_put(store, ANN_CONFIG_MADE, "made", blob, sizeof blob)
+                      : rc;
+}
+
+int ann_store_is_marked(AnnStore *store, int64_t mark) {
+  uint8_t *blob = NULL;                      /* owned */
+  int64_t size = 0;
+  int rc = ann_store_config_blob(store, ANN_CONFIG_MADE, &blob, &size);
+  int marked = rc == ANN_OK && blob && size == 8 && (int64_t)ann_get64(blob) == mark;
+  ann_free(blob);
+  return marked;
+}
+
+int ann_store_unmark(AnnStore *store) {
+  return ann_store_config_delete(store, ANN_CONFIG_MADE);
 }
 
 /* The stored format is ours?  Read once for each database state that we enter. */
@@ -362,6 +348,10 @@ int ann_store_begin(AnnStore *store) {
   int rc, has_row = 0;
   sqlite3_stmt *stmt;
   store->depth++;
+  if (store->drop_at_end) {
+    return ann_store_fail(store, ANN_ERROR, "ann table %s: the transaction was rolled back",
+                          store->name);
+  }
   if (store->poisoned) {
     return ann_store_fail(store, ANN_ERROR,
                           "ann table %s: a write failed half-way; roll the transaction back",
@@ -386,7 +376,9 @@ int ann_store_begin(AnnStore *store) {
   if (rc == ANN_OK) validate(store);
   if (rc == ANN_OK) {
     const uint8_t *blob = sqlite3_column_blob(stmt, 0);
-    rc = decode_state(store, blob, sqlite3_column_bytes(stmt, 0));
+    rc = ann_state_decode(blob, sqlite3_column_bytes(stmt, 0), store->options.trees,
+                          &store->state);
+    if (rc != ANN_OK) ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
   }
   store->loaded = rc == ANN_OK;
   return rc;
@@ -407,7 +399,7 @@ int ann_store_begin_afresh(AnnStore *store) {
     rc = ann_rotation_init(&store->rotation, store->options.dimensions,
                            (uint64_t)store->options.seed);
   }
-  if (rc == ANN_OK) rc = ann_store_create(store);
+  if (rc == ANN_OK) rc = put_first_rows(store);
   if (rc == ANN_OK) {
     rc = ann_store_count(store, INT64_MIN, INT64_MAX, &store->state.rows, &smallest, &largest);
   }
@@ -419,6 +411,8 @@ void ann_store_end(AnnStore *store) {
   if (--store->depth > 0) return;
   if (store->stmts[ANN_STMT_SNAPSHOT]) sqlite3_reset(store->stmts[ANN_STMT_SNAPSHOT]);
   ann_store_scan_close(store);
+  if (store->drop_at_end) ann_store_drop(store);
+  store->drop_at_end = 0;
   if (!store->in_write) leave(store);
 }
 
@@ -434,6 +428,11 @@ int ann_store_flush(AnnStore *store) {
   }
   if (rc != ANN_OK) ann_store_poison(store);
   return rc;
+}
+
+int ann_store_is_clean(const AnnStore *store) {
+  return !store->dirty && store->n_dirty_pages == 0 && store->n_places == 0 &&
+         !store->tail_dirty && ann_follow_is_clean(store) && ann_learned_is_clean(store);
 }
 
 int ann_store_make_room(AnnStore *store) {
@@ -503,6 +502,7 @@ int ann_store_vector_put(AnnStore *store, const int64_t *id, const float *vector
                           store->name, (long long)*id);
   }
   if (rc != ANN_OK) return sql_failure(store, rc);
+  store->mutations++;
   *out_id = id ? *id : sqlite3_last_insert_rowid(store->db);
   return ANN_OK;
 }
@@ -514,7 +514,9 @@ int ann_store_vector_update(AnnStore *store, int64_t id, const float *vector) {
   ann_rows_forget(store, id);
   sqlite3_bind_int64(stmt, 1, id);
   rc = bind_vector(store, stmt, 2, vector);
-  return rc == ANN_OK ? ann_store_run(store, stmt) : rc;
+  if (rc == ANN_OK) rc = ann_store_run(store, stmt);
+  store->mutations += rc == ANN_OK;
+  return rc;
 }
 
 int ann_store_vector_delete(AnnStore *store, int64_t id, int *out_found) {
@@ -526,6 +528,7 @@ int ann_store_vector_delete(AnnStore *store, int64_t id, int *out_found) {
   sqlite3_bind_int64(stmt, 1, id);
   rc = ann_store_run(store, stmt);
   *out_found = rc == ANN_OK && sqlite3_changes(store->db) > 0;
+  store->mutations += *out_found;
   return rc;
 }
 

@@ -20,6 +20,7 @@
 #include "core/rotation.h"
 #include "index/api.h"
 #include "index/options.h"
+#include "index/state.h"
 #include "index/trace.h"
 
 /* Rows of the config table; FORMAT.md. */
@@ -31,20 +32,7 @@
 #define ANN_CONFIG_SAMPLED 6
 #define ANN_CONFIG_LEAST 7
 #define ANN_CONFIG_LEARNED 8
-#define ANN_STATE_SIZE 96
-
-/* The counters; one blob, config row 2. */
-typedef struct AnnState {
-  int64_t rows;             /* vectors in the table */
-  int64_t placed;           /* of them in the forest; the others wait */
-  int64_t last_page;        /* highest page number ever used */
-  int64_t leaf_pages;
-  int64_t directory_pages;
-  int64_t changes;          /* inserts and deletes since the last calibration */
-  int64_t calibrated_rows;  /* rows placed at the last calibration, 0 for none */
-  int64_t planted_rows;     /* rows of the table for which the trees were grown */
-  uint32_t roots[ANN_MAX_TREES];   /* page of each tree's root; roots[0] = 0: no forest */
-} AnnState;
+#define ANN_CONFIG_MADE 9
 
 struct AnnCachedPage;
 struct AnnPlaceEntry;
@@ -96,7 +84,8 @@ typedef struct AnnStore {
   int checked;              /* the shadow tables were found in order */
   int in_write;             /* between xBegin and xCommit or xRollback */
   int depth;                /* ann_store_begin calls not yet ended */
-  int64_t mutations;        /* changes made to pages and places in memory, ever */
+  int drop_at_end;          /* rolled back in between: to be forgotten when they have ended */
+  int64_t mutations;        /* changes made to rows, runs, pages and places, ever */
   int poisoned;             /* written in part, then failed: only a rollback heals it */
 
   int kept;                 /* what is in memory belongs to kept_version */
@@ -144,8 +133,12 @@ void ann_store_free(AnnStore *store);
 /* Forget prepared statements and all memory; before the tables are dropped or renamed. */
 void ann_store_detach(AnnStore *store);
 
-/* Write the config rows of an empty table. */
-int ann_store_create(AnnStore *store);
+/* Write the config rows of an empty table; one of them is a mark, a number that no other table of
+** this connection has, until ann_store_unmark: only by it can a table that was made in the open
+** transaction be told from one of that name that a rollback brought back. */
+int ann_store_create(AnnStore *store, int64_t mark);
+int ann_store_is_marked(AnnStore *store, int64_t mark);
+int ann_store_unmark(AnnStore *store);
 
 /* What config row 4 says of the options (sqlite3_free), or NULL when out of memory. */
 char *ann_store_options_text(const AnnStore *store);
@@ -157,10 +150,15 @@ int ann_store_begin(AnnStore *store);
 int ann_store_begin_afresh(AnnStore *store);
 void ann_store_end(AnnStore *store);
 int ann_store_flush(AnnStore *store);
+/* Is nothing in memory that is not written? */
+int ann_store_is_clean(const AnnStore *store);
 /* Between two rows of a write: above the budget, write what is changed and let pages go. */
 int ann_store_make_room(AnnStore *store);
 /* Forget everything in memory, written or not. */
 void ann_store_drop(AnnStore *store);
+/* SQLite rolled back.  It may do so while a call is under way that holds pages, when one of its
+** statements fails: then what is in memory is forgotten when that call ends. */
+void ann_store_rolled_back(AnnStore *store);
 /* The transaction was committed: what is in memory is the new state. */
 void ann_store_committed(AnnStore *store);
 

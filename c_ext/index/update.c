@@ -211,6 +211,7 @@ static int settle(AnnStore *store, int64_t id, const float *vector, int straight
 
 int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, int straight,
                       int64_t *out_id) {
+  int64_t before = store->mutations;
   int found, rc = ann_store_vector_put(store, id, vector, out_id);
   if (rc != ANN_OK) return rc;
   store->state.rows++;
@@ -218,7 +219,9 @@ int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, i
   rc = settle(store, *out_id, vector, straight);
   /* Only the row itself is written so far: take it back, and nothing has happened. */
   if (rc != ANN_OK) {
-    ann_store_vector_delete(store, *out_id, &found);
+    int alone = store->mutations == before + 1;
+    int undone = ann_store_vector_delete(store, *out_id, &found) == ANN_OK && found;
+    if (alone && undone) store->mutations = before;
     if (store->loaded) store->state.rows--;
   }
   return rc;

@@ -17,6 +17,7 @@ int ann_waiting_flush(AnnStore *store) {
   sqlite3_bind_int64(stmt, 2, store->tail_last);
   rc = ann_store_run(store, stmt);
   if (rc == ANN_OK) store->tail_dirty = 0;
+  store->mutations++;
   return rc;
 }
 

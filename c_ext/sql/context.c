@@ -1,24 +1,29 @@
 /* context.c -- see context.h. */
 #include "sql/context.h"
 
-void ann_context_add(AnnContext *context, AnnTable *table) {
-  table->next = context->tables;
-  context->tables = table;
-}
+#include "index/search.h"
+#include "sql/version.h"
 
-void ann_context_remove(AnnContext *context, AnnTable *table) {
-  AnnTable **p;
-  for (p = &context->tables; *p; p = &(*p)->next) {
-    if (*p == table) {
-      *p = table->next;
-      return;
-    }
-  }
+#define DEFAULT_ABSORB 25      /* percent of the rows that may wait when a statement ends */
+
+/* ---- the shelf ---- */
+
+static void free_table(AnnTable *table) {
+  if (!table) return;
+  ann_searcher_free(table->searcher);
+  ann_store_free(table->store);
+  ann_free(table);
 }
 
 void ann_context_release(void *arg) {
   AnnContext *context = arg;
-  if (--context->references == 0) ann_free(context);
+  if (--context->references > 0) return;
+  while (context->tables) {
+    AnnTable *table = context->tables;
+    context->tables = table->next;
+    free_table(table);
+  }
+  ann_free(context);
 }
 
 static AnnTable *lookup(const AnnContext *context, const char *schema, const char *name) {
@@ -31,6 +36,100 @@ static AnnTable *lookup(const AnnContext *context, const char *schema, const cha
   }
   return NULL;
 }
+
+void ann_context_orphan(AnnTable *table) {
+  AnnTable **p = &table->context->tables;
+  if (table->orphaned) return;
+  while (*p && *p != table) p = &(*p)->next;
+  if (*p) *p = table->next;
+  table->orphaned = 1;
+  if (table->references == 0) free_table(table);
+}
+
+static int make_table(AnnContext *context, const char *schema, const char *name,
+                      AnnOptions *options, AnnTable **out_table) {
+  AnnTable *table = ann_alloc_zero(1, sizeof *table);
+  int rc = table ? ann_store_new(context->db, schema, name, options, &table->store) : ANN_NOMEM;
+  if (rc != ANN_OK) {
+    ann_free(table);
+    return rc;
+  }
+  table->context = context;
+  table->absorb = DEFAULT_ABSORB;
+  table->changes_seen = -1;
+  table->next = context->tables;
+  context->tables = table;
+  *out_table = table;
+  return ANN_OK;
+}
+
+int ann_context_is_present(AnnTable *table) {
+  return table->created == 0 ||
+         (!table->orphaned && ann_store_is_marked(table->store, table->created));
+}
+
+int ann_context_take(AnnContext *context, const char *schema, const char *name,
+                     AnnOptions *options, int fresh, AnnTable **out_table) {
+  AnnTable *table = lookup(context, schema, name);
+  int rc = ANN_OK;
+  if (table && (fresh || !ann_options_equal(&table->store->options, options) ||
+                !ann_context_is_present(table))) {
+    ann_context_orphan(table);
+    table = NULL;
+  }
+  if (!table) rc = make_table(context, schema, name, options, &table);
+  if (rc != ANN_OK) return rc;
+  /* It may be another file's, or another table that took the name. */
+  if (!table->store->in_write) {
+    ann_store_rolled_back(table->store);
+    table->store->checked = 0;
+  }
+  table->references++;
+  *out_table = table;
+  return ANN_OK;
+}
+
+/* Nobody's memory is kept: it may be another file by the time that the name is asked for. */
+void ann_context_give(AnnTable *table) {
+  if (--table->references > 0) return;
+  if (table->orphaned) {
+    free_table(table);
+  } else {
+    ann_searcher_free(table->searcher);
+    table->searcher = NULL;
+    ann_store_detach(table->store);
+    table->store->in_write = table->created = 0;
+  }
+}
+
+/* ---- the context of a connection ---- */
+
+/* ann_version with an argument: tells C, which alone can bind a pointer, that it is there. */
+static void is_there(sqlite3_context *out, int argc, sqlite3_value **argv) {
+  int *found = sqlite3_value_pointer(argv[0], "ann-context");
+  (void)argc;
+  if (found) *found = 1;
+  sqlite3_result_text(out, ANN_VERSION, -1, SQLITE_STATIC);
+}
+
+int ann_context_register(sqlite3 *db, AnnContext *context) {
+  context->references++;
+  return sqlite3_create_function_v2(db, "ann_version", 1, SQLITE_UTF8 | SQLITE_INNOCUOUS,
+                                    context, is_there, NULL, NULL, ann_context_release);
+}
+
+int ann_context_exists(sqlite3 *db) {
+  sqlite3_stmt *stmt = NULL;
+  int found = 0;
+  if (sqlite3_prepare_v2(db, "SELECT ann_version(?1)", -1, &stmt, NULL) == SQLITE_OK) {
+    sqlite3_bind_pointer(stmt, 1, &found, "ann-context", NULL);
+    sqlite3_step(stmt);
+  }
+  sqlite3_finalize(stmt);
+  return found;
+}
+
+/* ---- finding a table ---- */
 
 static int has_table(sqlite3 *db, const char *schema, const char *name) {
   return sqlite3_table_column_metadata(db, schema, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
@@ -61,7 +160,6 @@ static int hold_prepare(sqlite3 *db, const char *schema, const char *name, AnnHo
   return rc;
 }
 
-/* A virtual table that SQLite has replaced may still be in the list, behind the new one. */
 int ann_context_open(AnnContext *context, const char *schema, const char *name, AnnHold *hold,
                      AnnTable **out_table, char **out_message) {
   int rc = hold_prepare(context->db, schema, name, hold);
@@ -74,7 +172,8 @@ int ann_context_open(AnnContext *context, const char *schema, const char *name, 
     *out_message = sqlite3_mprintf("%s", sqlite3_errmsg(context->db));
   } else {
     *out_table = lookup(context, schema, name);
-    if (*out_table) return ANN_OK;
+    if (*out_table && (*out_table)->references > 0) return ANN_OK;
+    *out_table = NULL;
     *out_message = sqlite3_mprintf("expected an ann table, but %s.%s is another kind of table",
                                    schema, name);
     rc = ANN_ERROR;

@@ -1,7 +1,11 @@
-/* context.h -- what one connection knows: its open ann tables, by schema and name.
+/* context.h -- what one connection knows: its ann tables, by schema and name.
 **
-** Table functions such as ann_search are given a table's name; the virtual table
-** itself, with its store, is made by SQLite when a statement first mentions it.
+** Table functions such as ann_search are given a table's name.  SQLite makes the virtual table
+** when a statement first mentions it, and may replace it whenever the schema changes, also in
+** the middle of a transaction that has written to it (a failed ATTACH is enough).  So the
+** table, with its store and the connection's settings, belongs to the context: a shelf from
+** which virtual tables take it and to which they give it back.  While one of them has it, all
+** share the same memory; when none has, only the settings stay.
 */
 #ifndef ANN_SQL_CONTEXT_H
 #define ANN_SQL_CONTEXT_H
@@ -9,12 +13,14 @@
 #include "index/store.h"
 
 typedef struct AnnTable {
-  sqlite3_vtab base;            /* first: SQLite's part */
   struct AnnContext *context;   /* borrowed */
-  struct AnnTable *next;        /* in the context's list */
-  AnnStore *store;              /* owned */
+  struct AnnTable *next;        /* on the shelf */
+  int references;               /* virtual tables that have it */
+  int orphaned; /* no longer on the shelf: dropped, or another took the name */
+  AnnStore *store; /* owned */
   struct AnnSearcher *searcher; /* owned: made at the first search */
-  int created; /* by the open transaction, which may take that back unheard */
+  int64_t
+      created; /* by the open transaction, which may take that back unheard: its mark, or 0 */
   int absorb; /* percent of the rows that may wait; 0: never absorb by itself */
   int64_t row_changes; /* state.changes when the row began */
   int64_t mutations_seen; /* the store's, when the row began: was it half-made? */
@@ -23,10 +29,17 @@ typedef struct AnnTable {
   int changes_seen; /* sqlite3_total_changes after the last row: tells statements apart */
 } AnnTable;
 
+/* SQLite's part: one of the virtual tables that have a table. */
+typedef struct AnnVtab {
+  sqlite3_vtab base; /* first */
+  AnnTable *table; /* counted */
+} AnnVtab;
+
 typedef struct AnnContext {
   sqlite3 *db; /* borrowed */
-  AnnTable *tables; /* the open ones */
+  AnnTable *tables; /* owned: the shelf */
   int references; /* modules registered with it */
+  int64_t marks; /* tables created, ever */
   int64_t generation; /* raised by every write and rollback of an ann table */
 } AnnContext;
 
@@ -35,8 +48,8 @@ typedef struct AnnContext {
 ** connection or by a rollback; and it keeps it.  Zeroed at first; owned; used again for as
 ** long as the same table is asked for. */
 typedef struct AnnHold {
-  sqlite3_stmt *stmt;           /* owned, reset */
-  char *schema, *name;          /* owned */
+  sqlite3_stmt *stmt; /* owned, reset */
+  char *schema, *name; /* owned */
 } AnnHold;
 
 /* The ann table of that name, opened if need be.  The name is taken whole (temp, main,
@@ -49,8 +62,19 @@ int ann_context_find(AnnContext *context, const char *name, AnnHold *hold, AnnTa
 int ann_context_open(AnnContext *context, const char *schema, const char *name, AnnHold *hold,
                      AnnTable **out_table, char **out_message);
 void ann_hold_clear(AnnHold *hold);
-void ann_context_add(AnnContext *context, AnnTable *table);
-void ann_context_remove(AnnContext *context, AnnTable *table);
+/* The table of that name and those options, made if need be; `fresh`: a new one in any case, for
+** CREATE.  Counted: give it back.  Takes over *options on success. */
+int ann_context_take(AnnContext *context, const char *schema, const char *name,
+                     AnnOptions *options, int fresh, AnnTable **out_table);
+void ann_context_give(AnnTable *table);
+/* A table made in this transaction, and then undone by a rollback to a savepoint from before, is not
+** told; what has its name then is another's. */
+int ann_context_is_present(AnnTable *table);
+/* The table was dropped: whoever asks for the name next gets another. */
+void ann_context_orphan(AnnTable *table);
+/* Another load of the extension finds the context of the first: 0 when there is none. */
+int ann_context_exists(sqlite3 *db);
+int ann_context_register(sqlite3 *db, AnnContext *context);
 /* For sqlite3_create_module_v2: gives one reference back. */
 void ann_context_release(void *context);
 

@@ -14,8 +14,6 @@
 #include "sql/table.h"
 #include "sql/value.h"
 
-#define DEFAULT_ABSORB 25      /* percent of the rows that may wait when a statement ends */
-
 enum {
   COLUMN_VECTOR,
   COLUMN_COMMAND,
@@ -59,87 +57,90 @@ static char *declaration(const char *name, const AnnOptions *options) {
       options->column, name);
 }
 
-static int make_table(sqlite3 *db, AnnContext *context, int argc, const char *const *argv,
-                      AnnTable **out_table, char **out_message) {
+static AnnTable *table_of(const sqlite3_vtab *vtab) { return ((const AnnVtab *)vtab)->table; }
+
+static int make_vtab(sqlite3 *db, AnnContext *context, int argc, const char *const *argv,
+                     int fresh, AnnVtab **out_vtab, char **out_message) {
   AnnOptions options;
-  AnnTable *table = NULL;
+  AnnVtab *vtab = NULL;
   char *sql = NULL;
   int rc = ann_options_parse(argv[2], argc - 3, argv + 3, &options, out_message);
   if (rc != ANN_OK) return rc;
   sql = declaration(argv[2], &options);
   rc = sql ? sqlite3_declare_vtab(db, sql) : ANN_NOMEM;
   sqlite3_free(sql);
-  table = rc == ANN_OK ? ann_alloc_zero(1, sizeof *table) : NULL;
-  if (rc == ANN_OK && !table) rc = ANN_NOMEM;
-  if (rc == ANN_OK) rc = ann_store_new(db, argv[1], argv[2], &options, &table->store);
+  vtab = rc == ANN_OK ? ann_alloc_zero(1, sizeof *vtab) : NULL;
+  if (rc == ANN_OK && !vtab) rc = ANN_NOMEM;
+  if (rc == ANN_OK) {
+    rc = ann_context_take(context, argv[1], argv[2], &options, fresh, &vtab->table);
+  }
   ann_options_clear(&options);
   if (rc != ANN_OK) {
-    ann_free(table);
+    ann_free(vtab);
     return rc;
   }
   sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
-  table->context = context;
-  table->absorb = DEFAULT_ABSORB;
-  table->changes_seen = -1;
-  ann_context_add(context, table);
-  *out_table = table;
+  *out_vtab = vtab;
   return ANN_OK;
 }
 
 static int disconnect(sqlite3_vtab *vtab) {
-  AnnTable *table = (AnnTable *)vtab;
-  ann_context_remove(table->context, table);
-  ann_searcher_free(table->searcher);
-  ann_store_free(table->store);
-  ann_free(table);
+  ann_context_give(table_of(vtab));
+  ann_free(vtab);
   return ANN_OK;
 }
 
 static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
                          sqlite3_vtab **out_vtab, char **out_message) {
-  AnnTable *table = NULL;
-  int rc = make_table(db, aux, argc, argv, &table, out_message);
-  if (rc == ANN_OK) *out_vtab = &table->base;
+  AnnVtab *vtab = NULL;
+  int rc = make_vtab(db, aux, argc, argv, 0, &vtab, out_message);
+  if (rc == ANN_OK) *out_vtab = &vtab->base;
   return rc;
 }
 
 static int create_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
                         sqlite3_vtab **out_vtab, char **out_message) {
-  AnnTable *table = NULL;
-  int rc = make_table(db, aux, argc, argv, &table, out_message);
+  AnnVtab *vtab = NULL;
+  int64_t mark = 0;
+  int rc = make_vtab(db, aux, argc, argv, 1, &vtab, out_message);
   if (rc != ANN_OK) return rc;
   rc = ann_schema_create(db, argv[1], argv[2], out_message);
   if (rc == ANN_OK) {
-    rc = ann_store_create(table->store);
-    ann_context_report(table->store, rc, out_message);
+    mark = ++vtab->table->context->marks;
+    rc = ann_store_create(vtab->table->store, mark);
+    ann_context_report(vtab->table->store, rc, out_message);
     if (rc != ANN_OK) {
-      ann_store_detach(table->store);
+      ann_store_detach(vtab->table->store);
       ann_schema_drop(db, argv[1], argv[2], NULL);
     }
   }
   if (rc != ANN_OK) {
-    disconnect(&table->base);
+    ann_context_orphan(vtab->table);
+    disconnect(&vtab->base);
     return rc;
   }
   /* SQLite counts a table among those being written from its creation on, without xBegin. */
-  table->store->in_write = table->created = 1;
-  *out_vtab = &table->base;
+  vtab->table->store->in_write = 1;
+  vtab->table->created = mark;
+  *out_vtab = &vtab->base;
   return ANN_OK;
 }
 
 static int destroy(sqlite3_vtab *vtab) {
-  AnnTable *table = (AnnTable *)vtab;
+  AnnTable *table = table_of(vtab);
   int rc;
   ann_store_detach(table->store);
   rc = ann_schema_drop(table->store->db, table->store->schema, table->store->name,
                        &vtab->zErrMsg);
-  return rc == ANN_OK ? disconnect(vtab) : rc;
+  if (rc != ANN_OK) return rc;
+  ann_context_orphan(table);
+  return disconnect(vtab);
 }
 
 static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
-  AnnStore *store = ((AnnTable *)vtab)->store;
+  AnnStore *store = table_of(vtab)->store;
   char *name = sqlite3_mprintf("%s", new_name);
-  int rc = name ? ann_table_settle((AnnTable *)vtab) : ANN_NOMEM;
+  int rc = name ? ann_table_settle(table_of(vtab)) : ANN_NOMEM;
   if (rc == ANN_OK) {
     ann_store_detach(store);
     rc = ann_schema_rename(store->db, store->schema, store->name, new_name, &vtab->zErrMsg);
@@ -155,8 +156,11 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
 
 /* ---- transactions ---- */
 
+/* When SQLite has replaced the virtual table in the middle of a transaction, the new one begins
+** again what the old one began. */
 static int begin(sqlite3_vtab *vtab) {
-  AnnTable *table = (AnnTable *)vtab;
+  AnnTable *table = table_of(vtab);
+  if (table->store->in_write) return ANN_OK;
   table->store->loaded = 0;                  /* look again what the database says */
   table->store->in_write = 1;
   table->streak = table->due = 0;
@@ -164,34 +168,32 @@ static int begin(sqlite3_vtab *vtab) {
   return ANN_OK;
 }
 
-/* A table made in this transaction, and then undone by a rollback to a savepoint from
-** before, is not told; SQLite has no such virtual table any more, or a newer one. */
-static int is_present(AnnTable *table) {
-  AnnTable *present = NULL;
-  AnnHold hold = {NULL, NULL, NULL};
-  char *message = NULL;
-  int rc;
-  if (!table->created) return 1;
-  rc = ann_context_open(table->context, table->store->schema, table->store->name, &hold,
-                        &present, &message);
-  sqlite3_free(message);
-  ann_hold_clear(&hold);
-  return rc != ANN_OK && rc != ANN_ERROR ? 1 : present == table;
-}
-
 /* Settle what is in memory; last_insert_rowid() stays the user's. */
 static int settle(sqlite3_vtab *vtab) {
-  AnnTable *table = (AnnTable *)vtab;
+  AnnTable *table = table_of(vtab);
   sqlite3 *db = table->store->db;
   sqlite3_int64 last = sqlite3_last_insert_rowid(db);
   int rc = ANN_OK;
-  if (is_present(table)) rc = ann_table_settle(table);
+  /* What a statement of our own opens and ends within another is nothing to settle. */
+  if (table->store->depth > 0) return ANN_OK;
+  if (!table->due && !table->store->poisoned && ann_store_is_clean(table->store)) return ANN_OK;
+  if (ann_context_is_present(table)) rc = ann_table_settle(table);
   else ann_store_drop(table->store);
   sqlite3_set_last_insert_rowid(db, last);
   return ann_context_report(table->store, rc, &vtab->zErrMsg);
 }
 
-static int sync(sqlite3_vtab *vtab) { return settle(vtab); }
+static int sync(sqlite3_vtab *vtab) {
+  AnnTable *table = table_of(vtab);
+  int rc = settle(vtab);
+  if (rc == ANN_OK && table->created && ann_context_is_present(table)) {
+    sqlite3_int64 last = sqlite3_last_insert_rowid(table->store->db);
+    rc = ann_store_unmark(table->store);
+    sqlite3_set_last_insert_rowid(table->store->db, last);
+  }
+  if (rc == ANN_OK) table->created = 0;
+  return rc;
+}
 
 static void end_transaction(AnnTable *table) {
   table->store->in_write = table->created = 0;
@@ -200,16 +202,17 @@ static void end_transaction(AnnTable *table) {
 }
 
 static int commit(sqlite3_vtab *vtab) {
-  AnnTable *table = (AnnTable *)vtab;
+  AnnTable *table = table_of(vtab);
+  if (!table->store->in_write) return ANN_OK;
   end_transaction(table);
   ann_store_committed(table->store);
   return ANN_OK;
 }
 
 static int rollback(sqlite3_vtab *vtab) {
-  AnnTable *table = (AnnTable *)vtab;
+  AnnTable *table = table_of(vtab);
   end_transaction(table);
-  ann_store_drop(table->store);
+  ann_store_rolled_back(table->store);
   return ANN_OK;
 }
 
@@ -219,9 +222,9 @@ static int savepoint(sqlite3_vtab *vtab, int n) {
 }
 
 static int rollback_to(sqlite3_vtab *vtab, int n) {
-  AnnTable *table = (AnnTable *)vtab;
+  AnnTable *table = table_of(vtab);
   (void)n;
-  ann_store_drop(table->store);
+  ann_store_rolled_back(table->store);
   table->store->poisoned = 0;
   table->changes_seen = -1;
   table->context->generation++;
@@ -314,11 +317,11 @@ static int close_cursor(sqlite3_vtab_cursor *base) {
 }
 
 static int filter_match(Cursor *cursor, int bits, sqlite3_value **argv) {
-  AnnTable *table = (AnnTable *)cursor->base.pVtab;
+  AnnTable *table = table_of(cursor->base.pVtab);
   AnnNearest *found = NULL;
   int at = ann_plan_argument(bits, ANN_ARG_EXCLUDE);
   int rc = ann_nearest_open(table->context, table, &match_columns, bits, argv, &cursor->nearest,
-                            &found, &table->base.zErrMsg);
+                            &found, &cursor->base.pVtab->zErrMsg);
   cursor->nearest = found;
   cursor->eof = rc != ANN_OK || found->eof;
   if (rc == ANN_OK && at >= 0) {
@@ -330,11 +333,11 @@ static int filter_match(Cursor *cursor, int bits, sqlite3_value **argv) {
 }
 
 static int step_rows(Cursor *cursor) {
-  AnnTable *table = (AnnTable *)cursor->base.pVtab;
+  AnnTable *table = table_of(cursor->base.pVtab);
   int rc = sqlite3_step(cursor->rows);
   cursor->eof = rc != SQLITE_ROW;
   if (rc == SQLITE_ROW || rc == SQLITE_DONE) return ANN_OK;
-  table->base.zErrMsg = sqlite3_mprintf("%s", sqlite3_errmsg(table->store->db));
+  cursor->base.pVtab->zErrMsg = sqlite3_mprintf("%s", sqlite3_errmsg(table->store->db));
   return rc;
 }
 
@@ -345,7 +348,7 @@ static int64_t bound(sqlite3_value *value, int64_t otherwise) {
 }
 
 static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
-  AnnTable *table = (AnnTable *)cursor->base.pVtab;
+  AnnTable *table = table_of(cursor->base.pVtab);
   AnnStore *store = table->store;
   int64_t low = INT64_MIN, high = INT64_MAX;
   int n = 0, rc = ann_store_begin(store);
@@ -364,7 +367,7 @@ static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
     rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &cursor->rows, NULL) : ANN_NOMEM;
     sqlite3_free(sql);
   }
-  ann_context_report(store, rc, &table->base.zErrMsg);
+  ann_context_report(store, rc, &cursor->base.pVtab->zErrMsg);
   ann_store_end(store);
   return rc == ANN_OK ? step_rows(cursor) : rc;
 }
@@ -398,7 +401,7 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
 
 /* The vector of a row found by MATCH. */
 static int column_vector(Cursor *cursor, sqlite3_context *out) {
-  AnnStore *store = ((AnnTable *)cursor->base.pVtab)->store;
+  AnnStore *store = table_of(cursor->base.pVtab)->store;
   int64_t n = store->options.dimensions;
   int found = 0, rc = ann_store_begin(store);
   if (!cursor->vector) cursor->vector = ann_alloc_array((uint64_t)n, sizeof(float));
@@ -451,7 +454,7 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
 /* ---- writing ---- */
 
 /* Hidden columns are for questions and commands. */
-static int refuse_hidden(AnnTable *table, sqlite3_value **columns, int is_command) {
+static int refuse_hidden(sqlite3_vtab *vtab, sqlite3_value **columns, int is_command) {
   static const char *const names[N_COLUMNS] = {
     "", "", "distance", "rank", "k", "recall", "search_k", "max_distance", "exclude"};
   int i;
@@ -460,19 +463,20 @@ static int refuse_hidden(AnnTable *table, sqlite3_value **columns, int is_comman
     if (sqlite3_value_nochange(columns[i]) || sqlite3_value_type(columns[i]) == SQLITE_NULL) {
       continue;
     }
-    table->base.zErrMsg =
+    vtab->zErrMsg =
         sqlite3_mprintf("ann table %s: expected no value for the hidden column %s, got %s",
-                        table->store->name, names[i], ann_value_kind(columns[i]));
+                        table_of(vtab)->store->name, names[i], ann_value_kind(columns[i]));
     return ANN_ERROR;
   }
   return ANN_OK;
 }
 
-static int insert_row(AnnTable *table, sqlite3_value *rowid, sqlite3_value **columns,
+static int insert_row(sqlite3_vtab *vtab, sqlite3_value *rowid, sqlite3_value **columns,
                       sqlite3_int64 *out_rowid) {
+  AnnTable *table = table_of(vtab);
   int64_t id = 0;
   int is_command = sqlite3_value_type(columns[COLUMN_COMMAND]) != SQLITE_NULL;
-  int rc = refuse_hidden(table, columns, is_command);
+  int rc = refuse_hidden(vtab, columns, is_command);
   if (rc != ANN_OK) return rc;
   if (is_command) {
     sqlite3_value *k = columns[COLUMN_K];
@@ -489,9 +493,8 @@ static int insert_row(AnnTable *table, sqlite3_value *rowid, sqlite3_value **col
   } else if (ann_value_integer(rowid, &id)) {
     rc = ann_table_insert(table, &id, columns[COLUMN_VECTOR], &id);
   } else {
-    table->base.zErrMsg =
-        sqlite3_mprintf("ann table %s: expected rowid to be an integer, got %s",
-                        table->store->name, ann_value_kind(rowid));
+    vtab->zErrMsg = sqlite3_mprintf("ann table %s: expected rowid to be an integer, got %s",
+                                    table->store->name, ann_value_kind(rowid));
     return SQLITE_MISMATCH;
   }
   *out_rowid = id;
@@ -500,7 +503,7 @@ static int insert_row(AnnTable *table, sqlite3_value *rowid, sqlite3_value **col
 
 static int update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv,
                   sqlite3_int64 *out_rowid) {
-  AnnTable *table = (AnnTable *)vtab;
+  AnnTable *table = table_of(vtab);
   sqlite3 *db = table->store->db;
   sqlite3_int64 last = sqlite3_last_insert_rowid(db);
   int64_t id, new_id;
@@ -508,11 +511,11 @@ static int update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv,
   if (argc == 1) {
     rc = ann_table_delete(table, sqlite3_value_int64(argv[0]));
   } else if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
-    rc = insert_row(table, argv[1], argv + 2, out_rowid);
+    rc = insert_row(vtab, argv[1], argv + 2, out_rowid);
   } else {
     sqlite3_value *vector = argv[2 + COLUMN_VECTOR];
     id = sqlite3_value_int64(argv[0]);
-    rc = refuse_hidden(table, argv + 2, 0);
+    rc = refuse_hidden(vtab, argv + 2, 0);
     if (rc == ANN_OK && !ann_value_integer(argv[1], &new_id)) {
       vtab->zErrMsg = sqlite3_mprintf("ann table %s: expected rowid to be an integer, got %s",
                                       table->store->name, ann_value_kind(argv[1]));
@@ -531,7 +534,7 @@ static int shadow_name(const char *name) { return ann_schema_is_shadow(name); }
 /* PRAGMA integrity_check, SQLite 3.44 and later. */
 static int integrity(sqlite3_vtab *vtab, const char *schema, const char *name, int flags,
                      char **out_message) {
-  AnnTable *table = (AnnTable *)vtab;
+  AnnTable *table = table_of(vtab);
   AnnFaults *faults = ann_alloc_zero(1, sizeof *faults);
   int rc = faults ? ann_check(table->store, faults) : ANN_NOMEM;
   (void)schema, (void)flags;

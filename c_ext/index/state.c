@@ -1,0 +1,55 @@
+/* state.c -- see state.h. */
+#include "index/state.h"
+
+#include "core/bytes.h"
+
+void ann_state_encode(const AnnState *state, uint8_t *out) {
+  int i;
+  ann_put64(out, (uint64_t)state->rows);
+  ann_put64(out + 8, (uint64_t)state->placed);
+  ann_put64(out + 16, (uint64_t)state->last_page);
+  ann_put64(out + 24, (uint64_t)state->leaf_pages);
+  ann_put64(out + 32, (uint64_t)state->directory_pages);
+  ann_put64(out + 40, (uint64_t)state->changes);
+  ann_put64(out + 48, (uint64_t)state->calibrated_rows);
+  ann_put64(out + 56, (uint64_t)state->planted_rows);
+  for (i = 0; i < ANN_MAX_TREES; i++) ann_put32(out + 64 + 4 * i, state->roots[i]);
+}
+
+static int is_count(int64_t n) { return n >= 0 && n <= ANN_MOST_ROWS; }
+
+/* Either there is no forest, or a root for each tree; nothing is placed, and no page is there,
+** without one. */
+static int makes_sense(const AnnState *state, int trees) {
+  int planted = state->roots[0] != 0, i;
+  if (!is_count(state->rows) || !is_count(state->changes) ||
+      !is_count(state->calibrated_rows) || !is_count(state->planted_rows) ||
+      !is_count(state->leaf_pages) || !is_count(state->directory_pages)) {
+    return 0;
+  }
+  if (state->placed < 0 || state->placed > state->rows || state->last_page < 0 ||
+      state->last_page > UINT32_MAX ||
+      state->leaf_pages + state->directory_pages > state->last_page ||
+      (state->placed && !planted)) {
+    return 0;
+  }
+  for (i = 0; i < ANN_MAX_TREES; i++) {
+    if ((state->roots[i] != 0) != (planted && i < trees)) return 0;
+  }
+  return 1;
+}
+
+int ann_state_decode(const uint8_t *p, int64_t size, int trees, AnnState *out_state) {
+  int i;
+  if (!p || size != ANN_STATE_SIZE) return ANN_CORRUPT;
+  out_state->rows = (int64_t)ann_get64(p);
+  out_state->placed = (int64_t)ann_get64(p + 8);
+  out_state->last_page = (int64_t)ann_get64(p + 16);
+  out_state->leaf_pages = (int64_t)ann_get64(p + 24);
+  out_state->directory_pages = (int64_t)ann_get64(p + 32);
+  out_state->changes = (int64_t)ann_get64(p + 40);
+  out_state->calibrated_rows = (int64_t)ann_get64(p + 48);
+  out_state->planted_rows = (int64_t)ann_get64(p + 56);
+  for (i = 0; i < ANN_MAX_TREES; i++) out_state->roots[i] = ann_get32(p + 64 + 4 * i);
+  return makes_sense(out_state, trees) ? ANN_OK : ANN_CORRUPT;
+}
