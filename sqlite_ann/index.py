@@ -171,6 +171,8 @@ class Index:
             and query.dtype == arrays.FLOAT
             and query.shape == (self.dim,)
             and query.flags.c_contiguous
+            and type(k) is int
+            and (recall is None or (type(recall) is float and recall == recall))
             and ids is None
             and exclude is None
             and search_k is None
@@ -195,6 +197,8 @@ class Index:
         max_distance: float | None,
     ) -> Found:
         """`search` for queries of every form, with everything that can be asked of it."""
+        k, search_k = arrays.as_count("k", k), arrays.as_count("search_k", search_k)
+        recall, max_distance = arrays.as_number("recall", recall), arrays.as_number("max_distance", max_distance)
         where = {
             "search_k = ?": search_k,
             "max_distance = ?": max_distance,
@@ -355,10 +359,11 @@ class Index:
         >>> measured.sample, measured.low < measured.recall < measured.high, measured.high > 0.95
         (500, True, True)
         """
-        return Recall(*self._rows(RECALL, self.name, k, sample, recall, int(queries))[0])
+        counts = arrays.as_count("k", k), arrays.as_count("sample", sample)
+        return Recall(*self._rows(RECALL, self.name, *counts, arrays.as_number("recall", recall), int(queries))[0])
 
     @translated()
-    def explain(self, query: ArrayLike, k: int = 10, recall: float | None = None) -> list[Step]:
+    def explain(self, query: ArrayLike, k: int | None = 10, recall: float | None = None) -> list[Step]:
         """Where the time of one search goes, step by step, and why fewer than k rows are found.
 
         >>> import sqlite_ann
@@ -374,7 +379,8 @@ class Index:
         queries = arrays.float_buffer(arrays.as_vectors(query, self.dim))
         if len(queries) != 1:
             raise ValueError(f"query: expected one vector, got {len(queries)}")
-        return [Step(*row) for row in self._rows(EXPLAIN, self.name, queries[0], k, recall)]
+        limits = arrays.as_count("k", k), arrays.as_number("recall", recall)
+        return [Step(*row) for row in self._rows(EXPLAIN, self.name, queries[0], *limits)]
 
     @translated()
     def drop(self) -> None:

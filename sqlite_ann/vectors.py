@@ -5,6 +5,8 @@
     batches(ids, x)           pairs of buffers    little-endian int64 and float32, some 32 MB at a time
     float_buffer(x)           one buffer          little-endian float32
     from_blob(blob)           float32 (dim,)
+    as_count(name, x)         int or None         numpy's whole numbers too
+    as_number(name, x)        float or None       NaN, which SQL takes for NULL, is refused
 
 Lists and whatever numpy makes an array of are taken. Components may be of any kind that numpy turns into
 float32 without changing what they are: float64 and whole numbers are rounded, text and complex numbers
@@ -13,6 +15,7 @@ refused. Numbers that are not finite are refused by the table.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 
 import numpy as np
@@ -70,6 +73,45 @@ def float_buffer(vectors: NDArray[np.generic]) -> Vectors:
     """
     with np.errstate(over="ignore"):  # too large for a float32 becomes infinite, which the table refuses by name
         return np.ascontiguousarray(vectors, FLOAT)
+
+
+def as_count(name: str, value: object) -> int | None:
+    """A whole number, of any kind, for SQL; None stays None.
+
+    >>> as_count("k", np.int64(3)), as_count("k", 3.0)
+    (3, 3)
+    >>> as_count("k", float("nan"))
+    Traceback (most recent call last):
+    ValueError: k: expected a whole number, got nan
+    """
+    if value is None:
+        return None
+    if isinstance(value, float | np.floating) and value == value and float(value).is_integer():
+        return int(value)
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(f"{name}: expected a whole number, got {value}") from None
+
+
+def as_number(name: str, value: object) -> float | None:
+    """A number, of any kind, for SQL; None stays None.
+
+    >>> as_number("recall", np.float32(0.5))
+    0.5
+    >>> as_number("recall", float("nan"))
+    Traceback (most recent call last):
+    ValueError: recall: expected a number, got nan
+    """
+    if value is None:
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = float("nan")
+    if number != number:
+        raise ValueError(f"{name}: expected a number, got {value}")
+    return number
 
 
 def batches(ids: Ids, vectors: NDArray[np.generic], n_bytes: int = BATCH_BYTES) -> Iterator[tuple[Ids, Vectors]]:

@@ -164,33 +164,36 @@ static int check_directory(Check *c, int64_t number, const AnnPage *page) {
   return rc;
 }
 
-static int check_pages(Check *c) {
-  int64_t number = INT64_MIN, bytes = 0;
-  int rc = ANN_OK, found = 1, page_rc = ANN_OK;
-  while (rc == ANN_OK && !full(c)) {
-    AnnPage page;
-    rc = ann_pages_next(c->store, number, &number, &page, &page_rc, &bytes, &found);
-    if (rc != ANN_OK || !found) break;
-    if (page_rc != ANN_OK) {
-      rc = fault(c, number, NULL, "page of %lld bytes is not valid", (long long)bytes);
-    } else {
-      if (number < 1 || number > c->store->state.last_page) {
-        rc = fault(c, number, NULL, "page number is beyond the last one used");
-      }
-      if (rc == ANN_OK && !ann_page_is_tidy(&page)) {
-        rc = fault(c, number, NULL, "bytes that are reserved or unused are not zero");
-      }
-      if (rc == ANN_OK) rc = check_parent(c, number, &page);
-      if (rc == ANN_OK && page.level == 0) rc = check_leaf(c, number, &page);
-      else if (rc == ANN_OK) rc = check_directory(c, number, &page);
-      if (page.level == 0) c->n_leaves++;
-      else c->n_directories++;
-    }
-    ann_page_clear(&page);
-    if (rc == ANN_OK) rc = ann_store_tick(c->store);
-    if (number == INT64_MAX) break;
-    number++;
+static int check_page(Check *c, const AnnStoredPage *each) {
+  int rc = ANN_OK;
+  if (!each->is_valid) {
+    return fault(c, each->number, NULL, "page of %lld bytes is not valid",
+                 (long long)each->bytes);
   }
+  if (each->number > c->store->state.last_page) {
+    rc = fault(c, each->number, NULL, "page number is beyond the last one used");
+  }
+  if (rc == ANN_OK && !ann_page_is_tidy(&each->page)) {
+    rc = fault(c, each->number, NULL, "bytes that are reserved or unused are not zero");
+  }
+  if (rc == ANN_OK) rc = check_parent(c, each->number, &each->page);
+  if (rc == ANN_OK && each->page.level == 0) rc = check_leaf(c, each->number, &each->page);
+  else if (rc == ANN_OK) rc = check_directory(c, each->number, &each->page);
+  if (each->page.level == 0) c->n_leaves++;
+  else c->n_directories++;
+  return rc;
+}
+
+static int check_pages(Check *c) {
+  AnnStoredPage each = {0};
+  int rc = ANN_OK, found = 1;
+  while (rc == ANN_OK && !full(c)) {
+    rc = ann_pages_each(c->store, &each, &found);
+    if (rc != ANN_OK || !found) break;
+    rc = check_page(c, &each);
+    if (rc == ANN_OK) rc = ann_store_tick(c->store);
+  }
+  ann_pages_end(&each);
   return rc;
 }
 
@@ -302,7 +305,7 @@ int ann_check(AnnStore *store, AnnFaults *faults) {
   c.store = store;
   c.faults = faults;
   /* Changes of the open transaction are looked at as they will be stored. */
-  if (rc == ANN_OK && store->in_write) rc = ann_store_flush(store);
+  if (rc == ANN_OK) rc = ann_store_flush_to_look(store);
   /* What keeps a table from being opened is the first and only finding. */
   if (rc == ANN_OK) {
     uint64_t length = (uint64_t)store->rotation.length;

@@ -117,14 +117,16 @@ static AnnEffort at_recall(const AnnEffort *row, double recall) {
 }
 
 /* More rows than at the calibration: how much more work they are, docs/ARCHITECTURE.md. */
-static void grow(const AnnStore *store, AnnEffort *effort) {
+static void grow(const AnnStore *store, int64_t k, AnnEffort *effort) {
   const AnnState *state = &store->state;
   double growth = (double)state->placed /
                   (double)(state->calibrated_rows > 0 ? state->calibrated_rows : 1);
   double root = sqrt(sqrt(growth));
   if (!(growth > 1)) return;
   effort->reach *= root;
-  effort->inspect = (int64_t)((double)effort->inspect * root * sqrt(growth));
+  if (k <= ANN_EFFORT_LARGEST_K) {
+    effort->inspect = (int64_t)((double)effort->inspect * root * sqrt(growth));
+  }
   effort->keep = (int64_t)((double)effort->keep * root);
   effort->least = (int64_t)((double)effort->least * root);
 }
@@ -158,13 +160,18 @@ int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_eff
   *out_effort = between(at_recall(grid->cells[i - 1], recall),
                         at_recall(grid->cells[i], recall),
                         share_of(k, ann_effort_ks[i - 1], ann_effort_ks[i]));
+  /* Where the calibration ends a cluster may end, too: only the rule may say that it is enough. */
+  if (k > ANN_EFFORT_LARGEST_K) {
+    out_effort->reach = at_recall(grid->cells[ANN_EFFORT_KS - 1], recall).reach;
+    out_effort->inspect = INT64_MAX;
+  }
   /* More rows since then: the leaves to look at grow more slowly than the rows. */
   out_effort->least = 0;
   if (recall >= ANN_SELF_RECALL) {
     out_effort->least = grid->least_inspect;
     if (out_effort->keep < grid->least_keep) out_effort->keep = grid->least_keep;
   }
-  grow(store, out_effort);
+  grow(store, k, out_effort);
   if (out_effort->keep < store->options.trees * k) out_effort->keep = store->options.trees * k;
   return ANN_OK;
 }

@@ -21,6 +21,7 @@
 
 #define ANN_EFFORT_KS 4
 #define ANN_EFFORT_RECALLS 8
+#define ANN_EFFORT_LARGEST_K 1000     /* ann_effort_ks' last */
 /* The rule looks at the k-th best estimate of at most this k, so that keeping the best of
 ** different rows stays cheap: the last k of the grid has the rule of the one before. */
 #define ANN_EFFORT_RULES 3

@@ -184,7 +184,7 @@ static int decode_header(AnnStore *store, Bytes *bytes, Follow *follow, int *out
   follow->rows = (int64_t)ann_get64(p + 32);
   follow->changes = (int64_t)ann_get64(p + 40);
   *out_valid = (follow->stage == STAGE_TRUTH || follow->stage == STAGE_MEASURE) &&
-               follow->rows >= 0 && follow->changes >= 0 &&
+               follow->rows >= 0 && follow->rows <= ANN_MOST_ROWS && follow->changes >= 0 &&
                follow->changes <= store->state.changes;
   if (!*out_valid) return ANN_OK;
   rc = ann_sample_init(sample, store, (int)n);

@@ -327,48 +327,56 @@ int ann_pages_flush(AnnStore *store) {
   return rc;
 }
 
-int ann_pages_next(AnnStore *store, int64_t from, int64_t *out_number, AnnPage *out_page,
-                   int *out_rc_page, int64_t *out_bytes, int *out_found) {
+void ann_pages_end(AnnStoredPage *each) {
+  ann_page_clear(&each->page);
+  each->done = 1;
+}
+
+static int load_stored(AnnStore *store, sqlite3_stmt *stmt, AnnStoredPage *each) {
+  const void *blob = sqlite3_column_blob(stmt, 1);
+  int rc;
+  each->number = sqlite3_column_int64(stmt, 0);
+  each->bytes = sqlite3_column_bytes(stmt, 1);
+  rc = ann_page_load(&each->page, blob, blob ? (uint64_t)each->bytes : 0,
+                     store->rotation.length);
+  each->is_valid = rc == ANN_OK && each->number >= 1 && each->number <= UINT32_MAX;
+  if (!each->is_valid) ann_page_clear(&each->page);
+  return rc == ANN_NOMEM ? ANN_NOMEM : ANN_OK;
+}
+
+int ann_pages_each(AnnStore *store, AnnStoredPage *each, int *out_found) {
   int rc = ANN_OK;
   sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PAGE_NEXT, &rc);
   *out_found = 0;
-  memset(out_page, 0, sizeof *out_page);
-  if (!stmt) return rc;
-  sqlite3_bind_int64(stmt, 1, from);
-  rc = sqlite3_step(stmt);
-  if (rc == SQLITE_ROW) {
-    const void *blob = sqlite3_column_blob(stmt, 1);
-    *out_found = 1;
-    *out_number = sqlite3_column_int64(stmt, 0);
-    *out_bytes = sqlite3_column_bytes(stmt, 1);
-    *out_rc_page =
-        ann_page_load(out_page, blob, blob ? (uint64_t)*out_bytes : 0, store->rotation.length);
-    rc = *out_rc_page == ANN_NOMEM ? ANN_NOMEM : ANN_OK;
-  }
-  if (rc == SQLITE_DONE) rc = ANN_OK;
+  ann_page_clear(&each->page);
+  if (each->begun && each->number == INT64_MAX) each->done = 1;
+  if (!stmt || each->done) return rc;
+  sqlite3_bind_int64(stmt, 1, each->begun ? each->number + 1 : INT64_MIN);
+  each->begun = 1;
+  rc = ann_store_step(store, stmt, out_found);
+  if (rc == ANN_OK && *out_found) rc = load_stored(store, stmt, each);
   sqlite3_reset(stmt);
+  if (rc != ANN_OK) *out_found = 0;
+  if (!*out_found) each->done = 1;
   return rc;
 }
 
 int ann_pages_warm(AnnStore *store) {
-  int64_t number = 1, bytes = 0, budget = (int64_t)store->options.cache_mb << 20;
-  int found = 1, rc = ANN_OK, rc_page = ANN_OK;
+  int64_t budget = (int64_t)store->options.cache_mb << 20, n = 0;
+  AnnStoredPage each = {0};
+  int found = 1, rc = ANN_OK;
   while (rc == ANN_OK) {
-    AnnPage page;
     Cached *cached = NULL;
-    rc = ann_pages_next(store, number, &number, &page, &rc_page, &bytes, &found);
+    rc = ann_pages_each(store, &each, &found);
     if (rc != ANN_OK || !found) break;
-    if (rc_page != ANN_OK) return ann_store_corrupt(store, "page", number);
-    if (number > UINT32_MAX || find(store, (uint32_t)number)) {
-      ann_page_clear(&page);
-    } else if (store->page_bytes + bytes > budget) {
-      ann_page_clear(&page);
-      break;
-    } else {
-      rc = hold(store, (uint32_t)number, &page, &cached);
+    if (!each.is_valid) return ann_store_corrupt(store, "page", each.number);
+    if (store->page_bytes + each.bytes > budget) break;
+    if (!find(store, (uint32_t)each.number)) {
+      rc = hold(store, (uint32_t)each.number, &each.page, &cached);
+      memset(&each.page, 0, sizeof each.page);         /* it has another owner */
     }
-    number++;
-    if (rc == ANN_OK && number % 64 == 0) rc = ann_store_tick(store);
+    if (rc == ANN_OK && ++n % 64 == 0) rc = ann_store_tick(store);
   }
+  ann_pages_end(&each);
   return rc;
 }

@@ -56,9 +56,18 @@ int ann_pages_warm(AnnStore *store);
 void ann_pages_drop(AnnStore *store);    /* forget all, changed or not */
 void ann_pages_clear(AnnStore *store);   /* and free the table itself */
 
-/* The first stored page at or after `from`, read without the cache and loaded into
-** *out_page (the caller clears it) as far as it is valid: *out_rc_page tells. */
-int ann_pages_next(AnnStore *store, int64_t from, int64_t *out_number, AnnPage *out_page,
-                   int *out_rc_page, int64_t *out_bytes, int *out_found);
+/* Every stored page in order of number, read without the cache: as far as it is valid. */
+typedef struct AnnStoredPage {
+  int64_t number;       /* as stored: beyond 1 .. 2^32-1 it is no page's */
+  int64_t bytes;
+  int is_valid;         /* and then: */
+  AnnPage page;         /* owned by whoever took it, or cleared by the next call */
+  int begun, done;      /* the iterator's own */
+} AnnStoredPage;
+
+/* Zeroed at first; *out_found is 0 at the end, or after a failure, when nothing is owned. */
+int ann_pages_each(AnnStore *store, AnnStoredPage *each, int *out_found);
+/* To end before the end. */
+void ann_pages_end(AnnStoredPage *each);
 
 #endif

@@ -103,14 +103,14 @@ int ann_schema_rename(sqlite3 *db, const char *schema, const char *name, const c
   return rc;
 }
 
-/* The columns of a table as `expected` in tables[] has them: name, type, place in the primary key,
+/* Of a table WITHOUT ROWID the primary key is an index.  The columns of a table as `expected` in tables[] has them: name, type, place in the primary key,
 ** and whether hidden. */
-#define COLUMNS_SQL                                                                               \
-  "SELECT (SELECT group_concat(name || ' ' || type || ' ' || pk || hidden) FROM "                 \
-  "pragma_table_xinfo('%q_%q', '%q')),"                                                           \
-  " (SELECT group_concat(CASE WHEN type = 'table' AND rootpage = 0 THEN 'virtual table' "         \
-  "ELSE type END) FROM \"%w\".sqlite_schema WHERE tbl_name = '%q_%q' COLLATE NOCASE),"            \
-  " EXISTS (SELECT 1 FROM pragma_table_list('%q_%q') WHERE schema = '%q' COLLATE NOCASE AND wr)," \
+#define COLUMNS_SQL                                                                       \
+  "SELECT (SELECT group_concat(name || ' ' || type || ' ' || pk || hidden) FROM "         \
+  "pragma_table_xinfo('%q_%q', '%q')),"                                                   \
+  " (SELECT group_concat(CASE WHEN type = 'table' AND rootpage = 0 THEN 'virtual table' " \
+  "ELSE type END) FROM \"%w\".sqlite_schema WHERE tbl_name = '%q_%q' COLLATE NOCASE),"    \
+  " EXISTS (SELECT 1 FROM pragma_index_list('%q_%q', '%q')),"                             \
   " EXISTS (SELECT 1 FROM pragma_foreign_key_list('%q_%q', '%q'))"
 
 static int refuse_table(const char *name, const char *suffix, const char *expected,

@@ -52,10 +52,16 @@ static int wanted(const AnnQuery *query, int64_t id) {
          (!query->exclude || !ann_idset_has(query->exclude, id));
 }
 
-/* Score one row, if the table has it. */
-static int score_row(Search *search, int64_t id) {
+/* Score one row, if the table has it; of the forest's rows it has all. */
+static int score_row(Search *search, int64_t id, int must_be_there) {
   const AnnRow *row = NULL;
   int rc = ann_rows_get(search->store, id, &row);
+  if (rc == ANN_OK && !row && must_be_there) {
+    return ann_store_fail(search->store, ANN_CORRUPT,
+                          "ann table %s: the forest has a row %lld that %s_vectors lacks; "
+                          "rebuild it",
+                          search->store->name, (long long)id, search->store->name);
+  }
   if (rc != ANN_OK || !row) return rc;
   ann_trace_count(search->store->trace, 1, ann_store_vector_bytes(search->store));
   return ann_topk_push(search->top,
@@ -120,7 +126,7 @@ static int score_waiting(Search *search) {
   int64_t from = INT64_MIN, first, last;
   int found = 1, rc = ANN_OK;
   ann_trace_enter(search->store->trace, ANN_TRACE_WAITING);
-  while (rc == ANN_OK && search->store->state.placed < search->store->state.rows) {
+  while (rc == ANN_OK) {
     rc = ann_waiting_run(search->store, from, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
     rc = score_run(search, first, last);
@@ -136,7 +142,7 @@ static int score_only(Search *search) {
   int64_t i;
   int rc = ann_idset_sorted(search->query->only, &ids);
   for (i = 0; rc == ANN_OK && i < search->query->only->n; i++) {
-    if (wanted(search->query, ids[i])) rc = score_row(search, ids[i]);
+    if (wanted(search->query, ids[i])) rc = score_row(search, ids[i], 0);
     if (rc == ANN_OK && i % 256 == 255) rc = ann_store_tick(search->store);
   }
   ann_free(ids);
@@ -213,9 +219,16 @@ static int score_survivors(Search *search) {
   int rc = ann_shortlist_finish(&search->memory->survivors, &ids, &n);
   for (i = 0; i < n && rc == ANN_OK; i++) {
     prefetch_rows(search->store, ids, n, i);
-    rc = score_row(search, ids[i]);
+    rc = score_row(search, ids[i], 1);
   }
   return rc;
+}
+
+/* What the rule compares the next leaf with: the k-th best estimate of different rows; beyond the
+** k of the calibration, where that would be dear to keep, the last of all that are kept. */
+static double kth_best(const Search *search) {
+  return search->query->k > ANN_EFFORT_LARGEST_K ? (double)search->memory->survivors.limit
+                                                 : ann_topk_worst(&search->memory->best);
 }
 
 /* Is the rule in force, and are there rows enough for it? */
@@ -230,9 +243,8 @@ static int is_enough(const Search *search, const AnnStep *leaf, int64_t least) {
   if (ann_shortlist_count(&search->memory->survivors) < least) return 0;
   if (search->inspected < search->effort.least) return 0;
   if (search->inspected >= search->effort.inspect) return 1;
-  return rule_holds(search, least) &&
-         ann_effort_ratio(leaf->score, search->inspected,
-                          ann_topk_worst(&search->memory->best)) > search->effort.reach;
+  return rule_holds(search, least) && ann_effort_ratio(leaf->score, search->inspected,
+                                                       kth_best(search)) > search->effort.reach;
 }
 
 static int walk_leaves(Search *search) {
@@ -262,8 +274,7 @@ static int walk_leaves(Search *search) {
     rc = scan_leaf(search, &leaf);
     if (rule_holds(search, least)) {
       /* What the rule would stop at now, it would stop at later all the more. */
-      walk->bound = ann_effort_bound(&search->effort, search->inspected,
-                                     ann_topk_worst(&search->memory->best));
+      walk->bound = ann_effort_bound(&search->effort, search->inspected, kth_best(search));
     }
     if (rc == ANN_OK && ++leaves % 16 == 0) rc = ann_store_tick(store);
     ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
@@ -321,7 +332,9 @@ static int plan_effort(Search *search, int *out_exact) {
   /* search_k alone says how far to walk; what it finds there is to be kept. */
   double recall = query->search_k > 0 && !query->recall_given ? 0.9999 : query->recall;
   int rc = ann_effort_for(search->store, query->k, recall < 1 ? recall : 0.9999, effort);
-  if (effort->reach > 0) effort->inspect *= ANN_EFFORT_PATIENCE;
+  if (effort->reach > 0 && effort->inspect < INT64_MAX / ANN_EFFORT_PATIENCE) {
+    effort->inspect *= ANN_EFFORT_PATIENCE;
+  }
   if (query->search_k > 0) effort->least = 0;
   if (query->search_k == 0) {
     *out_exact = exact_is_cheaper(search);
@@ -376,7 +389,7 @@ int ann_search(AnnSearcher *searcher, const AnnQuery *asked, AnnTopk *out_top) {
   Search search;
   AnnQuery query = *asked;
   int rc = make_ready(searcher), exact;
-  if (query.k > store->state.rows) query.k = store->state.rows > 0 ? store->state.rows : 1;
+  if (query.k > ANN_MOST_ROWS) query.k = ANN_MOST_ROWS;
   ann_topk_init(out_top, query.k);
   if (rc != ANN_OK) return rc;
   memset(&search, 0, sizeof search);

@@ -47,6 +47,7 @@ static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_WAITING_PUT] = "REPLACE INTO %swaiting\"(id, last) VALUES(?1, ?2)",
   [ANN_STMT_WAITING_DELETE] = "DELETE FROM %swaiting\" WHERE id = ?1",
   [ANN_STMT_WAITING_CLEAR] = "DELETE FROM %swaiting\"",
+  [ANN_STMT_QUERY_ONLY] = "SELECT query_only FROM pragma_query_only",
   [ANN_STMT_TICK] = "SELECT 1",
 };
 
@@ -165,7 +166,7 @@ static void forget_kept(AnnStore *store) {
   ann_learned_drop(store);
   ann_free(store->grid);
   store->grid = NULL;
-  store->grid_known = store->kept = 0;
+  store->grid_known = store->kept = store->none_wait = 0;
 }
 
 void ann_store_drop(AnnStore *store) {
@@ -433,6 +434,24 @@ int ann_store_flush(AnnStore *store) {
 int ann_store_is_clean(const AnnStore *store) {
   return !store->dirty && store->n_dirty_pages == 0 && store->n_places == 0 &&
          !store->tail_dirty && ann_follow_is_clean(store) && ann_learned_is_clean(store);
+}
+
+int ann_store_flush_to_look(AnnStore *store) {
+  int rc = ANN_OK, has_row = 0, query_only = 0;
+  sqlite3_stmt *stmt;
+  if (!store->in_write || store->poisoned || ann_store_is_clean(store)) return ANN_OK;
+  stmt = ann_store_stmt(store, ANN_STMT_QUERY_ONLY, &rc);
+  if (!stmt) return rc;
+  rc = ann_store_step(store, stmt, &has_row);
+  query_only = has_row && sqlite3_column_int(stmt, 0);
+  sqlite3_reset(stmt);
+  if (rc == ANN_OK && query_only) {
+    return ann_store_fail(store, SQLITE_READONLY,
+                          "ann table %s: expected to write what this transaction has changed, "
+                          "before it is looked at, but PRAGMA query_only is on",
+                          store->name);
+  }
+  return rc == ANN_OK ? ann_store_flush(store) : rc;
 }
 
 int ann_store_make_room(AnnStore *store) {

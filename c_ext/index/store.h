@@ -70,6 +70,7 @@ enum {
   ANN_STMT_WAITING_PUT,
   ANN_STMT_WAITING_DELETE,
   ANN_STMT_WAITING_CLEAR,
+  ANN_STMT_QUERY_ONLY,
   ANN_STMT_TICK,
   ANN_N_STMTS
 };
@@ -98,6 +99,7 @@ typedef struct AnnStore {
   int64_t tail_first, tail_last;
   int max_known;                      /* max_id is the largest id in the table */
   int64_t max_id;
+  int none_wait;                      /* there is no run of waiting ids */
   int gap_known;                      /* no run of waiting ids meets gap_first..gap_last */
   int64_t gap_first, gap_last;
 
@@ -150,6 +152,9 @@ int ann_store_begin(AnnStore *store);
 int ann_store_begin_afresh(AnnStore *store);
 void ann_store_end(AnnStore *store);
 int ann_store_flush(AnnStore *store);
+/* Before the tables themselves are looked at: write what the open transaction has changed, unless
+** the connection must not write (PRAGMA query_only): then an error, and no harm. */
+int ann_store_flush_to_look(AnnStore *store);
 /* Is nothing in memory that is not written? */
 int ann_store_is_clean(const AnnStore *store);
 /* Between two rows of a write: above the budget, write what is changed and let pages go. */

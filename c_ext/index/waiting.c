@@ -3,7 +3,7 @@
 
 void ann_waiting_drop(AnnStore *store) {
   store->tail_open = store->tail_dirty = 0;
-  store->max_known = store->gap_known = 0;
+  store->max_known = store->gap_known = store->none_wait = 0;
 }
 
 int ann_waiting_flush(AnnStore *store) {
@@ -26,11 +26,24 @@ int ann_waiting_close(AnnStore *store) {
   return ann_waiting_flush(store);
 }
 
-/* Run a query for one waiting run. */
+/* The tail, which may not be written yet, in the place of what a query found: the last run that
+** begins at or before id, or the first at or after it. */
+static void put_tail(const AnnStore *store, int which, int64_t id, int64_t *out_first,
+                     int64_t *out_last, int *out_found) {
+  int64_t first = store->tail_first;
+  int fits = which == ANN_STMT_WAITING_AT ? first <= id : first >= id;
+  int nearer = which == ANN_STMT_WAITING_AT ? first >= *out_first : first <= *out_first;
+  if (!store->tail_dirty || !fits || (*out_found && !nearer)) return;
+  *out_first = first;
+  *out_last = store->tail_last;
+  *out_found = 1;
+}
+
+/* Run a query for one waiting run.  Nothing is written: a search asks, too. */
 static int find_run(AnnStore *store, int which, int64_t id, int64_t *out_first,
                     int64_t *out_last, int *out_found) {
-  int rc = ann_waiting_flush(store);
-  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, which, &rc) : NULL;
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, which, &rc);
   *out_found = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, id);
@@ -41,6 +54,7 @@ static int find_run(AnnStore *store, int which, int64_t id, int64_t *out_first,
     if (*out_last < *out_first) rc = ann_store_corrupt(store, "waiting run", *out_first);
   }
   sqlite3_reset(stmt);
+  if (rc == ANN_OK) put_tail(store, which, id, out_first, out_last, out_found);
   return rc;
 }
 
@@ -76,11 +90,15 @@ int ann_waiting_next(AnnStore *store, int64_t from, int64_t *out_first, int64_t 
 
 int ann_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *out_last,
                     int *out_found) {
-  int rc = find_run(store, ANN_STMT_WAITING_AT, from, out_first, out_last, out_found);
+  int rc = ANN_OK;
+  *out_found = 0;
+  if (store->none_wait) return ANN_OK;
+  rc = find_run(store, ANN_STMT_WAITING_AT, from, out_first, out_last, out_found);
   if (rc == ANN_OK && *out_found && *out_last >= from) return ANN_OK;
   if (rc == ANN_OK) {
     rc = find_run(store, ANN_STMT_WAITING_NEXT, from, out_first, out_last, out_found);
   }
+  store->none_wait = rc == ANN_OK && !*out_found && from == INT64_MIN;
   return rc;
 }
 
@@ -104,7 +122,7 @@ static int know_max(AnnStore *store) {
 int ann_waiting_add(AnnStore *store, int64_t id) {
   int64_t first = id, last = id;
   int found = 0, rc, waits = 0;
-  store->gap_known = 0;
+  store->gap_known = store->none_wait = 0;
   if (store->tail_open && store->max_known && id > store->max_id) {
     store->tail_last = store->max_id = id;
     store->tail_dirty = 1;
@@ -152,7 +170,7 @@ int ann_waiting_add_all(AnnStore *store) {
   int64_t n = 0, smallest = 0, largest = 0;
   int rc = ANN_OK;
   sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_WAITING_CLEAR, &rc);
-  store->tail_open = store->tail_dirty = store->gap_known = 0;
+  store->tail_open = store->tail_dirty = store->gap_known = store->none_wait = 0;
   if (stmt) rc = ann_store_run(store, stmt);
   if (rc == ANN_OK) rc = ann_store_count(store, INT64_MIN, INT64_MAX, &n, &smallest, &largest);
   if (rc != ANN_OK || n == 0) return rc;

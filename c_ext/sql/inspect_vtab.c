@@ -132,27 +132,28 @@ static int fill_info(const AnnCall *call) {
 static int fill_trees(const AnnCall *call) {
   AnnStore *store = call->table->store;
   AnnListing *listing = call->listing;
-  int64_t number = 0, bytes = 0, leaves[ANN_MAX_TREES] = {0}, directories[ANN_MAX_TREES] = {0};
+  AnnStoredPage each = {0};
+  int64_t leaves[ANN_MAX_TREES] = {0}, directories[ANN_MAX_TREES] = {0};
   int64_t entries[ANN_MAX_TREES] = {0}, fullest[ANN_MAX_TREES] = {0},
           depth[ANN_MAX_TREES] = {0};
-  int rc = ANN_OK, found = 1, page_rc = ANN_OK, t;
+  int rc = ANN_OK, found = 1, t;
   while (rc == ANN_OK) {
-    AnnPage page;
-    rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
+    const AnnPage *page = &each.page;
+    rc = ann_pages_each(store, &each, &found);
     if (rc != ANN_OK || !found) break;
-    if (page_rc != ANN_OK) rc = ann_store_corrupt(store, "page", number);
-    t = page.tree;
-    if (rc == ANN_OK && page.level == 0) {
+    if (!each.is_valid) rc = ann_store_corrupt(store, "page", each.number);
+    t = page->tree;
+    if (rc == ANN_OK && page->level == 0) {
       leaves[t]++;
-      entries[t] += page.n;
-      if (page.n > fullest[t]) fullest[t] = page.n;
+      entries[t] += page->n;
+      if (page->n > fullest[t]) fullest[t] = page->n;
     } else if (rc == ANN_OK) {
       directories[t]++;
-      if (page.level > depth[t]) depth[t] = page.level;
+      if (page->level > depth[t]) depth[t] = page->level;
     }
-    ann_page_clear(&page);
-    number++;
+    if (rc == ANN_OK) rc = ann_store_tick(store);
   }
+  ann_pages_end(&each);
   for (t = 0; rc == ANN_OK && store->state.roots[0] && t < store->options.trees; t++) {
     ann_listing_number(listing, t);
     ann_listing_number(listing, store->state.roots[t]);
@@ -168,19 +169,19 @@ static int fill_trees(const AnnCall *call) {
 static int fill_pages(const AnnCall *call) {
   AnnStore *store = call->table->store;
   AnnListing *listing = call->listing;
-  int64_t number = 0, bytes = 0;
-  int rc = ANN_OK, found = 1, page_rc = ANN_OK;
+  AnnStoredPage each = {0};
+  int rc = ANN_OK, found = 1;
   while (rc == ANN_OK) {
-    AnnPage page;
-    rc = ann_pages_next(store, number, &number, &page, &page_rc, &bytes, &found);
+    const AnnPage *page = &each.page;
+    rc = ann_pages_each(store, &each, &found);
     if (rc != ANN_OK || !found) break;
-    ann_listing_number(listing, number);
-    if (page_rc == ANN_OK) {
-      ann_listing_number(listing, page.tree);
-      ann_listing_number(listing, page.level);
-      ann_listing_text(listing, page.kind == ANN_KIND_LEAF ? "leaf" : "directory");
-      ann_listing_number(listing, page.n);
-      ann_listing_number(listing, page.capacity);
+    ann_listing_number(listing, each.number);
+    if (each.is_valid) {
+      ann_listing_number(listing, page->tree);
+      ann_listing_number(listing, page->level);
+      ann_listing_text(listing, page->kind == ANN_KIND_LEAF ? "leaf" : "directory");
+      ann_listing_number(listing, page->n);
+      ann_listing_number(listing, page->capacity);
     } else {
       ann_listing_null(listing);
       ann_listing_null(listing);
@@ -188,13 +189,12 @@ static int fill_pages(const AnnCall *call) {
       ann_listing_null(listing);
       ann_listing_null(listing);
     }
-    ann_listing_number(listing, bytes);
-    if (page_rc == ANN_OK && page.parent) ann_listing_number(listing, page.parent);
+    ann_listing_number(listing, each.bytes);
+    if (each.is_valid && page->parent) ann_listing_number(listing, page->parent);
     else ann_listing_null(listing);
-    ann_page_clear(&page);
     rc = ann_store_tick(store);
-    number++;
   }
+  ann_pages_end(&each);
   return rc;
 }
 
@@ -277,6 +277,7 @@ static int connect_function(sqlite3 *db, void *aux, int argc, const char *const 
 }
 
 static int disconnect(sqlite3_vtab *vtab) {
+  sqlite3_free(vtab->zErrMsg);
   ann_free(vtab);
   return ANN_OK;
 }
@@ -400,7 +401,7 @@ static int filter(sqlite3_vtab_cursor *base, int purposes, const char *words, in
     return rc;
   }
   /* Pages changed in this transaction are looked at as they will be stored. */
-  if (table->store->in_write && !table->store->poisoned) rc = ann_store_flush(table->store);
+  rc = ann_store_flush_to_look(table->store);
   begun = rc == ANN_OK && !inspector->raw;
   if (begun) rc = ann_store_begin(table->store);
   call.table = table;

@@ -93,7 +93,7 @@ static void list_steps(AnnListing *listing, const AnnTrace *trace) {
 static const char *reason(const AnnStore *store, const AnnQuery *query, int64_t n_found) {
   if (n_found >= store->state.rows) return "fewer: the table has no more rows";
   if (query->search_k > 0) return "fewer: search_k was reached";
-  return "fewer: rows of the index are missing in the table, see ann_check";
+  return "fewer: rows of the table are missing in the index, see ann_check";
 }
 
 /* Search once with the stopwatch on. */

@@ -43,12 +43,9 @@ static int read_limits(AnnNearest *nearest, const char *function, int index_numb
   rc = ann_value_count(function, "search_k", value, &nearest->search_k, out_message);
   if (rc != ANN_OK) return rc;
   value = given(index_number, argv, ANN_ARG_MAX_DISTANCE);
-  if (value && !ann_value_number(value, &nearest->max_distance)) {
-    return refuse(out_message,
-                  sqlite3_mprintf("%s: expected max_distance to be a number, got %s", function,
-                                  ann_value_kind(value)));
-  }
-  return ANN_OK;
+  nearest->limit_given = value != NULL;
+  return ann_value_distance(function, "max_distance", value, &nearest->max_distance,
+                            out_message);
 }
 
 static int read_ids(AnnNearest *nearest, int index_number, sqlite3_value **argv) {
@@ -108,9 +105,8 @@ static int read_arguments(AnnNearest *nearest, AnnTable *table, const AnnPlanCol
   settle_item(nearest);
   if (rc != ANN_OK || nearest->k_given) return rc;
   /* Without k: all within max_distance; MATCH goes on as long as someone reads. */
-  nearest->k = nearest->max_distance < INFINITY || columns->column_of[ANN_ARG_TABLE] < 0
-                   ? INT64_MAX
-                   : ANN_DEFAULT_K;
+  nearest->k = nearest->limit_given || columns->column_of[ANN_ARG_TABLE] < 0 ? INT64_MAX
+                                                                             : ANN_DEFAULT_K;
   return ANN_OK;
 }
 

@@ -38,7 +38,7 @@ typedef struct AnnNearest {
   int64_t k;                   /* wanted; INT64_MAX for "as long as someone reads" */
   double recall, max_distance; /* in force; max_distance +infinity for none */
   int64_t search_k;            /* 0 for none */
-  int recall_given, k_given;
+  int recall_given, k_given, limit_given;
   int has_item;                /* the query is a row, which comes first; not of products */
   int64_t item;
   int has_only;

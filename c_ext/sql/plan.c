@@ -121,7 +121,7 @@ int ann_plan_search(const AnnPlanColumns *columns, sqlite3_index_info *info,
   rows = rows_expected(info, chosen);
   info->idxNum = bits;
   info->estimatedCost = SEARCH_COST + rows;
-  info->estimatedRows = (sqlite3_int64)rows;
+  info->estimatedRows = rows < 1e15 ? (sqlite3_int64)rows : (sqlite3_int64)1e15;
   info->orderByConsumed = order_is_ours(columns, info);
   info->idxStr = sqlite3_mprintf(
       "nearest neighbours, %s%s%s%s%s", chosen[ANN_ARG_K] >= 0 ? "k given" : "k by default",

@@ -53,6 +53,7 @@ static int connect_rows(sqlite3 *db, void *aux, int argc, const char *const *arg
 }
 
 static int disconnect(sqlite3_vtab *vtab) {
+  sqlite3_free(vtab->zErrMsg);
   ann_free(vtab);
   return ANN_OK;
 }

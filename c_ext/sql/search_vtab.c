@@ -95,6 +95,7 @@ static int item_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
 }
 
 static int disconnect(sqlite3_vtab *vtab) {
+  sqlite3_free(vtab->zErrMsg);
   Function *function = (Function *)vtab;
   ann_nearest_free(function->spare);
   ann_hold_clear(&function->hold);

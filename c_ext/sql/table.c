@@ -18,15 +18,21 @@
 /* A short statement does not start the long work that a bulk load left to `optimize`. */
 #define SHORT_ABSORB 4096      /* rows; about a tenth of a second */
 
-/* Absorb when more rows wait than may. */
-static int absorb_if_due(AnnTable *table) {
+/* Do more rows wait than may? */
+static int is_due(const AnnTable *table) {
   const AnnState *state = &table->store->state;
   double waiting = (double)(state->rows - state->placed);
+  return table->due && state->rows >= ANN_SMALLEST_FOREST &&
+         waiting * 100 > (double)state->rows * table->absorb;
+}
+
+int ann_table_is_settled(const AnnTable *table) {
+  return !table->store->poisoned && ann_store_is_clean(table->store) && !is_due(table);
+}
+
+static int absorb_if_due(AnnTable *table) {
   int more = 0;
-  if (!table->due || state->rows < ANN_SMALLEST_FOREST ||
-      waiting * 100 <= (double)state->rows * table->absorb) {
-    return ANN_OK;
-  }
+  if (!is_due(table)) return ANN_OK;
   table->due = 0;
   return ann_build_absorb(table->store, 0, 0, &more);
 }
@@ -68,14 +74,19 @@ static int row_result(AnnTable *table, int rc) {
 
 static int straight(const AnnTable *table) { return table->streak < STRAIGHT; }
 
-static int read_vector(AnnTable *table, sqlite3_value *value, float **out_vector) {
+/* id: whose it is, for the sentence, or NULL when SQLite is to choose one. */
+static int read_vector(AnnTable *table, const int64_t *id, sqlite3_value *value,
+                       float **out_vector) {
   AnnStore *store = table->store;
   char message[ANN_VECTOR_MESSAGE];
   int rc;
   *out_vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
   if (!*out_vector) return ANN_NOMEM;
   rc = ann_value_vector(value, store->options.dimensions, *out_vector, message);
-  if (rc == ANN_ERROR) {
+  if (rc == ANN_ERROR && id) {
+    ann_store_fail(store, rc, "ann table %s, column %s: %s (rowid %lld)", store->name,
+                   store->options.column, message, (long long)*id);
+  } else if (rc == ANN_ERROR) {
     ann_store_fail(store, rc, "ann table %s, column %s: %s", store->name, store->options.column,
                    message);
   }
@@ -88,7 +99,7 @@ int ann_table_insert(AnnTable *table, const int64_t *id, sqlite3_value *value,
   float *vector = NULL;                      /* owned */
   int found = 0, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = row_begins(table);
-  if (rc == ANN_OK) rc = read_vector(table, value, &vector);
+  if (rc == ANN_OK) rc = read_vector(table, id, value, &vector);
   if (rc == ANN_OK && id && sqlite3_vtab_on_conflict(store->db) == SQLITE_REPLACE) {
     float *old = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *old);
     rc = old ? ann_store_vector(store, *id, old, &found) : ANN_NOMEM;
@@ -142,7 +153,7 @@ int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value 
   int found = 1, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = row_begins(table);
   if (rc == ANN_OK && value) {
-    rc = read_vector(table, value, &vector);
+    rc = read_vector(table, &new_id, value, &vector);
   } else if (rc == ANN_OK) {
     vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
     rc = vector ? ann_store_vector(store, id, vector, &found) : ANN_NOMEM;

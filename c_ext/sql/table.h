@@ -22,5 +22,7 @@ int ann_table_command(AnnTable *table, sqlite3_value *command, sqlite3_value *k)
 int ann_table_learn(AnnTable *table, sqlite3_value *queries);
 /* A statement has ended, or the transaction is about to: absorb if enough waits, write all. */
 int ann_table_settle(AnnTable *table);
+/* Is there nothing to settle? */
+int ann_table_is_settled(const AnnTable *table);
 
 #endif

@@ -96,12 +96,42 @@ static int refuse(char *message, char **out_message) {
   return message ? ANN_ERROR : ANN_NOMEM;
 }
 
+/* What came in the place of a number: itself, or for a blob what it probably is (sqlite3_malloc). */
+static char *shown(sqlite3_value *value, const char *cast, const char *name) {
+  if (sqlite3_value_type(value) == SQLITE_BLOB) {
+    return sqlite3_mprintf("a blob of %d bytes; pass %s(%s)", sqlite3_value_bytes(value), cast,
+                           name);
+  }
+  return sqlite3_mprintf("%s", sqlite3_value_text(value));
+}
+
+/* The sentence for a number that is none, or not one of those expected. */
+static int refuse_number(const char *function, const char *name, const char *expected,
+                         const char *cast, sqlite3_value *value, char **out_message) {
+  char *got = shown(value, cast, name);      /* owned */
+  int rc = got ? refuse(sqlite3_mprintf("%s: expected %s to be %s, got %s", function, name,
+                                        expected, got),
+                        out_message)
+               : ANN_NOMEM;
+  sqlite3_free(got);
+  return rc;
+}
+
+int ann_value_distance(const char *function, const char *name, sqlite3_value *value,
+                       double *out_number, char **out_message) {
+  if (!value || ann_value_number(value, out_number)) return ANN_OK;
+  if (sqlite3_value_type(value) == SQLITE_BLOB) {
+    return refuse_number(function, name, "a number", "float", value, out_message);
+  }
+  return refuse(sqlite3_mprintf("%s: expected %s to be a number, got %s", function, name,
+                                ann_value_kind(value)),
+                out_message);
+}
+
 int ann_value_count(const char *function, const char *name, sqlite3_value *value,
                     int64_t *out_count, char **out_message) {
   if (!value || (ann_value_integer(value, out_count) && *out_count >= 1)) return ANN_OK;
-  return refuse(sqlite3_mprintf("%s: expected %s to be a whole number from 1, got %s", function,
-                                name, sqlite3_value_text(value)),
-                out_message);
+  return refuse_number(function, name, "a whole number from 1", "int", value, out_message);
 }
 
 int ann_value_recall(const char *function, const char *name, sqlite3_value *value,
@@ -109,9 +139,7 @@ int ann_value_recall(const char *function, const char *name, sqlite3_value *valu
   if (!value || (ann_value_number(value, out_recall) && *out_recall > 0 && *out_recall <= 1)) {
     return ANN_OK;
   }
-  return refuse(sqlite3_mprintf("%s: expected %s to be above 0 and at most 1, got %s", function,
-                                name, sqlite3_value_text(value)),
-                out_message);
+  return refuse_number(function, name, "above 0 and at most 1", "float", value, out_message);
 }
 
 int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids) {

@@ -22,9 +22,11 @@ int ann_value_number(sqlite3_value *value, double *out_number);
 
 /* Arguments that many functions have: *out_… stays as it is where value is NULL, for "not
 ** given".  ANN_ERROR with a sentence in *out_message (sqlite3_malloc) when it is not a whole
-** number from 1, or not a recall. */
+** number from 1, no number, or not a recall. */
 int ann_value_count(const char *function, const char *name, sqlite3_value *value,
                     int64_t *out_count, char **out_message);
+int ann_value_distance(const char *function, const char *name, sqlite3_value *value,
+                       double *out_number, char **out_message);
 int ann_value_recall(const char *function, const char *name, sqlite3_value *value,
                      double *out_recall, char **out_message);
 

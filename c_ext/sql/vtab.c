@@ -85,6 +85,7 @@ static int make_vtab(sqlite3 *db, AnnContext *context, int argc, const char *con
 }
 
 static int disconnect(sqlite3_vtab *vtab) {
+  sqlite3_free(vtab->zErrMsg); /* of a failed DROP, say, which nobody asked for */
   ann_context_give(table_of(vtab));
   ann_free(vtab);
   return ANN_OK;
@@ -176,7 +177,7 @@ static int settle(sqlite3_vtab *vtab) {
   int rc = ANN_OK;
   /* What a statement of our own opens and ends within another is nothing to settle. */
   if (table->store->depth > 0) return ANN_OK;
-  if (!table->due && !table->store->poisoned && ann_store_is_clean(table->store)) return ANN_OK;
+  if (ann_table_is_settled(table)) return ANN_OK;
   if (ann_context_is_present(table)) rc = ann_table_settle(table);
   else ann_store_drop(table->store);
   sqlite3_set_last_insert_rowid(db, last);
@@ -540,6 +541,11 @@ static int integrity(sqlite3_vtab *vtab, const char *schema, const char *name, i
   (void)schema, (void)flags;
   if (rc == ANN_OK && faults->n > 0) {
     *out_message = sqlite3_mprintf("ann table %s: %s", name, faults->items[0].text);
+  }
+  /* What cannot be looked at is said like a fault: a code alone would end all of the PRAGMA. */
+  if (rc == SQLITE_READONLY) {
+    *out_message = sqlite3_mprintf("%s", table->store->message);
+    rc = ANN_OK;
   }
   if (faults) ann_faults_clear(faults);
   ann_free(faults);

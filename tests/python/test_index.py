@@ -384,3 +384,46 @@ def test_an_interrupted_add_is_undone_and_the_connection_goes_on(db, rng):
 
 def test_looks_like_what_it_is(small):
     assert repr(small) == "Index('v', dim=16, metric='l2')"
+
+
+@pytest.mark.parametrize("name", ["k", "recall", "search_k", "max_distance"])
+def test_nan_is_no_way_to_say_nothing(small, name):
+    index, vectors = small, np.zeros(small.dim, np.float32)
+    for queries in (vectors, np.stack([vectors, vectors])):
+        for nan in (float("nan"), np.float32("nan"), np.float64("nan")):
+            with pytest.raises(ValueError, match=rf"^{name}: expected a( whole)? number, got nan$"):
+                index.search(queries, **{name: nan})
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("k", [np.int64(3), np.uint8(3), np.int32(3), np.float64(3), np.array(3)]),
+        ("recall", [np.float32(0.5), np.float64(0.5), np.float16(0.5), np.int64(1)]),
+        ("search_k", [np.int64(100), np.uint16(100)]),
+        ("max_distance", [np.float32(1), np.float64(1), np.int64(1)]),
+    ],
+)
+def test_numbers_of_numpy_are_numbers(small, name, values):
+    query = np.ones(small.dim, np.float32)
+    for value in values:
+        plain = value.item()
+        assert small.search(query, **{name: value})[0].tolist() == small.search(query, **{name: plain})[0].tolist()
+    assert small.recall(k=np.int64(3), sample=np.int64(5)).k == 3
+    assert small.explain(query, k=np.int64(3))
+
+
+def test_a_bad_vector_among_many_is_named_by_its_id(small):
+    rows = np.ones((1000, small.dim), np.float32)
+    rows[737, 1] = np.nan
+    with pytest.raises(Exception, match=r"got NaN at component 1 \(rowid 10737\)"):
+        small.add(np.arange(10_000, 11_000), rows)
+    assert 10_000 not in small
+
+
+def test_a_number_bound_as_a_blob_is_called_so(small):
+    sql = f"SELECT id FROM ann_search('{small.name}', ?, ?)"
+    with pytest.raises(
+        apsw.SQLError, match=r"expected k to be a whole number from 1, got a blob of 8 bytes; pass int\(k\)"
+    ):
+        small.db.execute(sql, (np.ones(small.dim, np.float32), np.int64(3))).fetchall()

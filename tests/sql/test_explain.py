@@ -165,12 +165,15 @@ def test_fewer_because_search_k_was_reached(forest, queries):
     assert missing == 100 - steps["found"].count > 0
 
 
-def test_fewer_because_rows_are_lost(forest, queries):
+def test_rows_that_are_lost_are_damage_and_no_shorter_answer(forest, queries):
     db = forest().db
     db.execute("DELETE FROM v_vectors WHERE id % 10 <> 1")
-    steps = explain(db, queries[0])
-    assert steps["found"].count < 10
-    assert "fewer: rows of the index are missing in the table, see ann_check" in steps
+    with pytest.raises(apsw.CorruptError, match=r"the forest has a row \d+ that v_vectors lacks; rebuild it"):
+        explain(db, queries[0])
+    with pytest.raises(apsw.CorruptError, match="the forest has a row"):
+        db.execute("SELECT id FROM ann_search('v', ?, 10)", (queries[0].tobytes(),)).fetchall()
+    db.execute("INSERT INTO v(v) VALUES ('rebuild')")
+    assert explain(db, queries[0])["found"].count == 10
 
 
 def test_not_fewer(forest, queries):
