@@ -318,7 +318,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sets", nargs="*", default=["text", "words", "sift", "fashion", "songs"])
     parser.add_argument("--lives", nargs="*", default=[life for life in LIVES if life != "commits"], choices=LIVES)
-    parser.add_argument("--rows", type=int, default=60_000)
+    parser.add_argument("--rows", type=int, default=30_000)
     parser.add_argument("--no-made", action="store_true", help="leave out the sets that are made")
     parser.add_argument("--no-commits", action="store_true", help=f"leave out {MANY:,} rows by commits of 1,000")
     arguments = parser.parse_args()

@@ -397,7 +397,7 @@ static int64_t interval(const AnnStore *store) {
   const AnnState *state = &store->state;
   int64_t n = ann_sample_size(store, ROWS_EACH, MOST_QUERIES);
   int64_t leaves = state->leaf_pages < USUAL_LEAVES ? state->leaf_pages : USUAL_LEAVES;
-  int64_t slices = 2 + state->calibrated_rows / rows_per_slice(store, n + ANN_SAMPLE_MOST_FAR) +
+  int64_t slices = 2 + state->placed / rows_per_slice(store, n + ANN_SAMPLE_MOST_FAR) +
                    n * leaves / SLICE_LEAVES;
   int64_t changes = state->calibrated_rows / SPAN_SHARE / slices;
   return changes > 0 ? changes : 1;
