@@ -220,15 +220,8 @@ def made(n: int = 20_500) -> Iterator[tuple[str, str, np.ndarray]]:
 def limits(rows: np.ndarray, queries: np.ndarray, metric: str) -> np.ndarray:
     """The distance of the K-th nearest row of each query, as ann_distance gives it, float64 (q,)."""
     near = data.exact_neighbours(rows, queries, metric, K)
-    return np.array([distances(rows[ids], q, metric).max() for ids, q in zip(near, queries, strict=True)])
-
-
-def distances(rows: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
-    a, b = rows.astype(np.float64), query.astype(np.float64)
-    if metric == "l2":
-        return np.sqrt(((a - b) ** 2).sum(axis=1))
-    norms = np.sqrt((a * a).sum(axis=1) * (b @ b))
-    return 1 - np.divide(a @ b, norms, out=np.zeros_like(norms), where=norms > 0)
+    far = np.array([data.exact_distances(rows[i], q, metric).max() for i, q in zip(near, queries, strict=True)])
+    return np.sqrt(far) if metric == "l2" else far
 
 
 def recall_of(index: sqlite_ann.Index, queries: np.ndarray, far: np.ndarray, asked: float) -> float:

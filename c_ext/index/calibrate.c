@@ -10,6 +10,7 @@
 
 #define ROWS_EACH 10            /* rows of the table for a query, up to ANN_SAMPLE_MOST */
 #define GROUP 16                /* trials run at the same time, at most */
+
 typedef struct Calibration {
   AnnStore *store;
   AnnPool *pool;              /* borrowed; NULL for one thread */

@@ -87,12 +87,18 @@ float ann_effort_bound(const AnnEffort *effort, int64_t inspected, double kth) {
   return (float)(effort->reach * kth / sqrt(sqrt((double)inspected)));
 }
 
+/* A count, of which a damaged grid or the largest k may ask more than there are numbers. */
+static int64_t whole(double n) {
+  if (n > 4.0e18) return (int64_t)4e18;
+  return n < -4.0e18 ? -(int64_t)4e18 : (int64_t)n;
+}
+
 /* Linear between a and b, and beyond b; never below a. */
 static AnnEffort between(AnnEffort a, AnnEffort b, double share) {
   AnnEffort effort;
   effort.reach = a.reach + (b.reach - a.reach) * share;
-  effort.inspect = a.inspect + (int64_t)((double)(b.inspect - a.inspect) * share);
-  effort.keep = a.keep + (int64_t)((double)(b.keep - a.keep) * share);
+  effort.inspect = a.inspect + whole((double)(b.inspect - a.inspect) * share);
+  effort.keep = a.keep + whole((double)(b.keep - a.keep) * share);
   effort.least = 0;
   return effort;
 }
@@ -125,22 +131,19 @@ static void grow(const AnnStore *store, int64_t k, AnnEffort *effort) {
   if (!(growth > 1)) return;
   effort->reach *= root;
   if (k <= ANN_EFFORT_LARGEST_K) {
-    effort->inspect = (int64_t)((double)effort->inspect * root * sqrt(growth));
+    effort->inspect = whole((double)effort->inspect * root * sqrt(growth));
   }
-  effort->keep = (int64_t)((double)effort->keep * root);
-  effort->least = (int64_t)((double)effort->least * root);
+  effort->keep = whole((double)effort->keep * root);
+  effort->least = whole((double)effort->least * root);
 }
 
 /* Rows replaced by others since then, which may be unlike them: a part of the misses is not
 ** counted on. */
 static double careful(const AnnStore *store, double recall) {
-  const AnnState *state = &store->state;
-  int64_t fewer = state->placed < state->calibrated_rows ? state->placed
-                                                         : state->calibrated_rows;
-  int64_t more = state->placed + state->calibrated_rows - fewer;
-  double replaced = (double)(state->changes - (more - fewer)) / 2;
-  if (!(replaced > 0) || more == 0) return recall;
-  return 1 - (1 - recall) / (1 + CARE * replaced / (double)more);
+  AnnDrift drift = ann_state_drift(&store->state);
+  double replaced = (double)drift.exchanges / 2;
+  if (!(replaced > 0) || drift.more == 0) return recall;
+  return 1 - (1 - recall) / (1 + CARE * replaced / (double)drift.more);
 }
 
 int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_effort) {

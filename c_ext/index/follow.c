@@ -404,13 +404,8 @@ static int64_t interval(const AnnStore *store) {
 }
 
 int ann_follow_is_due(const AnnState *state) {
-  int64_t fewer = state->calibrated_rows, more = state->placed, replaced;
-  if (more < fewer) {
-    fewer = state->placed;
-    more = state->calibrated_rows;
-  }
-  replaced = (state->changes - (more - fewer)) / 2;
-  return more - fewer + REPLACED_SHARE * (replaced > 0 ? replaced : 0) >= fewer;
+  AnnDrift drift = ann_state_drift(state);
+  return drift.more - drift.fewer + REPLACED_SHARE * (drift.exchanges / 2) >= drift.fewer;
 }
 
 int ann_follow(AnnStore *store, int64_t before) {

@@ -40,35 +40,34 @@ typedef struct AnnStep {
   uint8_t level;          /* 0: a leaf */
   float base;             /* |q - centre|^2, or -<q, centre> */
   float score;            /* what the queue is ordered by */
-  float seemed; /* the largest score that what led to it had at the front of the queue */
-  uint32_t seen; /* leaves handed out before then */
-  const uint8_t *record; /* borrowed: the centre, in the parent's page */
+  float seemed;           /* the largest score by which it, or what led to it, was in front */
+  uint32_t seen;          /* leaves handed out before then */
+  const uint8_t *record;  /* borrowed: the centre, in the parent's page */
 } AnnStep;
 
 /* A directory whose children wait for their turn. */
 typedef struct AnnOpened {
-  const AnnPage *page; /* borrowed */
-  int64_t first; /* of its children's scores in the walk's */
-  float seemed; /* both: the step's that it was */
+  const AnnPage *page;    /* borrowed */
+  int64_t first;          /* of its children's scores in the walk's */
+  float seemed;           /* both: the step's that it was */
   uint32_t seen;
-  int best; /* the child that seems nearest */
+  int best;               /* the child that seems nearest */
 } AnnOpened;
 
 typedef struct AnnWalk {
-  AnnStore *store; /* borrowed */
-  AnnStore *reader; /* borrowed: the store, or NULL in a worker, which neither reads nor
-                          ** allocates */
-  const AnnProbe *probe; /* borrowed */
-  float bound; /* what scores above it is passed over; +infinity for nothing */
-  AnnFrontier frontier; /* owned: of opened directories and of measured steps */
-  AnnOpened *opened; /* owned */
+  AnnStore *store;        /* borrowed */
+  AnnStore *reader;       /* borrowed: the store; NULL in a worker: nothing is read */
+  const AnnProbe *probe;  /* borrowed */
+  float bound;            /* what scores above it is passed over; +infinity for nothing */
+  AnnFrontier frontier;   /* owned: of opened directories and of measured steps */
+  AnnOpened *opened;      /* owned */
   int64_t n_opened, opened_allocated;
-  float *scores; /* owned: of the children of all opened directories, by block */
+  float *scores;          /* owned: of the children of all opened directories, by block */
   int64_t n_scores, scores_allocated;
-  AnnStep *steps; /* owned: measured, and found to be farther than they seemed */
+  AnnStep *steps;         /* owned: measured, and found to be farther than they seemed */
   int64_t n_steps, steps_allocated;
-  int64_t n_measured; /* centres measured */
-  uint32_t n_leaves; /* handed out */
+  int64_t n_measured;     /* centres measured */
+  uint32_t n_leaves;      /* handed out */
 } AnnWalk;
 
 int ann_probe_init(AnnProbe *probe, AnnStore *store);

@@ -103,8 +103,9 @@ int ann_schema_rename(sqlite3 *db, const char *schema, const char *name, const c
   return rc;
 }
 
-/* Of a table WITHOUT ROWID the primary key is an index.  The columns of a table as `expected` in tables[] has them: name, type, place in the primary key,
-** and whether hidden. */
+/* The columns of a table as `expected` has them: name, type, place in the primary key, and
+** whether hidden; what has its name; whether it has an index, as the primary key of a table
+** WITHOUT ROWID is; whether it has a foreign key. */
 #define COLUMNS_SQL                                                                       \
   "SELECT (SELECT group_concat(name || ' ' || type || ' ' || pk || hidden) FROM "         \
   "pragma_table_xinfo('%q_%q', '%q')),"                                                   \

@@ -3,6 +3,16 @@
 
 #include "core/bytes.h"
 
+AnnDrift ann_state_drift(const AnnState *state) {
+  int64_t then = state->calibrated_rows, now = state->placed;
+  AnnDrift drift;
+  drift.fewer = now < then ? now : then;
+  drift.more = now < then ? then : now;
+  drift.exchanges = state->changes - (drift.more - drift.fewer);
+  if (drift.exchanges < 0) drift.exchanges = 0;
+  return drift;
+}
+
 void ann_state_encode(const AnnState *state, uint8_t *out) {
   int i;
   ann_put64(out, (uint64_t)state->rows);

@@ -21,6 +21,13 @@ typedef struct AnnState {
   uint32_t roots[ANN_MAX_TREES];   /* page of each tree's root; roots[0] = 0: no forest */
 } AnnState;
 
+/* How the forest differs from that of the last calibration. */
+typedef struct AnnDrift {
+  int64_t fewer, more;      /* rows then and now, in order of their number */
+  int64_t exchanges;        /* inserts and deletes beyond that: two for every row replaced */
+} AnnDrift;
+AnnDrift ann_state_drift(const AnnState *state);
+
 /* out: ANN_STATE_SIZE bytes. */
 void ann_state_encode(const AnnState *state, uint8_t *out);
 /* ANN_OK, or ANN_CORRUPT when they cannot be the counters of a table with so many trees. */

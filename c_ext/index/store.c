@@ -176,7 +176,7 @@ void ann_store_drop(AnnStore *store) {
   ann_waiting_drop(store);
 }
 
-void ann_store_rolled_back(AnnStore *store) {
+void ann_store_forget(AnnStore *store) {
   if (store->depth > 0) store->drop_at_end = 1;
   else ann_store_drop(store);
 }

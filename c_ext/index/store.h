@@ -99,7 +99,6 @@ typedef struct AnnStore {
   int64_t tail_first, tail_last;
   int max_known;                      /* max_id is the largest id in the table */
   int64_t max_id;
-  int none_wait;                      /* there is no run of waiting ids */
   int gap_known;                      /* no run of waiting ids meets gap_first..gap_last */
   int64_t gap_first, gap_last;
 
@@ -114,8 +113,9 @@ typedef struct AnnStore {
   int64_t n_rows, n_row_slots, row_hand;
   int64_t n_row_hits;
   struct AnnRun *run;                 /* owned: rows of a range of ids, all kept */
+  int none_wait; /* kept: there is no run of waiting ids */
   struct AnnEffortGrid *grid;         /* owned: the calibration, see effort.c */
-  int grid_known; /* grid, or its absence, is what the database says */
+  int grid_known;                     /* grid, or its absence, is what the database says */
   struct AnnFollow *follow; /* owned: the calibration in progress, see follow.h */
   int follow_known; /* follow, or its absence, is what the database says */
   struct AnnLearned *learned; /* owned: queries to calibrate with, see learned.h */
@@ -161,9 +161,9 @@ int ann_store_is_clean(const AnnStore *store);
 int ann_store_make_room(AnnStore *store);
 /* Forget everything in memory, written or not. */
 void ann_store_drop(AnnStore *store);
-/* SQLite rolled back.  It may do so while a call is under way that holds pages, when one of its
-** statements fails: then what is in memory is forgotten when that call ends. */
-void ann_store_rolled_back(AnnStore *store);
+/* The same where a call may be under way that holds pages, as when SQLite rolls everything back
+** because one of that call's statements failed: then when it ends. */
+void ann_store_forget(AnnStore *store);
 /* The transaction was committed: what is in memory is the new state. */
 void ann_store_committed(AnnStore *store);
 

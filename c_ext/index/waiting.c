@@ -3,7 +3,7 @@
 
 void ann_waiting_drop(AnnStore *store) {
   store->tail_open = store->tail_dirty = 0;
-  store->max_known = store->gap_known = store->none_wait = 0;
+  store->max_known = store->gap_known = 0;
 }
 
 int ann_waiting_flush(AnnStore *store) {

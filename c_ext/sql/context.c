@@ -81,7 +81,7 @@ int ann_context_take(AnnContext *context, const char *schema, const char *name,
   if (rc != ANN_OK) return rc;
   /* It may be another file's, or another table that took the name. */
   if (!table->store->in_write) {
-    ann_store_rolled_back(table->store);
+    ann_store_forget(table->store);
     table->store->checked = 0;
   }
   table->references++;

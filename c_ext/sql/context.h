@@ -16,11 +16,10 @@ typedef struct AnnTable {
   struct AnnContext *context;   /* borrowed */
   struct AnnTable *next;        /* on the shelf */
   int references;               /* virtual tables that have it */
-  int orphaned; /* no longer on the shelf: dropped, or another took the name */
-  AnnStore *store; /* owned */
+  int orphaned;                 /* dropped, or another took the name */
+  AnnStore *store;              /* owned */
   struct AnnSearcher *searcher; /* owned: made at the first search */
-  int64_t
-      created; /* by the open transaction, which may take that back unheard: its mark, or 0 */
+  int64_t created; /* the mark of one made in the open transaction (store.h), else 0 */
   int absorb; /* percent of the rows that may wait; 0: never absorb by itself */
   int64_t row_changes; /* state.changes when the row began */
   int64_t mutations_seen; /* the store's, when the row began: was it half-made? */
@@ -31,8 +30,8 @@ typedef struct AnnTable {
 
 /* SQLite's part: one of the virtual tables that have a table. */
 typedef struct AnnVtab {
-  sqlite3_vtab base; /* first */
-  AnnTable *table; /* counted */
+  sqlite3_vtab base;            /* first */
+  AnnTable *table;              /* counted */
 } AnnVtab;
 
 typedef struct AnnContext {
@@ -48,8 +47,8 @@ typedef struct AnnContext {
 ** connection or by a rollback; and it keeps it.  Zeroed at first; owned; used again for as
 ** long as the same table is asked for. */
 typedef struct AnnHold {
-  sqlite3_stmt *stmt; /* owned, reset */
-  char *schema, *name; /* owned */
+  sqlite3_stmt *stmt;           /* owned, reset */
+  char *schema, *name;          /* owned */
 } AnnHold;
 
 /* The ann table of that name, opened if need be.  The name is taken whole (temp, main,

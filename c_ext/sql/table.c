@@ -30,6 +30,7 @@ int ann_table_is_settled(const AnnTable *table) {
   return !table->store->poisoned && ann_store_is_clean(table->store) && !is_due(table);
 }
 
+/* Absorb when more rows wait than may. */
 static int absorb_if_due(AnnTable *table) {
   int more = 0;
   if (!is_due(table)) return ANN_OK;
@@ -233,17 +234,17 @@ static int command_setting(AnnTable *table, const char *text, int *out_known) {
                           "ann table %s: expected a whole number from 0 to %d, got \"%s\"",
                           store->name, is_absorb ? 100 : 1 << 20, text);
   }
-  if (is_absorb) {
-    table->absorb = (int)number;
-    table->due = number > 0; /* what a bulk load left, when this statement ends */
-  } else store->options.cache_mb = (int)number;
+  if (!is_absorb) store->options.cache_mb = (int)number;
+  else table->absorb = (int)number;
+  /* What a bulk load left is taken in when this statement ends. */
+  if (is_absorb) table->due = number > 0;
   return ANN_OK;
 }
 
 /* "backend=portable": for the whole process */
 static int command_backend(AnnTable *table, const char *text, int *out_known) {
   AnnStore *store = table->store;
-  char *names = NULL; /* owned */
+  char *names = NULL;                        /* owned */
   int rc;
   *out_known = strncmp(text, "backend=", 8) == 0;
   if (!*out_known || ann_backend_choose(text + 8) == ANN_OK) return ANN_OK;

@@ -213,7 +213,7 @@ static int commit(sqlite3_vtab *vtab) {
 static int rollback(sqlite3_vtab *vtab) {
   AnnTable *table = table_of(vtab);
   end_transaction(table);
-  ann_store_rolled_back(table->store);
+  ann_store_forget(table->store);
   return ANN_OK;
 }
 
@@ -225,7 +225,9 @@ static int savepoint(sqlite3_vtab *vtab, int n) {
 static int rollback_to(sqlite3_vtab *vtab, int n) {
   AnnTable *table = table_of(vtab);
   (void)n;
-  ann_store_rolled_back(table->store);
+  /* A statement of our own failed, and its savepoint with it: whoever ran it sees to that. */
+  if (table->store->depth > 0) return ANN_OK;
+  ann_store_drop(table->store);
   table->store->poisoned = 0;
   table->changes_seen = -1;
   table->context->generation++;

@@ -222,3 +222,40 @@ def test_an_update_of_rowid_that_fails_loses_no_row(v):
     if v.in_transaction:
         v.execute("ROLLBACK")
     assert v.execute("SELECT count(*) FROM v WHERE rowid = 4100").get == 1
+
+
+@pytest.mark.parametrize("shadow", ["waiting", "config", "vectors", "places", "pages"])
+def test_a_statement_of_ours_that_fails_undoes_itself_alone(v, shadow):
+    """With a foreign key it has a savepoint, and SQLite rolls back to that, not to the user's."""
+    v.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    v.execute("PRAGMA foreign_keys = 1")
+    v.execute(f"CREATE TABLE mine(x REFERENCES v_{shadow}(id))")
+    v.execute("BEGIN")
+    for i in range(2000, 2100):
+        insert(v, i)
+    with pytest.raises(apsw.ConstraintError):
+        insert(v, 2050)
+    insert(v, 2100)
+    v.execute("COMMIT")
+    assert [ids_near(v, i) for i in (2000, 2099, 2100)] == [[2000], [2099], [2100]]
+    assert v.execute("SELECT count(*) FROM v").get == 1601
+    sound(v)
+
+
+def test_a_row_that_a_foreign_key_holds(v):
+    """Deleting it fails, as in any table; what was written before is committed whole, or refused whole."""
+    v.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    v.execute("PRAGMA foreign_keys = 1")
+    v.execute("CREATE TABLE mine(x REFERENCES v_vectors(id)); INSERT INTO mine VALUES (7)")
+    v.execute("BEGIN")
+    for i in range(2000, 2100):
+        insert(v, i)
+    with pytest.raises(apsw.Error, match="FOREIGN KEY constraint failed"):
+        v.execute("DELETE FROM v WHERE rowid = 7")
+    with pytest.raises(apsw.Error, match=r"a write failed half-way|FOREIGN KEY constraint failed"):
+        v.execute("COMMIT")
+    if v.in_transaction:
+        v.execute("ROLLBACK")
+    assert v.execute("SELECT count(*) FROM v").get == 1500
+    assert ids_near(v, 2000) != [2000]
+    sound(v)
