@@ -171,7 +171,7 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
   for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
     AnnPage *root = NULL;
     AnnStep step;
-    rc = ann_pages_reach(store, walk->reader, store->state.roots[tree], tree, ANN_ANY_LEVEL,
+    rc = ann_pages_reach(store, walk->reader, store->state.roots[tree], 0, tree, ANN_ANY_LEVEL,
                          &root);
     if (rc != ANN_OK) break;
     memset(&step, 0, sizeof step);
@@ -188,6 +188,8 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
 
 /* A score that has been taken; others are at most FLT_MAX. */
 #define TAKEN INFINITY
+
+#define OPENED_PER_TICK 16     /* directories opened between two looks at an interrupt */
 
 /* The scores of a block's children, of which there are n, from their estimated distances. */
 static void score_block(const AnnWalk *walk, const AnnPage *page, int level,
@@ -227,8 +229,8 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   const float *spreads = NULL;
   float estimates[ANN_BLOCK], score;
   int64_t at;
-  int rc = ann_pages_reach(walk->store, walk->reader, step->number, step->tree, step->level,
-                           &page),
+  int rc = ann_pages_reach(walk->store, walk->reader, step->number, step->parent, step->tree,
+                           step->level, &page),
       block;
   if (rc != ANN_OK || page->n == 0) return rc;
   ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(page));
@@ -239,6 +241,7 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   if (rc == ANN_OK) rc = reserve_queue(walk, 1);
   if (rc != ANN_OK) return rc;
   walk->opened[walk->n_opened].page = page;
+  walk->opened[walk->n_opened].number = step->number;
   walk->opened[walk->n_opened].first = walk->n_scores;
   walk->opened[walk->n_opened].seemed = step->seemed;
   walk->opened[walk->n_opened].seen = step->seen;
@@ -251,6 +254,10 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
     walk->n_scores += ANN_BLOCK;
   }
   at = walk->n_opened++;
+  if (walk->reader && walk->n_opened % OPENED_PER_TICK == 0) {
+    rc = ann_store_tick(walk->reader);
+    if (rc != ANN_OK) return rc;
+  }
   if (!find_best(walk, &walk->opened[at], &score)) return ANN_OK;
   return ann_frontier_push(&walk->frontier, score, OPENED(at));
 }
@@ -278,6 +285,7 @@ static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
   }
   ann_pages_prefetch_slot(walk->store, (uint32_t)child);
   out_step->number = (uint32_t)child;
+  out_step->parent = opened->number;
   out_step->tree = (uint8_t)page->tree;
   out_step->level = (uint8_t)(page->level - 1);
   out_step->record = ann_page_child_centre(page, opened->best);

@@ -36,6 +36,7 @@ typedef struct AnnProbe {
 /* A child that came to the front: a leaf, or a directory still to be opened. */
 typedef struct AnnStep {
   uint32_t number;        /* page */
+  uint32_t parent;        /* the directory that leads to it, 0 for a root */
   uint8_t tree;
   uint8_t level;          /* 0: a leaf */
   float base;             /* |q - centre|^2, or -<q, centre> */
@@ -48,6 +49,7 @@ typedef struct AnnStep {
 /* A directory whose children wait for their turn. */
 typedef struct AnnOpened {
   const AnnPage *page;    /* borrowed */
+  uint32_t number;        /* its */
   int64_t first;          /* of its children's scores in the walk's */
   float seemed;           /* both: the step's that it was */
   uint32_t seen;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/format.h"
+#include "core/idset.h"
 
 #define FEWEST_SLOTS 64
 #define SPARSE 16           /* slots a page from which on the table is made smaller */
@@ -165,6 +166,19 @@ void ann_pages_trim(AnnStore *store) {
   trim(store, 1);                            /* what leaves alone could not free */
 }
 
+/* A directory that names a child twice would be walked below twice, at each level again. */
+static int check_children(AnnStore *store, int64_t number, const AnnPage *page) {
+  AnnIdSet named;
+  int rc = ANN_OK, is_new = 1, i;
+  if (page->level == 0) return ANN_OK;
+  ann_idset_init(&named);
+  for (i = 0; i < page->n && rc == ANN_OK && is_new; i++) {
+    rc = ann_idset_add(&named, ann_page_id(page, i), &is_new);
+  }
+  ann_idset_clear(&named);
+  return rc == ANN_OK && !is_new ? ann_store_corrupt(store, "page", number) : rc;
+}
+
 static int load(AnnStore *store, uint32_t number, AnnPage *out_page) {
   int rc = ANN_OK;
   sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PAGE_GET, &rc);
@@ -176,7 +190,10 @@ static int load(AnnStore *store, uint32_t number, AnnPage *out_page) {
     const void *blob = sqlite3_column_blob(stmt, 0);
     rc = ann_page_load(out_page, blob, blob ? (uint64_t)size : 0, store->rotation.length);
     sqlite3_reset(stmt);
-    return rc == ANN_CORRUPT ? ann_store_corrupt(store, "page", number) : rc;
+    if (rc == ANN_CORRUPT) return ann_store_corrupt(store, "page", number);
+    if (rc == ANN_OK) rc = check_children(store, number, out_page);
+    if (rc != ANN_OK) ann_page_clear(out_page);
+    return rc;
   }
   rc = sqlite3_reset(stmt);
   if (rc == ANN_OK) {
@@ -217,11 +234,14 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
   return ANN_OK;
 }
 
-int ann_pages_reach(const AnnStore *store, AnnStore *reader, uint32_t number, int tree,
-                    int level, AnnPage **out_page) {
-  if (reader) return ann_pages_get(reader, number, tree, level, out_page);
-  *out_page = ann_pages_peek(store, number, tree, level);
-  return *out_page ? ANN_OK : ANN_NOT_HERE;
+int ann_pages_reach(const AnnStore *store, AnnStore *reader, uint32_t number, uint32_t parent,
+                    int tree, int level, AnnPage **out_page) {
+  int rc = ANN_OK;
+  if (reader) rc = ann_pages_get(reader, number, tree, level, out_page);
+  else *out_page = ann_pages_peek(store, number, tree, level);
+  if (rc != ANN_OK) return rc;
+  if (*out_page && (*out_page)->parent == parent) return ANN_OK;
+  return reader ? ann_store_corrupt(reader, "page", number) : ANN_NOT_HERE;
 }
 
 static void count_pages(AnnStore *store, int level, int change) {
@@ -372,6 +392,8 @@ int ann_pages_warm(AnnStore *store) {
     if (!each.is_valid) return ann_store_corrupt(store, "page", each.number);
     if (store->page_bytes + each.bytes > budget) break;
     if (!find(store, (uint32_t)each.number)) {
+      rc = check_children(store, each.number, &each.page);
+      if (rc != ANN_OK) break;
       rc = hold(store, (uint32_t)each.number, &each.page, &cached);
       memset(&each.page, 0, sizeof each.page);         /* it has another owner */
     }

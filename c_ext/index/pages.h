@@ -20,11 +20,12 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
 /* The same if it is in memory and as stated, else NULL; changes nothing, so that many threads
 ** may ask while no page changes. */
 AnnPage *ann_pages_peek(const AnnStore *store, uint32_t number, int tree, int level);
-/* The one or the other: reader is the same store, or NULL in a worker, which may not read and
-** gets ANN_NOT_HERE for what ann_pages_peek does not have. */
+/* The one or the other, on the way down from `parent` (0: a root), which the page must name: so no
+** page is reached by two ways.  reader is the same store, or NULL in a worker, which may not read
+** and gets ANN_NOT_HERE for what ann_pages_peek does not have. */
 #define ANN_NOT_HERE (-1)
-int ann_pages_reach(const AnnStore *store, AnnStore *reader, uint32_t number, int tree,
-                    int level, AnnPage **out_page);
+int ann_pages_reach(const AnnStore *store, AnnStore *reader, uint32_t number, uint32_t parent,
+                    int tree, int level, AnnPage **out_page);
 /* Entries that a new page of a level holds at most.  A directory has twice as many as a leaf:
 ** fewer of them are opened by a search, and their children are told apart by their codes. */
 int ann_pages_capacity(const AnnStore *store, int level);

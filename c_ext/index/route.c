@@ -124,7 +124,8 @@ static int queue_roots(AnnRouter *router, const AnnStore *store, AnnStore *reade
   for (tree = 0; tree < store->options.trees; tree++) {
     AnnPage *root = NULL;
     AnnRouted step;
-    rc = ann_pages_reach(store, reader, store->state.roots[tree], tree, ANN_ANY_LEVEL, &root);
+    rc =
+        ann_pages_reach(store, reader, store->state.roots[tree], 0, tree, ANN_ANY_LEVEL, &root);
     if (rc != ANN_OK) return rc;
     memset(&step, 0, sizeof step);
     step.number = store->state.roots[tree];
@@ -139,11 +140,13 @@ static int queue_roots(AnnRouter *router, const AnnStore *store, AnnStore *reade
   return rc;
 }
 
-/* A child of a directory, not yet measured; ANN_CORRUPT if it is no page's number. */
-static int step_to(const AnnPage *page, int i, float base, AnnRouted *out_step) {
+/* A child of a directory with that number, not yet measured; ANN_CORRUPT if it is no page's number. */
+static int step_to(const AnnPage *page, uint32_t number, int i, float base,
+                   AnnRouted *out_step) {
   int64_t child = ann_page_id(page, i);
   memset(out_step, 0, sizeof *out_step);
   out_step->number = (uint32_t)child;
+  out_step->parent = number;
   out_step->tree = (uint8_t)page->tree;
   out_step->level = (uint8_t)(page->level - 1);
   out_step->record = ann_page_child_centre(page, i);
@@ -170,7 +173,8 @@ static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *re
   AnnPage *page = NULL;
   AnnLookup lookup = router->probe.lookup;
   float estimates[ANN_BLOCK];
-  int rc = ann_pages_reach(store, reader, parent->number, parent->tree, parent->level, &page),
+  int rc = ann_pages_reach(store, reader, parent->number, parent->parent, parent->tree,
+                           parent->level, &page),
       first;
   if (rc != ANN_OK) return rc;
   if (parent->level > 1 && router->n_directories + page->n > router->n_allocated) {
@@ -186,7 +190,7 @@ static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *re
     for (; within && rc == ANN_OK; within &= within - 1) {
       int at = ann_lowest_bit(within);
       AnnRouted step;
-      rc = step_to(page, first + at, estimates[at], &step);
+      rc = step_to(page, parent->number, first + at, estimates[at], &step);
       if (rc == ANN_OK) take_up(router, store, &step);
     }
   }
@@ -315,14 +319,15 @@ int ann_router_place(AnnRouter *router, const AnnStore *store, AnnCopy *out_copi
 
 /* ---- directories in memory ---- */
 
-static int warm(AnnStore *store, uint32_t number, int tree, int level, int64_t *n) {
+static int warm(AnnStore *store, uint32_t number, uint32_t parent, int tree, int level,
+                int64_t *n) {
   AnnPage *page = NULL;
-  int rc = ann_pages_get(store, number, tree, level, &page), i;
+  int rc = ann_pages_reach(store, store, number, parent, tree, level, &page), i;
   ++*n;
   if (rc == ANN_OK && !ann_page_spreads(page)) rc = ANN_NOMEM;
   if (rc != ANN_OK || page->level <= 1) return rc;
   for (i = 0; i < page->n && rc == ANN_OK && !ann_pages_over_budget(store); i++) {
-    rc = warm(store, (uint32_t)ann_page_id(page, i), tree, page->level - 1, n);
+    rc = warm(store, (uint32_t)ann_page_id(page, i), number, tree, page->level - 1, n);
   }
   return rc;
 }
@@ -331,7 +336,7 @@ int ann_router_warm(AnnStore *store, int64_t *out_directories) {
   int rc = ANN_OK, tree;
   *out_directories = 0;
   for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
-    rc = warm(store, store->state.roots[tree], tree, ANN_ANY_LEVEL, out_directories);
+    rc = warm(store, store->state.roots[tree], 0, tree, ANN_ANY_LEVEL, out_directories);
   }
   return rc;
 }

@@ -39,7 +39,7 @@ typedef struct AnnResiduals {
 
 /* A directory on the way. */
 typedef struct AnnRouted {
-  uint32_t number;          /* page */
+  uint32_t number, parent;  /* page, and the directory that leads to it, 0 for a root */
   uint8_t tree, level;
   uint8_t measured;         /* base and score are exact, not estimates */
   float base;               /* as in AnnStep */

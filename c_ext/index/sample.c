@@ -54,9 +54,10 @@ typedef struct Leaves {
   int64_t n, most;
 } Leaves;
 
-static int add_leaves(AnnStore *store, uint32_t number, int tree, int level, Leaves *leaves) {
+static int add_leaves(AnnStore *store, uint32_t number, uint32_t parent, int tree, int level,
+                      Leaves *leaves) {
   AnnPage *page = NULL;
-  int rc = ann_pages_get(store, number, tree, level, &page), n, i;
+  int rc = ann_pages_reach(store, store, number, parent, tree, level, &page), n, i;
   if (rc != ANN_OK) return rc;
   level = page->level;
   n = page->n;
@@ -66,7 +67,7 @@ static int add_leaves(AnnStore *store, uint32_t number, int tree, int level, Lea
       return ann_store_corrupt(store, "page", number);
     }
     if (level == 1) leaves->numbers[leaves->n++] = (uint32_t)child;
-    else rc = add_leaves(store, (uint32_t)child, tree, level - 1, leaves);
+    else rc = add_leaves(store, (uint32_t)child, number, tree, level - 1, leaves);
   }
   return rc == ANN_OK ? ann_store_tick(store) : rc;
 }
@@ -78,7 +79,7 @@ static int find_leaves(AnnStore *store, Leaves *leaves) {
   leaves->numbers = ann_alloc_array((uint64_t)leaves->most, sizeof *leaves->numbers);
   if (!leaves->numbers) return ANN_NOMEM;
   for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
-    rc = add_leaves(store, store->state.roots[tree], tree, ANN_ANY_LEVEL, leaves);
+    rc = add_leaves(store, store->state.roots[tree], 0, tree, ANN_ANY_LEVEL, leaves);
   }
   return rc;
 }

@@ -187,7 +187,9 @@ static int scan_leaf(Search *search, const AnnStep *leaf) {
   float estimates[ANN_BLOCK];
   const AnnQuery *query = search->query;
   int filtered = query->only != NULL || query->exclude != NULL;
-  int rc = ann_pages_get(search->store, leaf->number, leaf->tree, 0, &page), first, n;
+  int rc = ann_pages_reach(search->store, search->store, leaf->number, leaf->parent, leaf->tree,
+                           0, &page),
+      first, n;
   int64_t before = search->inspected;
   for (first = 0; rc == ANN_OK && first < page->n; first += ANN_BLOCK) {
     uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &search->memory->probe.lookup,
