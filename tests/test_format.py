@@ -19,7 +19,7 @@ from tests.golden import make as make_golden
 ROOT = Path(__file__).resolve().parents[1]
 MANUAL = (ROOT / "docs/FORMAT.md").read_text("utf-8")
 HEADER = (ROOT / "c_ext/core/format.h").read_text("utf-8")
-STORE = (ROOT / "c_ext/index/store.h").read_text("utf-8")
+CONFIG = (ROOT / "c_ext/index/config.h").read_text("utf-8")
 STATE = (ROOT / "c_ext/index/state.h").read_text("utf-8")
 
 # --- the document and the headers ----------------------------------------------------------------
@@ -98,9 +98,9 @@ def test_other_constants_are_those_of_the_manual():
     assert MANUAL.startswith("# The bytes of an index, format 1\n")
 
 
-def test_config_rows_and_state_are_those_of_store_h():
+def test_config_rows_and_state_are_those_of_the_headers():
     rows = dict(re.findall(r"^\| (\d) \| `(\w+)` \|", MANUAL, re.MULTILINE))
-    numbers = {str(value): name.removeprefix("ANN_CONFIG_").lower() for name, value in defines(STORE).items()}
+    numbers = {str(value): name.removeprefix("ANN_CONFIG_").lower() for name, value in defines(CONFIG).items()}
     assert rows == {key: numbers[key] for key in rows}
     assert defines(STATE)["ANN_STATE_SIZE"] == 96
     fields = re.findall(

@@ -5,6 +5,7 @@
 #include "core/tree.h"
 #include "index/batch.h"
 #include "index/calibrate.h"
+#include "index/config.h"
 #include "index/divide.h"
 #include "index/follow.h"
 #include "index/learned.h"

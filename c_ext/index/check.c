@@ -5,6 +5,7 @@
 
 #include "core/format.h"
 #include "core/idset.h"
+#include "index/config.h"
 #include "index/effort.h"
 #include "index/forest.h"
 #include "index/pages.h"
@@ -267,10 +268,10 @@ static int check_waiting(Check *c) {
 static int check_config(Check *c) {
   AnnEffort effort;
   uint8_t *stored = NULL;                    /* owned */
-  char *wanted = ann_store_options_text(c->store);   /* owned */
+  char *wanted = ann_config_options_text(c->store);   /* owned */
   int64_t size = 0;
   int rc = wanted ? absorb(c, ann_effort_for(c->store, 1, 0.5, &effort), -1, NULL) : ANN_NOMEM;
-  if (rc == ANN_OK) rc = ann_store_config_blob(c->store, ANN_CONFIG_OPTIONS, &stored, &size);
+  if (rc == ANN_OK) rc = ann_config_blob(c->store, ANN_CONFIG_OPTIONS, &stored, &size);
   if (rc == ANN_OK &&
       (size != (int64_t)strlen(wanted) || memcmp(stored, wanted, (size_t)size))) {
     rc = fault(c, -1, NULL, "config row %d is not what CREATE VIRTUAL TABLE says",

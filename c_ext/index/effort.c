@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/bytes.h"
+#include "index/config.h"
 
 /* When all rows were replaced, a third of the misses is counted on: a choice, until it is
 ** measured anew (follow.h). */
@@ -28,18 +29,18 @@ int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
       ann_put32(p + 8, as_u32(cell->keep));
     }
   }
-  rc = ann_store_config_put(store, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
+  rc = ann_config_put(store, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
   ann_put32(blob, as_u32(grid->least_inspect));
   ann_put32(blob + 4, as_u32(grid->least_keep));
   if (rc != ANN_OK) return rc;
-  return ann_store_config_put(store, ANN_CONFIG_LEAST, "least", blob, ANN_LEAST_SIZE);
+  return ann_config_put(store, ANN_CONFIG_LEAST, "least", blob, ANN_LEAST_SIZE);
 }
 
 /* The least work; a table of an older version has none. */
 static int load_least(AnnStore *store) {
   uint8_t *blob = NULL;                      /* owned */
   int64_t size = 0;
-  int rc = ann_store_config_blob(store, ANN_CONFIG_LEAST, &blob, &size);
+  int rc = ann_config_blob(store, ANN_CONFIG_LEAST, &blob, &size);
   if (rc == ANN_OK && blob && size != ANN_LEAST_SIZE) {
     rc = ann_store_corrupt(store, "config row", ANN_CONFIG_LEAST);
   } else if (rc == ANN_OK && blob) {
@@ -54,7 +55,7 @@ static int load_least(AnnStore *store) {
 static int load(AnnStore *store) {
   uint8_t *blob = NULL;               /* owned */
   int64_t size = 0;
-  int rc = ann_store_config_blob(store, ANN_CONFIG_CALIBRATION, &blob, &size), i, j;
+  int rc = ann_config_blob(store, ANN_CONFIG_CALIBRATION, &blob, &size), i, j;
   const uint8_t *p = blob;
   if (rc == ANN_OK && blob && size != ANN_EFFORT_SIZE) {
     rc = ann_store_corrupt(store, "config row", ANN_CONFIG_CALIBRATION);

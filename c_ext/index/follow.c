@@ -3,6 +3,7 @@
 
 #include "core/bytes.h"
 #include "core/vector.h"
+#include "index/config.h"
 #include "index/fit.h"
 #include "index/learned.h"
 #include "index/pages.h"
@@ -229,9 +230,9 @@ static int load(AnnStore *store) {
   int64_t size = 0, vectors_size = 0;
   Follow *follow = NULL; /* owned, until it is store->follow */
   int valid = 0;
-  int rc = ann_store_config_blob(store, ANN_CONFIG_SAMPLING, &blob, &size);
+  int rc = ann_config_blob(store, ANN_CONFIG_SAMPLING, &blob, &size);
   if (rc == ANN_OK && blob) {
-    rc = ann_store_config_blob(store, ANN_CONFIG_SAMPLED, &vectors, &vectors_size);
+    rc = ann_config_blob(store, ANN_CONFIG_SAMPLED, &vectors, &vectors_size);
   }
   if (rc == ANN_OK && vectors) {
     Bytes bytes = {blob, size};
@@ -259,9 +260,7 @@ int ann_follow_flush(AnnStore *store) {
   size = encoded_size(follow);
   blob = ann_alloc((uint64_t)size);
   rc = blob ? encode(follow, blob) : ANN_NOMEM;
-  if (rc == ANN_OK) {
-    rc = ann_store_config_put(store, ANN_CONFIG_SAMPLING, "sampling", blob, size);
-  }
+  if (rc == ANN_OK) { rc = ann_config_put(store, ANN_CONFIG_SAMPLING, "sampling", blob, size); }
   ann_free(blob);
   if (rc == ANN_OK && follow->is_new) {
     size = follow->sample.n * ann_store_vector_bytes(store);
@@ -270,8 +269,7 @@ int ann_follow_flush(AnnStore *store) {
       ann_vector_to_blob(follow->sample.vectors, follow->sample.n * store->options.dimensions,
                          blob);
     }
-    rc = blob ? ann_store_config_put(store, ANN_CONFIG_SAMPLED, "sampled", blob, size)
-              : ANN_NOMEM;
+    rc = blob ? ann_config_put(store, ANN_CONFIG_SAMPLED, "sampled", blob, size) : ANN_NOMEM;
     ann_free(blob);
   }
   if (rc == ANN_OK) follow->dirty = follow->is_new = 0;
@@ -282,8 +280,8 @@ int ann_follow_cancel(AnnStore *store) {
   int rc;
   ann_follow_drop(store);
   store->follow_known = 1;
-  rc = ann_store_config_delete(store, ANN_CONFIG_SAMPLING);
-  return rc == ANN_OK ? ann_store_config_delete(store, ANN_CONFIG_SAMPLED) : rc;
+  rc = ann_config_delete(store, ANN_CONFIG_SAMPLING);
+  return rc == ANN_OK ? ann_config_delete(store, ANN_CONFIG_SAMPLED) : rc;
 }
 
 /* ---- slices ---- */

@@ -4,6 +4,7 @@
 #include "core/bytes.h"
 #include "core/rng.h"
 #include "core/vector.h"
+#include "index/config.h"
 
 #define HEADER_SIZE 32
 #define VECTOR_BYTES ((int64_t)64 << 20)
@@ -42,7 +43,7 @@ int ann_learned_get(AnnStore *store, AnnLearned **out_learned) {
     learned->most = VECTOR_BYTES / ann_store_vector_bytes(store);
     if (learned->most > ANN_LEARNED_MOST) learned->most = ANN_LEARNED_MOST;
     learned->measured = 1;
-    rc = ann_store_config_blob(store, ANN_CONFIG_LEARNED, &blob, &size);
+    rc = ann_config_blob(store, ANN_CONFIG_LEARNED, &blob, &size);
     /* Without queries there is nothing to have room for. */
     if (rc == ANN_OK && blob) {
       learned->vectors =
@@ -105,7 +106,7 @@ int ann_learned_flush(AnnStore *store) {
   ann_put32(blob + 12, (uint32_t)learned->measured);
   ann_vector_to_blob(learned->vectors, learned->n * store->options.dimensions,
                      blob + HEADER_SIZE);
-  rc = ann_store_config_put(store, ANN_CONFIG_LEARNED, "learned", blob, size);
+  rc = ann_config_put(store, ANN_CONFIG_LEARNED, "learned", blob, size);
   ann_free(blob);
   if (rc == ANN_OK) learned->dirty = 0;
   return rc;

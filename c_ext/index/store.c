@@ -3,10 +3,10 @@
 
 #include <stdarg.h>
 
-#include "core/bytes.h"
 #include "core/format.h"
 #include "core/metric.h"
 #include "core/vector.h"
+#include "index/config.h"
 #include "index/follow.h"
 #include "index/learned.h"
 #include "index/pages.h"
@@ -49,6 +49,9 @@ static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_WAITING_CLEAR] = "DELETE FROM %swaiting\"",
   [ANN_STMT_QUERY_ONLY] = "SELECT query_only FROM pragma_query_only",
   [ANN_STMT_TICK] = "SELECT 1",
+  /* What answers are made of; no row of it is read.  Each %s is for one prefix. */
+  [ANN_STMT_ALLOWED] = "SELECT v.id, v.vector, p.id, p.data, w.id, w.last "
+                       "FROM %svectors\" v, %spages\" p, %swaiting\" w LIMIT 0",
 };
 
 int ann_store_fail(AnnStore *store, int rc, const char *format, ...) {
@@ -78,7 +81,7 @@ static int sql_failure(AnnStore *store, int rc) {
 sqlite3_stmt *ann_store_stmt(AnnStore *store, int which, int *out_rc) {
   if (!store->stmts[which]) {
     char *prefix = sqlite3_mprintf("\"%w\".\"%w_", store->schema, store->name);
-    char *sql = prefix ? sqlite3_mprintf(sql_of[which], prefix) : NULL;
+    char *sql = prefix ? sqlite3_mprintf(sql_of[which], prefix, prefix, prefix) : NULL;
     *out_rc = sql ? sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
                                        &store->stmts[which], NULL)
                   : ANN_NOMEM;
@@ -211,129 +214,12 @@ void ann_store_committed(AnnStore *store) {
   leave(store);
 }
 
-/* ---- config rows ---- */
-
-int ann_store_config_put(AnnStore *store, int row, const char *name, const void *blob,
-                         int64_t size) {
-  int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_PUT, &rc);
-  if (!stmt) return rc;
-  sqlite3_bind_int(stmt, 1, row);
-  sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-  if (row == ANN_CONFIG_FORMAT) sqlite3_bind_int(stmt, 3, ANN_FORMAT_VERSION);
-  else if (row == ANN_CONFIG_OPTIONS)
-    sqlite3_bind_text(stmt, 3, blob, (int)size, SQLITE_STATIC);
-  else sqlite3_bind_blob64(stmt, 3, blob, (uint64_t)size, SQLITE_STATIC);
-  return ann_store_run(store, stmt);
-}
-
-int ann_store_config_delete(AnnStore *store, int row) {
-  int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_DELETE, &rc);
-  if (!stmt) return rc;
-  sqlite3_bind_int(stmt, 1, row);
-  return ann_store_run(store, stmt);
-}
-
-int ann_store_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t *out_size) {
-  int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_GET, &rc);
-  *out_blob = NULL;
-  *out_size = 0;
-  if (!stmt) return rc;
-  sqlite3_bind_int(stmt, 1, row);
-  rc = ann_store_step(store, stmt, &has_row);
-  if (rc == ANN_OK && has_row) {
-    int size = sqlite3_column_bytes(stmt, 0);
-    const void *blob = sqlite3_column_blob(stmt, 0);
-    *out_blob = ann_alloc((uint64_t)size);
-    if (!*out_blob) rc = ANN_NOMEM;
-    else if (size) memcpy(*out_blob, blob, (size_t)size);
-    *out_size = size;
-  }
-  sqlite3_reset(stmt);
-  return rc;
-}
-
-static int put_state(AnnStore *store) {
-  uint8_t blob[ANN_STATE_SIZE];
-  ann_state_encode(&store->state, blob);
-  return ann_store_config_put(store, ANN_CONFIG_STATE, "state", blob, sizeof blob);
-}
-
-char *ann_store_options_text(const AnnStore *store) {
-  const AnnOptions *o = &store->options;
-  return sqlite3_mprintf(
-      "column=%s type=%s dimensions=%lld metric=%s trees=%d seed=%lld leaf_capacity=%d length=%lld",
-      o->column, ann_type_name(o->type), (long long)o->dimensions, ann_metric_name(o->metric),
-      o->trees, (long long)o->seed, o->leaf_capacity,
-      (long long)ann_rotation_length(o->dimensions));
-}
-
-/* The rows that every table has. */
-static int put_first_rows(AnnStore *store) {
-  char *text = ann_store_options_text(store);
-  int rc = text ? ann_store_config_put(store, ANN_CONFIG_FORMAT, "format", NULL, 0) : ANN_NOMEM;
-  if (rc == ANN_OK) {
-    rc =
-        ann_store_config_put(store, ANN_CONFIG_OPTIONS, "options", text, (int64_t)strlen(text));
-  }
-  memset(&store->state, 0, sizeof store->state);
-  if (rc == ANN_OK) rc = put_state(store);
-  sqlite3_free(text);
-  return rc;
-}
-
-int ann_store_create(AnnStore *store, int64_t mark) {
-  uint8_t blob[8];
-  int rc = put_first_rows(store);
-  ann_put64(blob, (uint64_t)mark);
-  return rc == ANN_OK ? ann_store_config_put(store, ANN_CONFIG_MADE, "made", blob, sizeof blob)
-                      : rc;
-}
-
-int ann_store_is_marked(AnnStore *store, int64_t mark) {
-  uint8_t *blob = NULL;                      /* owned */
-  int64_t size = 0;
-  int rc = ann_store_config_blob(store, ANN_CONFIG_MADE, &blob, &size);
-  int marked = rc == ANN_OK && blob && size == 8 && (int64_t)ann_get64(blob) == mark;
-  ann_free(blob);
-  return marked;
-}
-
-int ann_store_unmark(AnnStore *store) {
-  return ann_store_config_delete(store, ANN_CONFIG_MADE);
-}
-
-/* The stored format is ours?  Read once for each database state that we enter. */
-static int check_format(AnnStore *store) {
-  int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_GET, &rc);
-  if (!stmt) return rc;
-  sqlite3_bind_int(stmt, 1, ANN_CONFIG_FORMAT);
-  rc = ann_store_step(store, stmt, &has_row);
-  if (rc == ANN_OK && !has_row) {
-    rc =
-        ann_store_fail(store, ANN_CORRUPT,
-                       "ann table %s: expected a row \"format\" in %s_config, which is missing",
-                       store->name, store->name);
-  } else if (rc == ANN_OK && sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) {
-    rc = ann_store_corrupt(store, "config row", ANN_CONFIG_FORMAT);
-  } else if (rc == ANN_OK && sqlite3_column_int(stmt, 0) != ANN_FORMAT_VERSION) {
-    rc = ann_store_fail(store, ANN_ERROR,
-                        "ann table %s: expected format %d, got %d; a newer sqlite_ann wrote it",
-                        store->name, ANN_FORMAT_VERSION, sqlite3_column_int(stmt, 0));
-  }
-  sqlite3_reset(stmt);
-  return rc;
-}
-
 static int check_once(AnnStore *store) {
   int rc = ANN_OK;
   char *message = NULL;
   if (!store->checked) {
     rc = ann_schema_check(store->db, store->schema, store->name, &message);
-    if (rc == ANN_OK) rc = check_format(store);
+    if (rc == ANN_OK) rc = ann_config_check_format(store);
     else if (message) ann_store_fail(store, rc, "%s", message);
     sqlite3_free(message);
     store->checked = rc == ANN_OK;
@@ -343,6 +229,23 @@ static int check_once(AnnStore *store) {
                            (uint64_t)store->options.seed);
   }
   return rc;
+}
+
+/* The snapshot's statement had to be compiled anew: the schema has changed, or what an authorizer
+** of the host's allows.  What is in memory needs no statement that would ask it, so ask: what is
+** denied is an error; what is to be read as NULL has no type, and is read again. */
+static int ask_authorizer(AnnStore *store, sqlite3_stmt *snapshot) {
+  sqlite3_stmt *stmt;
+  int rc = ANN_OK, i;
+  if (sqlite3_stmt_status(snapshot, SQLITE_STMTSTATUS_REPREPARE, 0) == 0) return ANN_OK;
+  stmt = ann_store_stmt(store, ANN_STMT_ALLOWED, &rc);
+  if (stmt) rc = ann_store_run(store, stmt);
+  if (rc != ANN_OK) return rc;
+  for (i = 0; i < sqlite3_column_count(stmt); i++) {
+    if (!sqlite3_column_decltype(stmt, i)) forget_kept(store);
+  }
+  sqlite3_stmt_status(snapshot, SQLITE_STMTSTATUS_REPREPARE, 1);
+  return ANN_OK;
 }
 
 int ann_store_begin(AnnStore *store) {
@@ -375,6 +278,7 @@ int ann_store_begin(AnnStore *store) {
         store->name);
   }
   if (rc == ANN_OK) validate(store);
+  if (rc == ANN_OK) rc = ask_authorizer(store, stmt);
   if (rc == ANN_OK) {
     const uint8_t *blob = sqlite3_column_blob(stmt, 0);
     rc = ann_state_decode(blob, sqlite3_column_bytes(stmt, 0), store->options.trees,
@@ -400,7 +304,7 @@ int ann_store_begin_afresh(AnnStore *store) {
     rc = ann_rotation_init(&store->rotation, store->options.dimensions,
                            (uint64_t)store->options.seed);
   }
-  if (rc == ANN_OK) rc = put_first_rows(store);
+  if (rc == ANN_OK) rc = ann_config_put_first(store);
   if (rc == ANN_OK) {
     rc = ann_store_count(store, INT64_MIN, INT64_MAX, &store->state.rows, &smallest, &largest);
   }
@@ -424,7 +328,7 @@ int ann_store_flush(AnnStore *store) {
   if (rc == ANN_OK) rc = ann_follow_flush(store);
   if (rc == ANN_OK) rc = ann_learned_flush(store);
   if (rc == ANN_OK && store->dirty) {
-    rc = put_state(store);
+    rc = ann_config_put_state(store);
     if (rc == ANN_OK) store->dirty = 0;
   }
   if (rc != ANN_OK) ann_store_poison(store);

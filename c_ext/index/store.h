@@ -23,17 +23,6 @@
 #include "index/state.h"
 #include "index/trace.h"
 
-/* Rows of the config table; FORMAT.md. */
-#define ANN_CONFIG_FORMAT 1
-#define ANN_CONFIG_STATE 2
-#define ANN_CONFIG_CALIBRATION 3
-#define ANN_CONFIG_OPTIONS 4
-#define ANN_CONFIG_SAMPLING 5
-#define ANN_CONFIG_SAMPLED 6
-#define ANN_CONFIG_LEAST 7
-#define ANN_CONFIG_LEARNED 8
-#define ANN_CONFIG_MADE 9
-
 struct AnnCachedPage;
 struct AnnPlaceEntry;
 struct AnnRow;
@@ -72,6 +61,7 @@ enum {
   ANN_STMT_WAITING_CLEAR,
   ANN_STMT_QUERY_ONLY,
   ANN_STMT_TICK,
+  ANN_STMT_ALLOWED,
   ANN_N_STMTS
 };
 
@@ -135,16 +125,6 @@ void ann_store_free(AnnStore *store);
 /* Forget prepared statements and all memory; before the tables are dropped or renamed. */
 void ann_store_detach(AnnStore *store);
 
-/* Write the config rows of an empty table; one of them is a mark, a number that no other table of
-** this connection has, until ann_store_unmark: only by it can a table that was made in the open
-** transaction be told from one of that name that a rollback brought back. */
-int ann_store_create(AnnStore *store, int64_t mark);
-int ann_store_is_marked(AnnStore *store, int64_t mark);
-int ann_store_unmark(AnnStore *store);
-
-/* What config row 4 says of the options (sqlite3_free), or NULL when out of memory. */
-char *ann_store_options_text(const AnnStore *store);
-
 /* Nested calls are counted.  After a failure ann_store_end must still be called. */
 int ann_store_begin(AnnStore *store);
 /* For rebuilding whatever is stored: counters start from the rows counted, the config
@@ -203,11 +183,5 @@ void ann_store_scan_close(AnnStore *store);
 /* Rows with first <= id <= last, and the smallest and largest id among them. */
 int ann_store_count(AnnStore *store, int64_t first, int64_t last, int64_t *out_n,
                     int64_t *out_smallest, int64_t *out_largest);
-
-/* The blob of a config row, copied to the caller (ann_free); NULL when there is none. */
-int ann_store_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t *out_size);
-int ann_store_config_put(AnnStore *store, int row, const char *name, const void *blob,
-                         int64_t size);
-int ann_store_config_delete(AnnStore *store, int row);
 
 #endif

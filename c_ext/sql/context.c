@@ -1,6 +1,7 @@
 /* context.c -- see context.h. */
 #include "sql/context.h"
 
+#include "index/config.h"
 #include "index/search.h"
 #include "sql/version.h"
 
@@ -65,7 +66,7 @@ static int make_table(AnnContext *context, const char *schema, const char *name,
 
 int ann_context_is_present(AnnTable *table) {
   return table->created == 0 ||
-         (!table->orphaned && ann_store_is_marked(table->store, table->created));
+         (!table->orphaned && ann_config_is_marked(table->store, table->created));
 }
 
 int ann_context_take(AnnContext *context, const char *schema, const char *name,

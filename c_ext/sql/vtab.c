@@ -8,6 +8,7 @@
 #include "sql/vtab.h"
 
 #include "index/check.h"
+#include "index/config.h"
 #include "index/schema.h"
 #include "index/search.h"
 #include "sql/nearest.h"
@@ -108,7 +109,7 @@ static int create_table(sqlite3 *db, void *aux, int argc, const char *const *arg
   rc = ann_schema_create(db, argv[1], argv[2], out_message);
   if (rc == ANN_OK) {
     mark = ++vtab->table->context->marks;
-    rc = ann_store_create(vtab->table->store, mark);
+    rc = ann_config_create(vtab->table->store, mark);
     ann_context_report(vtab->table->store, rc, out_message);
     if (rc != ANN_OK) {
       ann_store_detach(vtab->table->store);
@@ -189,7 +190,7 @@ static int sync(sqlite3_vtab *vtab) {
   int rc = settle(vtab);
   if (rc == ANN_OK && table->created && ann_context_is_present(table)) {
     sqlite3_int64 last = sqlite3_last_insert_rowid(table->store->db);
-    rc = ann_store_unmark(table->store);
+    rc = ann_config_unmark(table->store);
     sqlite3_set_last_insert_rowid(table->store->db, last);
   }
   if (rc == ANN_OK) table->created = 0;
