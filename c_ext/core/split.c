@@ -2,36 +2,28 @@
 #include "core/split.h"
 
 #include "core/kernel.h"
-
-#include <stdlib.h>
+#include "core/sort.h"
 
 #define SAMPLE 1024           /* members 2-means looks at; DESIGN: 1,024 and 8 rounds */
 #define ROUNDS 8
 
-/* One plane: <x, normal> < offset is side 0. */
-typedef struct Plane {
-  float *centroids;           /* borrowed: two, then the normal, then two sums: 5 x length */
-  float offset;
-  int64_t length;
-} Plane;
-
-static void plane_between(Plane *plane) {
+static void plane_between(AnnPlane *plane) {
   int64_t length = plane->length, i;
-  float *a = plane->centroids, *b = a + length, *normal = b + length;
+  float *a = plane->planes, *b = a + length, *normal = b + length;
   size_t n = (size_t)length;
   for (i = 0; i < length; i++) normal[i] = b[i] - a[i];
   plane->offset = (ann_kernels()->dot(b, b, n) - ann_kernels()->dot(a, a, n)) * 0.5f;
 }
 
-static float projection(const Plane *plane, const float *x) {
-  return ann_kernels()->dot(x, plane->centroids + 2 * plane->length, (size_t)plane->length) -
+static float projection(const AnnPlane *plane, const float *x) {
+  return ann_kernels()->dot(x, plane->planes + 2 * plane->length, (size_t)plane->length) -
          plane->offset;
 }
 
 /* One round of 2-means over the sample; 0 when a side came out empty. */
-static int improve(Plane *plane, const float *const *sample, int64_t n) {
+static int improve(AnnPlane *plane, const float *const *sample, int64_t n) {
   int64_t length = plane->length, i, c, count[2] = {0, 0};
-  float *sums = plane->centroids + 3 * length;
+  float *sums = plane->planes + 3 * length;
   memset(sums, 0, (size_t)(2 * length) * sizeof *sums);
   for (i = 0; i < n; i++) {
     int side = projection(plane, sample[i]) >= 0;
@@ -44,14 +36,14 @@ static int improve(Plane *plane, const float *const *sample, int64_t n) {
   for (i = 0; i < 2; i++) {
     float inverse = 1.0f / (float)count[i];
     for (c = 0; c < length; c++) {
-      plane->centroids[i * length + c] = sums[i * length + c] * inverse;
+      plane->planes[i * length + c] = sums[i * length + c] * inverse;
     }
   }
   plane_between(plane);
   return 1;
 }
 
-static void choose_plane(const float *const *points, int64_t n, AnnRng *rng, Plane *plane) {
+void ann_split_choose(const float *const *points, int64_t n, AnnRng *rng, AnnPlane *plane) {
   const float *sample[SAMPLE];
   int64_t n_sample = n < SAMPLE ? n : SAMPLE, first, second, i;
   int round;
@@ -61,46 +53,57 @@ static void choose_plane(const float *const *points, int64_t n, AnnRng *rng, Pla
   first = (int64_t)ann_rng_below(rng, (uint64_t)n);
   second = (int64_t)ann_rng_below(rng, (uint64_t)(n - 1));
   if (second >= first) second++;
-  memcpy(plane->centroids, points[first], (size_t)plane->length * sizeof(float));
-  memcpy(plane->centroids + plane->length, points[second],
-         (size_t)plane->length * sizeof(float));
+  memcpy(plane->planes, points[first], (size_t)plane->length * sizeof(float));
+  memcpy(plane->planes + plane->length, points[second], (size_t)plane->length * sizeof(float));
   plane_between(plane);
   for (round = 0; round < ROUNDS; round++) {
     if (!improve(plane, sample, n_sample)) break;
   }
 }
 
-void ann_split_within(const float *const *points, int64_t n, int64_t length, int64_t minimum,
-                      AnnRng *rng, AnnRanked *order, float *planes, uint8_t *out_side) {
-  Plane plane = {planes, 0, length};
-  int64_t i, cut = 0;
-  choose_plane(points, n, rng, &plane);
-  for (i = 0; i < n; i++) {
-    float at = projection(&plane, points[i]);
+void ann_split_project(const float *const *points, int64_t first, int64_t last,
+                       const AnnPlane *plane, AnnRanked *order) {
+  int64_t i;
+  for (i = first; i < last; i++) {
+    float at = projection(plane, points[i]);
     order[i].key = at == at ? at : 0;
     order[i].id = i;
-    cut += at < 0;
   }
+}
+
+int ann_split_sides(AnnRanked *order, int64_t n, int64_t minimum, const AnnPoll *poll,
+                    uint8_t *out_side) {
+  int64_t i, cut = 0;
+  int rc;
+  for (i = 0; i < n; i++) cut += order[i].key < 0;
   if (minimum > n / 2) minimum = n / 2;
   if (cut >= minimum && cut <= n - minimum) {
     for (i = 0; i < n; i++) out_side[i] = order[i].key >= 0;
-  } else {
-    cut = cut < minimum ? minimum : n - minimum;
-    qsort(order, (size_t)n, sizeof *order, ann_ranked_compare);
-    if (order[0].key == order[n - 1].key) cut = n / 2;       /* all are equal: halve them */
-    for (i = 0; i < n; i++) out_side[order[i].id] = i >= cut;
+    return ANN_OK;
   }
+  cut = cut < minimum ? minimum : n - minimum;
+  rc = ann_sort(order, n, sizeof *order, ann_ranked_compare, poll);
+  if (rc != ANN_OK) return rc;
+  if (order[0].key == order[n - 1].key) cut = n / 2;         /* all are equal: halve them */
+  for (i = 0; i < n; i++) out_side[order[i].id] = i >= cut;
+  return ANN_OK;
 }
 
 int ann_split(const float *const *points, int64_t n, int64_t length, int64_t minimum,
               AnnRng *rng, uint8_t *out_side) {
-  AnnRanked *order = ann_alloc_array((uint64_t)n, sizeof *order);
-  float *planes = ann_alloc_array((uint64_t)(ANN_SPLIT_PLANES * length), sizeof *planes);
-  int is_ready = order && planes;
-  if (is_ready) { ann_split_within(points, n, length, minimum, rng, order, planes, out_side); }
+  AnnRanked *order = ann_alloc_array((uint64_t)n, sizeof *order);                /* owned */
+  AnnPlane plane = {NULL, 0, length};
+  int rc = ANN_NOMEM;
+  plane.planes =
+      ann_alloc_array((uint64_t)(ANN_SPLIT_PLANES * length), sizeof(float));   /* owned */
+  if (order && plane.planes) {
+    ann_split_choose(points, n, rng, &plane);
+    ann_split_project(points, 0, n, &plane, order);
+    rc = ann_split_sides(order, n, minimum, NULL, out_side);
+  }
   ann_free(order);
-  ann_free(planes);
-  return is_ready ? ANN_OK : ANN_NOMEM;
+  ann_free(plane.planes);
+  return rc;
 }
 
 int ann_split_mean(const float *const *points, const uint8_t *side_of, int side, int64_t n,

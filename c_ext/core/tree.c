@@ -11,6 +11,8 @@
 /* Points that a worker assigns at a time, a few milliseconds: so many components, at most. */
 #define TOGETHER 64
 #define ASSIGN_COMPONENTS 65536
+/* Nodes beyond this are split by all workers together, a smaller one by one: some milliseconds. */
+#define LARGE_COMPONENTS ((int64_t)4 << 20)
 #define SUM_COMPONENTS 524288   /* of members summed up between two polls: half of one */
 #define AT_ONCE 64           /* centres of runs compared by one call */
 #define CENTRES 8            /* centres of leaves: 32 kB at 1,024 components */
@@ -74,29 +76,69 @@ static int add_leaf(Grower *g, int32_t node, const float **members, int64_t n) {
                         g->spreads + g->n_leaves - 1);
 }
 
-/* Those of one side to the front of the node's members. */
-static void split_node(Grower *g, Node *node, float *planes) {
-  const float **members = g->order + node->first, **others = g->scratch + node->first;
-  const uint8_t *sides = g->sides + node->first;
-  int64_t minimum = (int64_t)((double)node->n * MINIMUM_SHARE) + 1, n_others = 0, i;
+static int may_split(const Grower *g, const Node *node) {
+  return node->n > g->plan->leaf_sample && node->n >= 2;
+}
+
+/* Split by its own, before the others and by all workers together? */
+static int is_large(const Grower *g, const Node *node) {
+  return node->n > LARGE_COMPONENTS / g->length;
+}
+
+static void choose(const Grower *g, const Node *node, AnnPlane *plane) {
   AnnRng rng = ann_rng_keyed(g->plan->seed, (uint64_t)g->plan->tree + 1, node->path);
-  ann_split_within(members, node->n, g->length, minimum, &rng, g->ranked + node->first, planes,
-                   g->sides + node->first);
-  for (i = 0; i < node->n; i++) {
+  ann_split_choose(g->order + node->first, node->n, &rng, plane);
+}
+
+/* Those of one side to the front of the node's members, which have been projected. */
+static int part(Grower *g, Node *node, const AnnPoll *poll) {
+  const float **members = g->order + node->first, **others = g->scratch + node->first;
+  uint8_t *sides = g->sides + node->first;
+  int64_t minimum = (int64_t)((double)node->n * MINIMUM_SHARE) + 1, n_others = 0, i;
+  int rc = ann_split_sides(g->ranked + node->first, node->n, minimum, poll, sides);
+  for (i = 0; i < node->n && rc == ANN_OK; i++) {
     if (sides[i]) others[n_others++] = members[i];
     else members[node->n_left++] = members[i];
   }
-  memcpy(members + node->n_left, others, (size_t)n_others * sizeof *members);
+  if (rc == ANN_OK) memcpy(members + node->n_left, others, (size_t)n_others * sizeof *members);
+  return rc;
 }
 
 static void split_some(void *arg, int64_t first, int64_t last, int worker) {
   Grower *g = arg;
+  AnnPlane plane = {g->planes + worker * ANN_SPLIT_PLANES * g->length, 0, g->length};
   int64_t i;
   for (i = g->level + first; i < g->level + last; i++) {
     Node *node = &g->nodes[i];
-    if (node->n <= g->plan->leaf_sample || node->n < 2) continue;
-    split_node(g, node, g->planes + worker * ANN_SPLIT_PLANES * g->length);
+    if (!may_split(g, node) || is_large(g, node)) continue;
+    choose(g, node, &plane);
+    ann_split_project(g->order + node->first, 0, node->n, &plane, g->ranked + node->first);
+    (void)part(g, node, NULL);           /* so few need no room */
   }
+}
+
+/* One large node, whose members are projected by all workers. */
+typedef struct Large {
+  Grower *g;
+  const Node *node;
+  AnnPlane plane;
+} Large;
+
+static void project_some(void *arg, int64_t first, int64_t last, int worker) {
+  Large *large = arg;
+  const Node *node = large->node;
+  (void)worker;
+  ann_split_project(large->g->order + node->first, first, last, &large->plane,
+                    large->g->ranked + node->first);
+}
+
+static int split_large(Grower *g, Node *node, AnnPool *pool) {
+  Large large = {g, node, {g->planes, 0, g->length}};
+  int rc;
+  choose(g, node, &large.plane);
+  rc = ann_pool_run(pool, node->n, ASSIGN_COMPONENTS / g->length + 1, project_some, &large,
+                    g->poll);
+  return rc == ANN_OK ? part(g, node, g->poll) : rc;
 }
 
 /* Add the two sides of a node that was split. */
@@ -119,7 +161,11 @@ static int split_down(Grower *g, int64_t n, AnnPool *pool) {
   int rc = add_node(g, 0, n, 1, &root);
   for (g->level = 0; rc == ANN_OK && g->level < g->n_nodes; g->level += n_level) {
     n_level = g->n_nodes - g->level;
-    rc = ann_pool_run(pool, n_level, 1, split_some, g, g->poll);
+    for (i = g->level; i < g->level + n_level && rc == ANN_OK; i++) {
+      Node *node = &g->nodes[i];
+      if (may_split(g, node) && is_large(g, node)) rc = split_large(g, node, pool);
+    }
+    if (rc == ANN_OK) rc = ann_pool_run(pool, n_level, 1, split_some, g, g->poll);
     for (i = g->level; i < g->level + n_level && rc == ANN_OK; i++) {
       if (g->nodes[i].n_left > 0) rc = add_sides(g, i);
     }
@@ -177,24 +223,30 @@ static void group_units(Grower *g, int32_t node, int32_t *parents, int32_t *n_gr
 }
 
 /* Centres and spreads of a level from those of the level below. */
-static void summarise(const AnnTreeLevel *below, AnnTreeLevel *level, int64_t length) {
-  int64_t i, c, group;
-  for (group = 0; group < level->n; group++) {
-    float *centre = level->centres + group * length, spread = 0;
-    float count = 0;
-    memset(centre, 0, (size_t)length * sizeof *centre);
-    for (i = 0; i < below->n; i++) {
-      if (below->parents[i] != group) continue;
-      for (c = 0; c < length; c++) centre[c] += below->centres[i * length + c];
-      count += 1;
-    }
-    for (c = 0; c < length; c++) centre[c] = count > 0 ? centre[c] / count : 0;
-    for (i = 0; i < below->n; i++) {
-      if (below->parents[i] != group) continue;
-      spread += ann_kernels()->l2(below->centres + i * length, centre, (size_t)length);
-    }
-    level->spreads[group] = count > 0 ? spread / count : 0;
+static int summarise(const AnnTreeLevel *below, AnnTreeLevel *level, int64_t length) {
+  float *counts = ann_alloc_zero((uint64_t)level->n, sizeof *counts);          /* owned */
+  int64_t i, c;
+  if (!counts) return ANN_NOMEM;
+  memset(level->centres, 0, (size_t)(level->n * length) * sizeof *level->centres);
+  memset(level->spreads, 0, (size_t)level->n * sizeof *level->spreads);
+  for (i = 0; i < below->n; i++) {
+    float *centre = level->centres + below->parents[i] * length;
+    for (c = 0; c < length; c++) centre[c] += below->centres[i * length + c];
+    counts[below->parents[i]] += 1;
   }
+  for (i = 0; i < level->n; i++) {
+    for (c = 0; c < length && counts[i] > 0; c++) level->centres[i * length + c] /= counts[i];
+  }
+  for (i = 0; i < below->n; i++) {
+    level->spreads[below->parents[i]] +=
+        ann_kernels()->l2(below->centres + i * length,
+                          level->centres + below->parents[i] * length, (size_t)length);
+  }
+  for (i = 0; i < level->n; i++) {
+    if (counts[i] > 0) level->spreads[i] /= counts[i];
+  }
+  ann_free(counts);
+  return ANN_OK;
 }
 
 static int level_init(AnnTreeLevel *level, int64_t n, int64_t length) {
@@ -215,8 +267,8 @@ static int group_levels(Grower *g, AnnTree *tree) {
     group_units(g, 0, below->parents, &n_groups);
     tree->n_levels++;
     rc = level_init(level, n_groups, tree->length);
+    if (rc == ANN_OK) rc = summarise(below, level, tree->length);
     if (rc != ANN_OK) return rc;
-    summarise(below, level, tree->length);
   } while (tree->levels[tree->n_levels - 1].n > 1);
   return ANN_OK;
 }
@@ -442,10 +494,10 @@ static int add_members(Refiner *r, int64_t n, const AnnPoll *poll) {
 }
 
 /* Centres move to the means of their members; an empty leaf stays where it was. */
-static void move_centres(AnnTree *tree, const Sums *sums) {
+static int move_centres(AnnTree *tree, const Sums *sums) {
   AnnTreeLevel *leaves = &tree->levels[0];
   int64_t i, c;
-  int level;
+  int level, rc = ANN_OK;
   for (i = 0; i < leaves->n; i++) {
     if (sums->counts[i] == 0) continue;
     for (c = 0; c < tree->length; c++) {
@@ -454,9 +506,10 @@ static void move_centres(AnnTree *tree, const Sums *sums) {
     }
     leaves->spreads[i] = (float)(sums->spreads[i] / (double)sums->counts[i]);
   }
-  for (level = 1; level < tree->n_levels; level++) {
-    summarise(&tree->levels[level - 1], &tree->levels[level], tree->length);
+  for (level = 1; level < tree->n_levels && rc == ANN_OK; level++) {
+    rc = summarise(&tree->levels[level - 1], &tree->levels[level], tree->length);
   }
+  return rc;
 }
 
 int ann_tree_refine(AnnTree *trees, int n_trees, const float *const *points, int64_t n,
@@ -475,7 +528,7 @@ int ann_tree_refine(AnnTree *trees, int n_trees, const float *const *points, int
   if (rc == ANN_OK) rc = ann_pool_run(pool, n, chunk > 0 ? chunk : 1, assign_some, &r, poll);
   if (rc == ANN_OK) rc = add_members(&r, n, poll);
   for (t = 0; t < n_trees; t++) {
-    if (rc == ANN_OK) move_centres(&trees[t], &r.sums[t]);
+    if (rc == ANN_OK) rc = move_centres(&trees[t], &r.sums[t]);
     sums_clear(&r.sums[t]);
   }
   ann_free(r.nearest);

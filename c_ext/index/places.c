@@ -1,9 +1,8 @@
 /* places.c -- see places.h. */
 #include "index/places.h"
 
-#include <stdlib.h>
-
 #include "core/bytes.h"
+#include "core/sort.h"
 
 struct AnnPlaceEntry {
   int64_t id;
@@ -153,13 +152,14 @@ int ann_places_flush(AnnStore *store) {
   int rc = ANN_OK;
   int64_t i, n = 0;
   const Entry **changed;
+  AnnPoll poll = {ann_store_tick, store};
   if (store->n_places == 0) return ANN_OK;
   changed = ann_alloc_array((uint64_t)store->n_places, sizeof *changed);
   if (!changed) return ANN_NOMEM;
   for (i = 0; i < store->n_place_slots; i++) {
     if (store->places[i].used) changed[n++] = &store->places[i];
   }
-  qsort(changed, (size_t)n, sizeof *changed, by_id);
+  rc = ann_sort(changed, n, sizeof *changed, by_id, &poll);
   for (i = 0; i < n && rc == ANN_OK; i++) rc = write_place(store, changed[i]);
   ann_free(changed);
   if (rc == ANN_OK) ann_places_drop(store);

@@ -5,6 +5,7 @@
 #include "core/kernel.h"
 #include "core/metric.h"
 #include "core/shortlist.h"
+#include "core/sort.h"
 #include "index/effort.h"
 #include "index/forest.h"
 #include "index/pages.h"
@@ -17,6 +18,7 @@
 
 #define TICK_COMPONENTS \
   ((int64_t)1 << 20) /* of rows in memory between two looks at an interrupt */
+#define SURVIVORS_PER_TICK 4096 /* rows that may have to be read */
 #define ROWS_AHEAD 4  /* rows on their way while one is measured */
 #define SLOTS_AHEAD 8 /* and where to find those after them */
 
@@ -222,6 +224,9 @@ static int score_survivors(Search *search) {
   for (i = 0; i < n && rc == ANN_OK; i++) {
     prefetch_rows(search->store, ids, n, i);
     rc = score_row(search, ids[i], 1);
+    if (rc == ANN_OK && i % SURVIVORS_PER_TICK == SURVIVORS_PER_TICK - 1) {
+      rc = ann_store_tick(search->store);
+    }
   }
   return rc;
 }
@@ -390,6 +395,7 @@ int ann_search(AnnSearcher *searcher, const AnnQuery *asked, AnnTopk *out_top) {
   AnnStore *store = searcher->store;
   Search search;
   AnnQuery query = *asked;
+  AnnPoll poll = {ann_store_tick, store};
   int rc = make_ready(searcher), exact;
   if (query.k > ANN_MOST_ROWS) query.k = ANN_MOST_ROWS;
   ann_topk_init(out_top, query.k);
@@ -414,6 +420,9 @@ int ann_search(AnnSearcher *searcher, const AnnQuery *asked, AnnTopk *out_top) {
     if (rc == ANN_OK) rc = score_waiting(&search);
   }
   ann_trace_enter(store->trace, ANN_TRACE_RANK);
-  ann_topk_sort(out_top);
+  if (rc == ANN_OK) {
+    rc =
+        ann_sort(out_top->items, out_top->n, sizeof *out_top->items, ann_ranked_compare, &poll);
+  }
   return rc;
 }

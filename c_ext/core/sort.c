@@ -1,0 +1,68 @@
+/* sort.c -- see sort.h: runs by qsort, merged by twos. */
+#include "core/sort.h"
+
+#include <stdlib.h>
+
+#define RUN ((int64_t)32768) /* items between two polls */
+
+typedef int (*Compare)(const void *, const void *);
+
+/* The items a[0..n_a) and, right after them, b[0..n_b), each in order, as one into `out`. */
+static int merge(const uint8_t *a, int64_t n_a, int64_t n_b, size_t size, Compare compare,
+                 const AnnPoll *poll, uint8_t *out) {
+  const uint8_t *b = a + (size_t)n_a * size;
+  int64_t n = 0;
+  int rc = ANN_OK;
+  while (n_a + n_b > 0 && rc == ANN_OK) {
+    int first = n_b == 0 || (n_a > 0 && compare(a, b) <= 0);
+    const uint8_t **from = first ? &a : &b;
+    memcpy(out, *from, size);
+    *from += size;
+    n_a -= first;
+    n_b -= !first;
+    out += size;
+    if (++n % RUN == 0) rc = ann_poll(poll);
+  }
+  return rc;
+}
+
+static int64_t at_most(int64_t n, int64_t most) { return n < most ? n : most; }
+
+static int sort_runs(uint8_t *items, int64_t n, size_t size, Compare compare,
+                     const AnnPoll *poll) {
+  int rc = ANN_OK;
+  int64_t i;
+  for (i = 0; i < n && rc == ANN_OK; i += RUN) {
+    qsort(items + (size_t)i * size, (size_t)at_most(n - i, RUN), size, compare);
+    rc = ann_poll(poll);
+  }
+  return rc;
+}
+
+int ann_sort(void *items, int64_t n, size_t size, Compare compare, const AnnPoll *poll) {
+  uint8_t *from = items, *to, *room;
+  int64_t run, i;
+  int rc = ANN_OK;
+  if (n <= RUN) {
+    if (n > 1) qsort(items, (size_t)n, size, compare);
+    return ANN_OK;
+  }
+  room = to = ann_alloc_array((uint64_t)n, size); /* owned */
+  if (!room) return ANN_NOMEM;
+  rc = sort_runs(from, n, size, compare, poll);
+  for (run = RUN; run < n && rc == ANN_OK; run *= 2) {
+    uint8_t *merged = to;
+    for (i = 0; i < n && rc == ANN_OK; i += 2 * run) {
+      int64_t n_a = at_most(n - i, run);
+      rc = merge(from + (size_t)i * size, n_a, at_most(n - i - n_a, run), size, compare, poll,
+                 to + (size_t)i * size);
+    }
+    if (rc != ANN_OK) break;
+    to = from;
+    from = merged;
+  }
+  /* Whole when it was stopped, too: each round leaves what it reads as it was. */
+  if (from != items) memcpy(items, from, (size_t)n * size);
+  ann_free(room);
+  return rc;
+}

@@ -1,0 +1,15 @@
+/* sort.h -- sort many things, asking now and then whether to go on. */
+#ifndef ANN_CORE_SORT_H
+#define ANN_CORE_SORT_H
+
+#include "core/base.h"
+
+/* cffi:on */
+/* n items of `size` bytes, by an order in which no two are equal.  ANN_OK, ANN_NOMEM or what poll
+** said: then they are all there, in some order.  poll may be NULL.  Up to 32,768 items, some
+** milliseconds, it is qsort; beyond, room for as many again. */
+int ann_sort(void *items, int64_t n, size_t size, int (*compare)(const void *, const void *),
+             const AnnPoll *poll);
+/* cffi:off */
+
+#endif
