@@ -30,6 +30,7 @@ typedef struct Cursor {
   sqlite3_value *arguments[N_ARGUMENTS];   /* owned: the blobs live in them */
   const uint8_t *vectors;                  /* borrowed from arguments[0] */
   const uint8_t *ids;                      /* borrowed from arguments[3], or NULL */
+  float *components;                       /* owned: of the vector that is looked at */
   int64_t n, size, at;                     /* vectors, bytes of one, the current one */
 } Cursor;
 
@@ -103,6 +104,8 @@ static void clear(Cursor *cursor) {
     sqlite3_value_free(cursor->arguments[i]);
     cursor->arguments[i] = NULL;
   }
+  ann_free(cursor->components);
+  cursor->components = NULL;
   cursor->vectors = cursor->ids = NULL;
   cursor->n = cursor->at = 0;
 }
@@ -167,6 +170,8 @@ static int read_arguments(Cursor *cursor) {
                         (long long)cursor->size, (long long)dimensions, ann_type_name(type),
                         (long long)bytes));
   }
+  cursor->components = ann_alloc_array((uint64_t)dimensions, sizeof(float));
+  if (!cursor->components) return ANN_NOMEM;
   cursor->n = bytes / cursor->size;
   cursor->vectors = sqlite3_value_blob(a[0]);
   if (!a[3] || sqlite3_value_type(a[3]) == SQLITE_NULL) return ANN_OK;
@@ -209,6 +214,30 @@ static int eof(sqlite3_vtab_cursor *base) {
   return cursor->at >= cursor->n;
 }
 
+static int64_t current_id(const Cursor *cursor) {
+  return cursor->ids ? (int64_t)ann_get64(cursor->ids + 8 * cursor->at) : cursor->at;
+}
+
+/* A bad one is refused here, where its place is known: whoever takes it sees but a blob. */
+static void result_vector(Cursor *cursor, sqlite3_context *out) {
+  const uint8_t *vector = cursor->vectors + cursor->at * cursor->size;
+  char reason[ANN_VECTOR_MESSAGE], *message;
+  if (ann_vector_from_blob(vector, cursor->size, cursor->size / 4, cursor->components,
+                           reason) == ANN_OK) {
+    /* The bytes outlive the row: they are the cursor's until the next xFilter. */
+    sqlite3_result_blob64(out, vector, (uint64_t)cursor->size, SQLITE_TRANSIENT);
+    return;
+  }
+  message = sqlite3_mprintf("ann_rows, n = %lld of %lld, id %lld: %s", (long long)cursor->at,
+                            (long long)cursor->n, (long long)current_id(cursor), reason);
+  if (message) {
+    sqlite3_result_error(out, message, -1);
+  } else {
+    sqlite3_result_error_nomem(out);
+  }
+  sqlite3_free(message);
+}
+
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   Cursor *cursor = (Cursor *)base;
   if (((Table *)base->pVtab)->ids_only) {
@@ -216,15 +245,8 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   }
   switch (which) {
   case COLUMN_N: sqlite3_result_int64(out, cursor->at); break;
-  case COLUMN_ID:
-    sqlite3_result_int64(out, cursor->ids ? (int64_t)ann_get64(cursor->ids + 8 * cursor->at)
-                                          : cursor->at);
-    break;
-  case COLUMN_VECTOR:
-    /* The bytes outlive the row: they are the cursor's until the next xFilter. */
-    sqlite3_result_blob64(out, cursor->vectors + cursor->at * cursor->size,
-                          (uint64_t)cursor->size, SQLITE_TRANSIENT);
-    break;
+  case COLUMN_ID: sqlite3_result_int64(out, current_id(cursor)); break;
+  case COLUMN_VECTOR: result_vector(cursor, out); break;
   default:
     if (cursor->arguments[which - COLUMN_VECTORS]) {
       sqlite3_result_value(out, cursor->arguments[which - COLUMN_VECTORS]);

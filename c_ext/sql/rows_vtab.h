@@ -5,6 +5,7 @@
 ** ann_ids(ids) -> (n, id)
 ** ann_rows(vectors, dimensions [, type [, ids]]) -> (n, vector, id)
 ** n counts from 0; ids is a blob of little-endian int64, one a vector; without it id is n.
+** A vector that is not finite is an error, which names its n and id, when it is asked for.
 */
 #ifndef ANN_SQL_ROWS_VTAB_H
 #define ANN_SQL_ROWS_VTAB_H

@@ -311,6 +311,29 @@ def test_rows_of_a_blob(db):
     assert rows == [(7, 0), (-(2**63), 1), (2**63 - 1, 2)]
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO v(rowid, embedding) SELECT id, vector FROM ann_rows(?, 2, 'float32', ?)",
+        "INSERT INTO v(embedding) SELECT vector FROM ann_rows(?, 2, 'float32', ?)",
+        "INSERT OR IGNORE INTO v(rowid, embedding) SELECT id + 1000, vector FROM ann_rows(?, 2, 'float32', ?)",
+        "SELECT ann_json(vector) FROM ann_rows(?, 2, 'float32', ?)",
+        "SELECT vector FROM ann_rows(?, 2, 'float32', ?)",
+    ],
+)
+def test_a_bad_vector_among_many_is_named_by_its_place_and_id(db, refused, sql):
+    db.execute("CREATE VIRTUAL TABLE v USING ann(embedding float32[2])")
+    x, ids = np.ones((50, 2), "<f4"), np.arange(100, 150, dtype="<i8")
+    x[37, 1] = np.inf
+    message = "ann_rows, n = 37 of 50, id 137: expected finite components, got infinity at component 1"
+    refused(db, sql, (x.tobytes(), ids.tobytes()), message)
+    assert db.execute("SELECT count(*) FROM v").get == 0
+    message = "ann_rows, n = 37 of 50, id 37: "
+    refused(db, sql, (x.tobytes(), None), message)
+    # what does not ask for the vectors has no use for their components
+    assert db.execute("SELECT max(n), max(id) FROM ann_rows(?, 2)", (x.tobytes(),)).get == (49, 49)
+
+
 def test_rows_of_nothing(db):
     for arguments in ("NULL, 3", "x'', 3", "NULL, 3, NULL, NULL"):
         assert db.execute(f"SELECT * FROM ann_rows({arguments})").fetchall() == []
