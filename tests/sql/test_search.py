@@ -60,6 +60,13 @@ def test_k_is_ten_by_default(small):
     assert small.search("[1,1]") == small.exact(np.ones(2), 10)
 
 
+def test_nan_for_an_argument_is_null_to_sqlite_and_takes_the_default(small):
+    query, nan = small.x[5], float("nan")
+    assert small.db.execute("SELECT typeof(?)", (nan,)).get == "null"
+    assert small.search(query, nan, nan) == small.search(query)
+    assert small.search(query, 3, None, "max_distance = ?", nan) == small.search(query, 3)
+
+
 @pytest.mark.parametrize("rows", [0, 1])
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_table_of_no_row_or_one(db, metric, rows):
