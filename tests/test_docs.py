@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,23 +61,59 @@ def test_the_sql_of_a_section_gives_the_answers_shown(section: str, db: apsw.Con
     check_blocks(db, SQL_MD, set_up + [b for b in blocks_of(SQL_MD, "sql") if b.section == section])
 
 
-def test_the_sql_of_the_readme_gives_the_answers_shown(db: apsw.Connection):
+def test_the_sql_of_the_readme_gives_the_answers_shown_twice(db: apsw.Connection):
     blocks = blocks_of(README, "sql")
     assert blocks
-    check_blocks(db, README, blocks)
+    for _ in range(2):
+        check_blocks(db, README, blocks)
 
 
-def test_the_python_of_the_readme_prints_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_python_of_the_readme_prints_what_is_shown_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     blocks = blocks_of(README, "python")
     assert blocks
-    names: dict[str, Any] = {}
-    for block in blocks:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(block.code, f"README.md, line {block.line}", "exec"), names)
-        assert printed.getvalue().rstrip() == (block.answer or "").rstrip()
-    names["db"].close()
+    for _ in range(2):
+        names: dict[str, Any] = {}
+        for block in blocks:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(block.code, f"README.md, line {block.line}", "exec"), names)
+            assert printed.getvalue().rstrip() == (block.answer or "").rstrip()
+        names["db"].close()
+
+
+@pytest.fixture
+def shell() -> Callable[[str | Path, str], str]:
+    """shell(database, lines): what SQLite's own shell prints, started in the clone as the documents say."""
+    program = shutil.which("sqlite3")
+    if not program:
+        pytest.skip("the shell sqlite3 is not installed")
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60).stdout.split()[0]
+    if tuple(map(int, version.split("."))) < (3, 39):
+        pytest.skip(f"the shell is SQLite {version}, older than 3.39")
+
+    def run(database: str | Path, lines: str) -> str:
+        command = [program, "-batch", "-bail", str(database)]
+        shown = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, cwd=ROOT)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        return shown.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_the_line_that_loads_the_extension_does_so_in_the_shell(path: Path, shell):
+    lines = re.findall(r"^(?:sqlite> )?(\.load .*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert lines
+    for line in lines:
+        assert shell(":memory:", f"{line}\nSELECT ann_version();\n") == f"{sqlite_ann.__version__}\n"
+
+
+def test_the_shell_prints_the_answers_of_the_readme_twice(tmp_path: Path, shell):
+    for _ in range(2):
+        for block in blocks_of(README, "sql"):
+            printed = shell(tmp_path / "songs.db", block.code)
+            assert [line.rstrip() for line in printed.splitlines()] == (block.answer or "").splitlines()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
