@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from tests import oracle
+from tests import arithmetic, oracle
 from tests.golden import make as make_golden
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,18 +111,18 @@ def test_config_rows_and_state_are_those_of_the_headers():
 
 
 def test_numbers_quoted_in_the_manual_are_right():
-    assert f"{oracle.checksum(bytes(64)):#x}" in MANUAL
-    assert f"{oracle.checksum(bytes(range(64))):#x}" in MANUAL
-    stream = oracle.keyed(1, 2, 3)
+    assert f"{arithmetic.checksum(bytes(64)):#x}" in MANUAL
+    assert f"{arithmetic.checksum(bytes(range(64))):#x}" in MANUAL
+    stream = arithmetic.keyed(1, 2, 3)
     assert re.findall(r"0x[0-9a-f]{16}", MANUAL.split("For the keys (1, 2, 3)")[1])[:3] == [
         f"{next(stream):#018x}" for _ in range(3)
     ]
-    first = oracle.Rotation(2, 0)(np.array([[1, 0]], np.float32))[0]
+    first = arithmetic.Rotation(2, 0)(np.array([[1, 0]], np.float32))[0]
     quoted = re.search(r"\(1, 0\) becomes \(([^…]+), …\)", MANUAL)
     assert quoted is not None
     np.testing.assert_allclose([float(x) for x in quoted[1].split(",")], first[:4], atol=1e-8)
     for d, length in re.findall(r"(\d+) gives\s(\d+)", MANUAL.split("## 2. ")[0]):
-        assert oracle.rotated_length(int(d)) == int(length)
+        assert arithmetic.rotated_length(int(d)) == int(length)
 
 
 # --- the page shown in the manual ------------------------------------------------------------------
@@ -202,10 +202,10 @@ def test_oracle_reads_what_was_built_inserted_and_deleted(db, rng, d, metric):
     # what search gives is what the oracle finds
     query = rng.standard_normal(d).astype(np.float32)
     rows = db.execute("SELECT id, distance FROM ann_search('v', ?, 5, 1)", (query.tobytes(),)).fetchall()
-    _, nearest = oracle.exact(metric, ids, stored, query, 5)
+    _, nearest = arithmetic.exact(metric, ids, stored, query, 5)
     np.testing.assert_allclose([distance for _, distance in rows], nearest, rtol=1e-5, atol=1e-6)
     found = np.array([index.vector(id_) for id_, _ in rows])
-    np.testing.assert_allclose(oracle.distances(metric, found, query), nearest, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(arithmetic.distances(metric, found, query), nearest, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow

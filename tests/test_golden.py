@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from tests import oracle
+from tests import arithmetic, oracle
 from tests.golden import make as golden
 
 EXPECTED = json.loads((golden.HERE / "expected.json").read_text("utf-8"))
@@ -88,8 +88,8 @@ def test_codes_give_estimates_near_the_distances(stored):
     index = oracle.read(db, table)
     name = db.filename.split("/")[-1].removesuffix(".db")
     for query, ids, _ in answers(name, table):
-        y = oracle.prepared(index.metric, index.rotation, np.frombuffer(query, np.float32))[0]
-        lookup, found = oracle.Lookup.of(y), []
+        y = arithmetic.prepared(index.metric, index.rotation, np.frombuffer(query, np.float32))[0]
+        lookup, found = arithmetic.Lookup.of(y), []
         for leaf in (leaf for tree in range(index.trees) for leaf in index.leaves(tree)):
             found += zip(lookup.estimate(leaf.codes, leaf.centre.base(index.metric, y)), leaf.ids, strict=True)
         best = [id_ for _, id_ in sorted(found)[:20]]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import oracle
+from tests import arithmetic
 
 METRICS = {"cosine": 1, "l2": 2, "dot": 3}
 EXTREMES = [0.0, -0.0, 1e-45, 1e-38, 1e-20, 1.0, 1e19, 1e38, 3.4e38]
@@ -39,7 +39,7 @@ def centre_record(core, point, spread=0.0):
     point = np.ascontiguousarray(point, np.float32)
     record = np.full(32 + len(point), 0xAA, np.uint8)
     core.lib.ann_centre_encode(core.pointer(point), len(point), spread, core.pointer(record, "uint8_t *"))
-    return oracle.Centre(record.tobytes())
+    return arithmetic.Centre(record.tobytes())
 
 
 class Lookup:
@@ -70,7 +70,7 @@ def test_codes_are_bit_by_bit_what_the_manual_says(core, rng, metric, length):
     centre = rng.standard_normal(length).astype(np.float32)
     x = rng.standard_normal((40, length)).astype(np.float32)
     x[0], x[1, ::2], x[2] = centre, centre[::2], 0
-    wanted = oracle.encode(metric, x, centre)
+    wanted = arithmetic.encode(metric, x, centre)
     for i in range(len(x)):
         sign, shift, slope = encode(metric, x[i], centre)
         np.testing.assert_array_equal(sign, wanted.bits[i])
@@ -85,7 +85,7 @@ def test_codes_of_extreme_vectors_are_finite(core, rng, metric):
             x, centre = (rng.uniform(-1, 1, 64) * s for s in (size, centre_size))
             x, centre = x.astype(np.float32), centre.astype(np.float32)
             sign, shift, slope = encode(metric, x, centre)
-            wanted = oracle.encode(metric, x[None], centre)
+            wanted = arithmetic.encode(metric, x[None], centre)
             assert np.isfinite([shift, slope]).all()
             assert slope <= 0
             np.testing.assert_array_equal(sign, wanted.bits[0])
@@ -114,7 +114,7 @@ def test_estimates_are_unbiased_and_their_error_shrinks_with_the_length(core, me
     centre = rng.standard_normal(length).astype(np.float32)
     query, *points = (centre + r / np.linalg.norm(r) for r in rng.standard_normal((3001, length)))
     query, points = query.astype(np.float32), np.array(points, np.float32)
-    codes = oracle.encode(metric, points, centre)
+    codes = arithmetic.encode(metric, points, centre)
     s = (2.0 * codes.bits - 1) @ query.astype(np.float64)
     base = -(query.astype(np.float64) @ centre) if metric == "dot" else 1.0
     estimate = base + codes.shift.astype(np.float64) + codes.slope * s
@@ -139,7 +139,7 @@ def test_tables_are_bit_by_bit_what_the_manual_says(core, rng, length):
     with Lookup(core, length) as lookup:
         for size in (1.0, 1e-30, 1e30, 1e-3):
             query = (rng.standard_normal(length) * size).astype(np.float32)
-            table, wanted = lookup.fill(query), oracle.Lookup.of(query)
+            table, wanted = lookup.fill(query), arithmetic.Lookup.of(query)
             np.testing.assert_array_equal(table, wanted.table)
             assert (bits(lookup.c.unit), bits(lookup.c.minimum)) == (bits(wanted.unit), bits(wanted.minimum))
 
@@ -184,7 +184,7 @@ def test_failed_allocation_of_a_table(core):
 def test_centre_is_bit_by_bit_what_the_manual_says(core_library, values):
     point = np.array(values, np.float32)
     with np.errstate(all="ignore"):
-        assert centre_record(core_library, point, 1.5) == oracle.encode_centre(point, 1.5)
+        assert centre_record(core_library, point, 1.5) == arithmetic.encode_centre(point, 1.5)
 
 
 def test_centre_is_within_half_a_step(core, rng):
@@ -219,7 +219,7 @@ def test_base_is_the_distance_to_the_centre(core, rng, metric):
     query, point = rng.standard_normal((2, length)).astype(np.float32)
     centre = centre_record(core, point)
     record = np.frombuffer(centre.record, np.uint8).copy()
-    norm = float(oracle.dot(query, query))
+    norm = float(arithmetic.dot(query, query))
     base = core.lib.ann_centre_base(
         METRICS[metric], core.pointer(record, "uint8_t *"), core.pointer(query), norm, length
     )

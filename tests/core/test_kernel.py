@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests import oracle
+from tests import arithmetic
 from tests.core.conftest import BACKENDS
 
 SIZES = [*range(66), 95, 96, 97, 127, 128, 129, 255, 256, 257, 300, 384, 511, 512, 513, 784, 1023, 1024, 1025]
@@ -64,8 +64,8 @@ def test_products_and_distances_are_summed_in_sixteen_lanes(core, kernels, rng, 
         offset = (4 * n + 4) % 64
         pa, keep_a = floats_at(core, a, offset)
         pb, keep_b = floats_at(core, b, 64 - offset)
-        assert same(kernels.dot(pa, pb, n), oracle.dot(a, b)), n
-        assert same(kernels.l2(pa, pb, n), oracle.squares(a, b)), n
+        assert same(kernels.dot(pa, pb, n), arithmetic.dot(a, b)), n
+        assert same(kernels.l2(pa, pb, n), arithmetic.squares(a, b)), n
         del keep_a, keep_b
 
 
@@ -76,10 +76,10 @@ def test_every_size(core, kernels, rng):
     pb, keep_b = floats_at(core, rng.standard_normal(1025), 8)
     a, b = (np.array(core.ffi.unpack(p, 1025), np.float32) for p in (pa, pb))
     for n in range(1026):
-        assert bits(kernels.dot(pa, pb, n)) == bits(oracle.dot(a[:n], b[:n])), n
-        assert bits(kernels.l2(pa, pb, n)) == bits(oracle.squares(a[:n], b[:n])), n
+        assert bits(kernels.dot(pa, pb, n)) == bits(arithmetic.dot(a[:n], b[:n])), n
+        assert bits(kernels.l2(pa, pb, n)) == bits(arithmetic.squares(a[:n], b[:n])), n
         got = kernels.dot_i8(pa, core.pointer(c, "int8_t *"), n)
-        assert bits(got) == bits(oracle.dot(a[:n], c[:n].astype(np.float32))), n
+        assert bits(got) == bits(arithmetic.dot(a[:n], c[:n].astype(np.float32))), n
     del keep_a, keep_b
 
 
@@ -89,7 +89,7 @@ def test_bytes_and_floats_may_lie_anywhere(core, kernels, rng):
         pa, keep = floats_at(core, a, offset)
         for shift in range(33):
             pc = core.ffi.cast("int8_t *", c.ctypes.data + shift)
-            wanted = oracle.dot(a, c[shift : shift + 97].astype(np.float32))
+            wanted = arithmetic.dot(a, c[shift : shift + 97].astype(np.float32))
             assert bits(kernels.dot_i8(pa, pc, 97)) == bits(wanted)
         del keep
 
@@ -109,8 +109,8 @@ def test_ends_of_the_range(core, kernels, rng, value):
         for at in {0, n // 2, n - 1}:
             a, b = rng.standard_normal((2, n)).astype(np.float32)
             a[at] = value
-            assert same(kernels.dot(core.pointer(a), core.pointer(b), n), oracle.dot(a, b))
-            assert same(kernels.l2(core.pointer(a), core.pointer(b), n), oracle.squares(a, b))
+            assert same(kernels.dot(core.pointer(a), core.pointer(b), n), arithmetic.dot(a, b))
+            assert same(kernels.l2(core.pointer(a), core.pointer(b), n), arithmetic.squares(a, b))
 
 
 def scanned(codes, table):
@@ -178,7 +178,7 @@ def test_the_least_is_the_first_of_equals(core, kernels, rng):
 def test_hadamard_takes_its_steps_in_the_stated_order(core, kernels, rng, size):
     for n in (16, 32, 64, 128, 256, 512, 1024, 65536):
         x = (rng.standard_normal((1, n)) * size).astype(np.float32)
-        wanted = oracle.Rotation._hadamard(x)[0]
+        wanted = arithmetic.Rotation._hadamard(x)[0]
         kernels.hadamard(core.pointer(x), n)
         np.testing.assert_array_equal(x[0].view(np.uint32), wanted.view(np.uint32))
 
@@ -187,7 +187,7 @@ def test_tables_hold_the_sums_of_four(core, kernels, rng):
     for n in (8, 64, 100, 16384):
         for size in (1.0, 1e-30, 1e30):
             query = (rng.standard_normal(4 * n) * size).astype(np.float32)
-            wanted = oracle.Lookup.of(query)
+            wanted = arithmetic.Lookup.of(query)
             room = np.zeros((n, 16), np.uint8)
             largest = np.abs(query.reshape(-1, 4))
             largest = np.float32(2) * (((largest[:, 0] + largest[:, 1]) + largest[:, 2]) + largest[:, 3]).max()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import oracle
+from tests import arithmetic
 
 METRICS = {"cosine": 1, "l2": 2, "dot": 3}
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -20,7 +20,7 @@ def distance(core, metric, a, b):
 
 def wanted(metric, a, b):
     a, b = (np.ascontiguousarray(x, np.float32) for x in (a, b))
-    return oracle.distances(metric, a[None].astype(np.float64), b)[0]
+    return arithmetic.distances(metric, a[None].astype(np.float64), b)[0]
 
 
 def test_names(core):

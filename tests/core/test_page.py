@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import oracle
+from tests import arithmetic, oracle
 
 LEAF, DIRECTORY = 0, 1  # levels
 CORRUPT, NOMEM = 267, 7
@@ -38,7 +38,7 @@ class Page:
             bits.tobytes(),
             float(np.float32(shift)),
             float(np.float32(slope)),
-            oracle.encode_centre(point, 0).record,
+            arithmetic.encode_centre(point, 0).record,
         )
 
     def _code(self, entry):
@@ -309,7 +309,7 @@ def test_estimates_are_bit_by_bit_what_the_manual_says(core, rng, level, length,
         for size in (1.0, 1e-10, 1e10):
             query = (rng.standard_normal(length) * size).astype(np.float32)
             core.lib.ann_lookup_fill(lookup, core.pointer(query))
-            wanted = oracle.Lookup.of(query).estimate(codes, np.float32(2.5))
+            wanted = arithmetic.Lookup.of(query).estimate(codes, np.float32(2.5))
             for block in range(3):
                 part = wanted[32 * block : 32 * block + 32]
                 bound = np.partition(part, 5)[5]

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from tests import oracle
+from tests import arithmetic
 
 LENGTHS = {1: 256, 32: 256, 64: 256, 128: 256, 129: 256, 256: 256, 257: 288, 300: 320, 384: 384, 784: 800, 65536: 65536}
 
@@ -33,7 +33,7 @@ class Rotation:
 def test_lengths(core):
     assert {d: core.lib.ann_rotation_length(d) for d in LENGTHS} == LENGTHS
     for d in range(1, 1100):
-        assert core.lib.ann_rotation_length(d) == oracle.rotated_length(d) >= d
+        assert core.lib.ann_rotation_length(d) == arithmetic.rotated_length(d) >= d
 
 
 @pytest.mark.parametrize("d", [1, 2, 31, 32, 64, 100, 256, 300, 384, 784])
@@ -42,7 +42,7 @@ def test_is_bit_by_bit_what_the_manual_says(core, rng, d, seed):
     vectors = rng.standard_normal((5, d)).astype(np.float32)
     with Rotation(core, d, seed) as rotation:
         np.testing.assert_array_equal(
-            rotation(vectors).view(np.uint32), oracle.Rotation(d, seed)(vectors).view(np.uint32)
+            rotation(vectors).view(np.uint32), arithmetic.Rotation(d, seed)(vectors).view(np.uint32)
         )
 
 
@@ -82,7 +82,7 @@ def test_golden(core):
 
 def test_generator_is_splitmix64():
     """Published values for the seed 1234567, and what keys do to it."""
-    stream = oracle.splitmix(1234567)
+    stream = arithmetic.splitmix(1234567)
     assert [next(stream) for _ in range(5)] == [
         6457827717110365317,
         3203168211198807973,
@@ -96,7 +96,7 @@ def test_signs_are_drawn_from_the_keyed_generator(core):
     """core/rng.h has no symbol of its own: the signs show it at work."""
     for seed in (0, 7, 2**64 - 1):
         with Rotation(core, 40, seed) as rotation:
-            stream = oracle.keyed(seed, 0x726F74, 0)
+            stream = arithmetic.keyed(seed, 0x726F74, 0)
             signs = [rotation.c.signs[i] for i in range(4 * rotation.length)]
         assert signs == [1 if next(stream) >> 63 else -1 for _ in signs]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import sqlite_ann
-from tests import oracle
+from tests import arithmetic, oracle
 
 HERE = Path(__file__).parent
 MANUAL = HERE.parents[1] / "docs/FORMAT.md"
@@ -30,7 +30,7 @@ QUERY = (17.0, 10.0)  # of the example
 
 def some_vectors(n: int, d: int, seed: int) -> np.ndarray:
     """Equal in every version of numpy: from SplitMix64, sums of four uniform numbers."""
-    stream = oracle.keyed(seed, n, d)
+    stream = arithmetic.keyed(seed, n, d)
     numbers = np.array([next(stream) >> 40 for _ in range(4 * n * d)], np.float64) / 2**24 - 0.5
     return numbers.reshape(n, d, 4).sum(axis=2).astype(np.float32)
 
@@ -76,7 +76,7 @@ def answers(path: Path) -> dict[str, Any]:
         ids, vectors = index.array()
         out[table] = []
         for query in some_vectors(4, index.dimensions, 99) * np.float32(30 if table == "grid" else 1):
-            found, distances = oracle.exact(index.metric, ids, vectors, query, 5)
+            found, distances = arithmetic.exact(index.metric, ids, vectors, query, 5)
             answer = {"query": query.tolist(), "ids": found.tolist(), "distances": [round(x, 5) for x in distances]}
             out[table].append(answer)
     return out
@@ -111,8 +111,8 @@ def dump(page: oracle.Page) -> str:
 def example(path: Path) -> str:
     """§14 of FORMAT.md."""
     index, page = oracle.read(path), example_page(path)
-    y = oracle.prepared(index.metric, index.rotation, np.array([QUERY], np.float32))[0]
-    lookup, base = oracle.Lookup.of(y), page.centre.base(index.metric, y)
+    y = arithmetic.prepared(index.metric, index.rotation, np.array([QUERY], np.float32))[0]
+    lookup, base = arithmetic.Lookup.of(y), page.centre.base(index.metric, y)
     estimates = lookup.estimate(page.codes, base)
     nibbles = page.codes.bits[0].reshape(-1, 4) @ [1, 2, 4, 8]
     total = int(lookup.table[np.arange(len(nibbles)), nibbles].astype(int).sum())

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from tests import oracle
+from tests import arithmetic, oracle
 
 D, ROWS = 8, 1200
 
@@ -73,7 +73,7 @@ class Table:
         if self._read[0] != changes:
             index = self.index
             self._read = changes, (index.metric, *index.array())
-        near, far = oracle.exact(*self._read[1], query, k)
+        near, far = arithmetic.exact(*self._read[1], query, k)
         return list(zip(near.tolist(), far.tolist(), strict=True))
 
     def info(self, key: str) -> Any:

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from tests import oracle
+from tests import arithmetic
 
 
 def centres(index):
@@ -28,7 +28,7 @@ def test_the_first_copy_is_in_a_leaf_among_the_nearest_and_copies_are_apart(tabl
     for id_, vector in zip(new, near[-40:], strict=True):
         table.insert(int(id_), vector)
     index = table.sound()
-    rotated = oracle.prepared(metric, index.rotation, near[-40:]).astype(np.float64)
+    rotated = arithmetic.prepared(metric, index.rotation, near[-40:]).astype(np.float64)
     ranks = []
     for id_, x in zip(new, rotated, strict=True):
         pages = struct.unpack(f"<{trees}I", index.places[int(id_)])
@@ -44,7 +44,7 @@ def test_no_tree_is_left_out(forest, vectors, trees):
     """Every root is opened, however far it seems: the first copy is in the nearest leaf of the whole forest."""
     index = forest(trees=trees).index
     numbers, points = centres(index)
-    rotated = oracle.prepared("l2", index.rotation, vectors).astype(np.float64)
+    rotated = arithmetic.prepared("l2", index.rotation, vectors).astype(np.float64)
     first = np.array([struct.unpack(f"<{trees}I", index.places[id_])[0] for id_ in range(len(vectors))])
     nearest = numbers[((points[None] - rotated[:, None]) ** 2).sum(2).argmin(1)]
     assert (first == nearest).mean() > 0.9
