@@ -12,7 +12,7 @@ are those of FORMAT.md.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +37,7 @@ SHADOWS = {
     "places": "id INTEGER PRIMARY KEY, pages BLOB",
     "waiting": "id INTEGER PRIMARY KEY, last INTEGER",
 }
+CONFIG = ("format", "state", "calibration", "options", "sampling", "sampled", "least", "learned", "made")
 STATE = ("rows", "placed", "last_page", "leaf_pages", "directory_pages", "changes", "calibrated_rows", "planted_rows")
 EFFORT_KS = (1, 10, 100, 1000)
 EFFORT_RECALLS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
@@ -161,6 +162,10 @@ class Index:
     state: dict[str, int]
     roots: list[int]
     calibration: list[list[tuple[float, int, int]]] | None
+    sampling: Sampling | None
+    least: tuple[int, int]  # entries to estimate, estimates to rank
+    learned: Learned | None
+    made: bytes | None
     vectors: dict[int, Any]
     pages: dict[int, Any]
     places: dict[int, Any]
@@ -258,6 +263,91 @@ def parse_calibration(blob: Any) -> list[list[tuple[float, int, int]]]:
     return [cells[8 * i : 8 * i + 8] for i in range(4)]  # type: ignore[misc]
 
 
+def parse_least(blob: Any) -> tuple[int, int]:
+    """Row 7."""
+    if not isinstance(blob, bytes) or len(blob) != 8:
+        raise Damaged("config row least is not a blob of 8 bytes")
+    return struct.unpack("<II", blob)  # type: ignore[return-value]
+
+
+@dataclass
+class Learned:
+    """Row 8: queries that were given."""
+
+    seen: int
+    measured: bool
+    vectors: Floats  # (n, d)
+
+
+def parse_learned(blob: Any, dimensions: int) -> Learned:
+    if not isinstance(blob, bytes) or len(blob) < 32:
+        raise Damaged("config row learned is not a blob of 32 bytes or more")
+    seen, n, measured = struct.unpack_from("<qII", blob)
+    if len(blob) != 32 + 4 * dimensions * n or n > min(400, (64 << 20) // (4 * dimensions)) or seen < n:
+        raise Damaged(f"config row learned has {len(blob)} bytes for {n} queries of {seen}")
+    vectors = np.frombuffer(blob, "<f4", offset=32).reshape(n, dimensions)
+    if any(blob[16:32]) or not np.isfinite(vectors).all():
+        raise Damaged("config row learned has reserved bytes that are not zero, or a query that is not finite")
+    return Learned(seen, measured == 1, vectors)
+
+
+Neighbours = list[tuple[float, int]]  # distance and id, ascending
+COST = np.dtype([("reach", "<f4", 3), ("inspected", "<u4"), ("as_good", "<u4")])
+
+
+@dataclass
+class Sampling:
+    """Rows 5 and 6: a calibration in progress."""
+
+    stage: int
+    from_rows: int
+    measured: int
+    compared: int
+    placed: int
+    changes: int
+    ids: list[int]  # of the queries
+    vectors: Floats  # of the queries, (n, d)
+    nearest: dict[int, Neighbours]  # by query
+    far: dict[int, Neighbours]
+    costs: NDArray[Any]  # (measured, 30) of COST
+
+
+def parse_sampling(blob: Any, sampled: Any, dimensions: int, changes_now: int) -> Sampling | None:
+    """None also where the bytes are no calibration in progress, which is no damage."""
+    if not isinstance(blob, bytes) or not isinstance(sampled, bytes) or len(blob) < 64:
+        return None
+    version, stage, n, rows, measured, compared, placed, changes = struct.unpack_from("<5I4xqqq", blob)
+    if version != 1 or stage not in (1, 2) or not 1 <= n <= 800 or rows > n or measured > n:
+        return None
+    if not 0 <= placed <= 1 << 48 or not 0 <= changes <= changes_now or len(sampled) != 4 * dimensions * n:
+        return None
+    try:
+        ids, at = list(struct.unpack_from(f"<{n}q", blob, 64)), 64 + 8 * n
+        nearest, at = _neighbours(blob, at, range(measured, n), 100)
+        with_far = [*range(min(48, rows)), *range(rows, min(rows + 48, n))]
+        far, at = _neighbours(blob, at, [query for query in with_far if query >= measured], 125)
+        costs = np.frombuffer(blob, COST, 30 * measured, at).reshape(measured, 30)
+    except (struct.error, ValueError):
+        return None
+    vectors = np.frombuffer(sampled, "<f4").reshape(n, dimensions)
+    if len(blob) != at + costs.nbytes or not (costs["reach"] >= 0).all() or not np.isfinite(vectors).all():
+        return None
+    return Sampling(stage, rows, measured, compared, placed, changes, ids, vectors, nearest, far, costs)
+
+
+def _neighbours(blob: bytes, at: int, queries: Iterable[int], most: int) -> tuple[dict[int, Neighbours], int]:
+    """A list for each of the queries, and where they end."""
+    out: dict[int, Neighbours] = {}
+    for query in queries:
+        (n,) = struct.unpack_from("<I", blob, at)
+        if n > most:
+            raise ValueError(f"{n} neighbours, more than {most}")
+        found = struct.unpack_from("<" + n * "dq", blob, at + 4)
+        out[query] = list(zip(found[::2], found[1::2], strict=True))
+        at += 4 + 16 * n
+    return out, at
+
+
 def read(database: Database, table: str | None = None) -> Index:
     """Decode all tables; pages stay bytes until asked for. Raises Damaged where nothing can be said."""
     db = opened(database)
@@ -270,18 +360,24 @@ def read(database: Database, table: str | None = None) -> Index:
             raise Damaged(f"{name}_{suffix} has text that is no UTF-8") from None
 
     config = {id_: (key, value) for id_, key, value in rows("config")}
-    for id_, key in {1: "format", 2: "state", 4: "options"}.items():
-        if id_ not in config or config[id_][0] != key:
+    for id_, key in enumerate(CONFIG, 1):
+        if config.get(id_, (None,))[0] != key and (id_ in config or id_ in (1, 2, 4)):
             raise Damaged(f"config row {id_}, {key}, is missing")
-    if config[1][1] != 1 or not isinstance(config[1][1], int):
-        raise Damaged(f"format is {config[1][1]!r}")
-    state, roots = parse_state(config[2][1])
+    value = {key: config[id_][1] for id_, key in enumerate(CONFIG, 1) if id_ in config}
+    if value["format"] != 1 or not isinstance(value["format"], int):
+        raise Damaged(f"format is {value['format']!r}")
+    (state, roots), options = parse_state(value["state"]), parse_options(value["options"])
+    dimensions = int(options["dimensions"])
     return Index(
         name,
-        parse_options(config[4][1]),
+        options,
         state,
         roots,
-        parse_calibration(config[3][1]) if 3 in config else None,
+        parse_calibration(value["calibration"]) if "calibration" in value else None,
+        parse_sampling(value.get("sampling"), value.get("sampled"), dimensions, state["changes"]),
+        parse_least(value["least"]) if "least" in value else (0, 0),
+        parse_learned(value["learned"], dimensions) if "learned" in value else None,
+        value.get("made"),
         dict(rows("vectors")),
         dict(rows("pages")),
         dict(rows("places")),

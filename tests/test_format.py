@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_tables_of_format_h_are_those_of_the_manual(heading, name):
 
 
 def test_tables_have_no_gap():
-    for heading, end in {"Page header": 64, "State": 96, "Calibration": 12}.items():
+    for heading, end in {"Page header": 64, "State": 96, "Calibration": 12, "Sampling": 64, "Learned": 32}.items():
         at = 0
         for offset, size, _ in manual_table(heading):
             assert int(offset) == at
@@ -410,3 +410,133 @@ def test_options_can_be_read_from_the_end_whatever_the_column_is_called(db):
     db.execute('CREATE VIRTUAL TABLE v USING ann("a type=x [1]" float32[3], metric = dot)')
     assert oracle.read(db).options["column"] == "a type=x [1]"
     silent(db)
+
+
+# --- config rows that are there for a while --------------------------------------------------------
+
+
+def clusters(rng: np.random.Generator, rows: int) -> np.ndarray:
+    centres = 4 * rng.standard_normal((30, 8))
+    return (centres[rng.integers(0, 30, rows)] + rng.standard_normal((rows, 8))).astype(np.float32)
+
+
+def grow_past_twice(db: apsw.Connection, rng: np.random.Generator, metric: str, given: int) -> Iterator[oracle.Index]:
+    """A table of 1,200 rows that knows queries grows row by row: the index after each while it is measured anew."""
+    make(db, 8, metric, capacity=32)
+    vectors = clusters(rng, 2600)
+    load(db, vectors[:1200])
+    for query in vectors[:given] / 2:
+        db.execute("INSERT INTO v(v, e) VALUES ('learn', ?)", (query.tobytes(),))
+    for id_ in range(1200, 2600):
+        insert(db, id_, vectors[id_])
+        if db.execute("SELECT count(*) FROM v_config WHERE id = 5").get:
+            yield oracle.read(db)
+    assert oracle.read(db).state["calibrated_rows"] > 2000
+
+
+def check_neighbours(index: oracle.Index) -> None:
+    """What a calibration in progress knows is what numpy finds among the rows compared so far."""
+    it = index.sampling
+    assert it is not None
+    ids, vectors = index.array()
+    for query in [*it.nearest][::7]:
+        known = (ids < it.compared) & ((ids != it.ids[query]) | (query >= it.from_rows))
+        _, wanted = arithmetic.exact(index.metric, ids[known], vectors[known], it.vectors[query], 100)
+        np.testing.assert_allclose([far for far, _ in it.nearest[query]], wanted, rtol=1e-4, atol=1e-6)
+    # one row in eight, of which each query has the nearest
+    eighth = np.array(sorted({id_ for near in it.far.values() for _, id_ in near}), np.int64)
+    assert len(eighth) < len(ids) / 6
+    assert (eighth < it.compared).all()
+    for query in [*it.far][::7]:
+        known = (eighth != it.ids[query]) | (query >= it.from_rows)
+        among = vectors[np.searchsorted(ids, eighth[known])]
+        _, wanted = arithmetic.exact(index.metric, eighth[known], among, it.vectors[query], 125)
+        np.testing.assert_allclose([far for far, _ in it.far[query]], wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("metric", "given"), [("l2", 0), ("cosine", 60), ("dot", 60)])
+def test_oracle_reads_a_calibration_in_progress(db, rng, metric, given):
+    moments = {}
+    for index in grow_past_twice(db, rng, metric, given):
+        it = index.sampling
+        assert it is not None
+        assert (it.from_rows, len(it.ids), len(it.vectors)) == (100, 100 + given, 100 + given)
+        assert (it.placed, len(it.nearest), len(it.costs)) == (2400, 100 + given - it.measured, it.measured)
+        moments[it.stage, it.measured > 0] = index  # the last of each
+    assert [*moments] == [(1, False), (2, False), (2, True)]
+    for index in moments.values():
+        check_neighbours(index)
+        it = index.sampling
+        for id_, vector in zip(it.ids[:100], it.vectors[:100], strict=True):
+            np.testing.assert_array_equal(index.vector(id_), vector)
+        assert it.ids[100:] == [0] * given
+        if given:
+            np.testing.assert_array_equal(it.vectors[100:], index.learned.vectors)
+        # of every query the nearest are known, of some the far ones, of those from rows their own row
+        for query, costs in enumerate(it.costs):
+            has = np.repeat([True, query < 48 or 0 <= query - 100 < 48, query < 100], (19, 10, 1))
+            np.testing.assert_array_equal(costs["as_good"] > 0, has)
+            np.testing.assert_array_equal(costs["inspected"] > 0, has)
+    index = silent(db)
+    assert index.sampling is None
+    assert db.execute("SELECT count(*) FROM v_config WHERE id IN (5, 6)").get == 0
+
+
+@pytest.mark.slow
+def test_bytes_that_are_no_calibration_in_progress_are_none(db, rng):
+    next(index for index in grow_past_twice(db, rng, "l2", 5) if index.sampling.measured)
+    blob, sampled = (db.execute("SELECT value FROM v_config WHERE id = ?", (id_,)).get for id_ in (5, 6))
+
+    def parse(blob: object, sampled: object = sampled) -> object:
+        return oracle.parse_sampling(blob, sampled, 8, 10_000)
+
+    assert parse(blob) is not None
+    nan = struct.pack("<f", np.nan)
+    for damaged in (b"", blob[:63], blob[:-1], blob + b"0", "text", None, blob[:-20] + nan + blob[-16:]):
+        assert parse(damaged) is None
+    too_much = {0: 2, 4: 3, 8: 801, 12: 200, 16: 200, 36: 1 << 31, 44: 1 << 31}  # value by offset
+    for at, value in too_much.items():
+        assert parse(blob[:at] + struct.pack("<I", value) + blob[at + 4 :]) is None, at
+    for damaged in (b"", sampled[:-4], sampled[:-4] + nan, None):
+        assert parse(blob, damaged) is None
+
+
+@pytest.mark.slow
+def test_oracle_reads_the_queries_that_were_given(db, rng):
+    make(db, 8)
+    vectors = rng.standard_normal((1000, 8)).astype(np.float32)
+    load(db, vectors)
+    assert silent(db).learned is None
+    for query in vectors[:30] / 2:
+        db.execute("INSERT INTO v(v, e) VALUES ('learn', ?)", (query.tobytes(),))
+    learned = silent(db).learned
+    assert (learned.seen, learned.measured) == (30, False)
+    np.testing.assert_array_equal(learned.vectors, vectors[:30] / 2)
+    db.execute("INSERT INTO v(v) VALUES ('optimize')")
+    assert silent(db).learned.measured
+    db.execute("UPDATE v_config SET value = substr(value, 1, length(value) - 1) WHERE id = 8")
+    assert oracle.check(db) == ["config row learned has 991 bytes for 30 queries of 30"]
+
+
+@pytest.mark.slow
+def test_oracle_reads_the_least_work_of_a_calibrated_forest(db, rng):
+    make(db, 8)
+    assert silent(db).least == (0, 0)
+    load(db, clusters(rng, 1200))
+    estimates, ranked = silent(db).least
+    assert 0 < ranked <= estimates <= 2 * 1200
+    db.execute("UPDATE v_config SET value = x'00' WHERE id = 7")
+    assert oracle.check(db) == ["config row least is not a blob of 8 bytes"]
+
+
+def test_oracle_sees_whether_the_open_transaction_made_the_table(db):
+    db.execute("BEGIN")
+    make(db, 8)
+    index = silent(db)
+    assert isinstance(index.made, bytes)
+    assert len(index.made) == 8
+    insert(db, 1, np.ones(8))
+    assert silent(db).made == index.made
+    db.execute("COMMIT")
+    assert silent(db).made is None
