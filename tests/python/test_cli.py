@@ -73,7 +73,7 @@ def test_load_is_all_or_nothing(path, vectors, tmp_path, capsys):
     np.save(tmp_path / "a.npy", vectors)
     np.save(tmp_path / "b.npy", np.full((1, DIM), np.nan))
     assert main(["load", path, "song_ann", str(tmp_path / "a.npy"), str(tmp_path / "b.npy")]) == 1
-    assert "embedding" in capsys.readouterr().err
+    assert "id 30: expected finite components" in capsys.readouterr().err
     assert sqlite_ann.connect(path).execute("SELECT count(*) FROM sqlite_schema").get == 0
 
 
