@@ -35,11 +35,11 @@ class Error(Exception):
         self.code = code
 
 
-def translation(error: apsw.Error) -> Error:
-    """The Error for what apsw raised."""
+def translation(error: apsw.Error, where: str = "") -> Error:
+    """The Error for what apsw raised; its message begins with `where`."""
     # apsw writes its exception's name before SQLite's message; a code of 0 is apsw's own complaint.
     message = str(error).removeprefix(f"{type(error).__name__}: ")
-    return Error(message, getattr(error, "extendedresult", 0) or apsw.SQLITE_ERROR)
+    return Error(where + message, getattr(error, "extendedresult", 0) or apsw.SQLITE_ERROR)
 
 
 @contextmanager

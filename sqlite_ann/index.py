@@ -17,7 +17,7 @@ from typing import Any
 
 import apsw
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from . import vectors as arrays
 from .errors import Error, translated, translation
@@ -106,9 +106,11 @@ class Index:
         return cls(db, name)
 
     @translated()
-    def add(self, ids: ArrayLike, vectors: ArrayLike, *, progress: bool | Report = False) -> None:
+    def add(self, ids: arrays.IdsLike, vectors: arrays.VectorsLike, *, progress: bool | Report = False) -> None:
         """Insert n ids with their vectors, shape (n, dim): all of them, or none when one is refused.
 
+        Vectors may be an array, a list, a column of arrays as pandas, polars and pyarrow have them, or an iterator, which is
+        read to its end first.
         They are found at once. When more than a quarter of the rows wait by then, the forest takes them in; a smaller
         part goes on waiting, and makes searches slower, until more come or `optimize` is called. `progress`: True for a
         bar, or a function that is called with (rows done, rows in all).
@@ -120,7 +122,8 @@ class Index:
         >>> len(index)
         6
         """
-        ids, rows = arrays.as_ids(ids), arrays.as_vectors(vectors, self.dim)
+        ids = arrays.as_ids(ids)
+        rows = arrays.as_vectors(vectors, self.dim, "vectors", ids)
         if len(ids) != len(rows):
             raise ValueError(f"expected as many ids as vectors, got {len(ids)} ids and {len(rows)} vectors")
         # Asked for before the savepoint, which must begin by writing: SQLite may refuse a reader that turns writer.
@@ -134,12 +137,12 @@ class Index:
 
     def search(
         self,
-        query: ArrayLike,
+        query: arrays.VectorsLike,
         k: int | None = 10,
         recall: float | None = None,
         *,
-        ids: ArrayLike | None = None,
-        exclude: ArrayLike | None = None,
+        ids: arrays.IdsLike | None = None,
+        exclude: arrays.IdsLike | None = None,
         search_k: int | None = None,
         max_distance: float | None = None,
     ) -> Found:
@@ -188,30 +191,39 @@ class Index:
     @translated()
     def _search(
         self,
-        query: ArrayLike,
+        query: arrays.VectorsLike,
         k: int | None,
         recall: float | None,
-        ids: ArrayLike | None,
-        exclude: ArrayLike | None,
+        ids: arrays.IdsLike | None,
+        exclude: arrays.IdsLike | None,
         search_k: int | None,
         max_distance: float | None,
     ) -> Found:
         """`search` for queries of every form, with everything that can be asked of it."""
         k, search_k = arrays.as_count("k", k), arrays.as_count("search_k", search_k)
         recall, max_distance = arrays.as_number("recall", recall), arrays.as_number("max_distance", max_distance)
+        left_out = None if exclude is None else arrays.as_ids(exclude, "exclude", in_order=False)
         where = {
             "search_k = ?": search_k,
             "max_distance = ?": max_distance,
-            "id IN (SELECT id FROM ann_ids(?))": None if ids is None else arrays.as_ids(ids),
-            "exclude IN (SELECT id FROM ann_ids(?))": None if exclude is None else arrays.as_ids(exclude),
+            "id IN (SELECT id FROM ann_ids(?))": None if ids is None else arrays.as_ids(ids, in_order=False),
+            "exclude IN (SELECT id FROM ann_ids(?))": left_out,
         }
         where = {clause: value for clause, value in where.items() if value is not None}
         sql = SEARCH + (" WHERE " + " AND ".join(where) if where else "") + " ORDER BY rank"
-        queries = arrays.float_buffer(arrays.as_vectors(query, self.dim))
+        given = arrays.as_array("query", query, self.dim)
+        queries = arrays.float_buffer(arrays.as_vectors(given, self.dim, "query"))
+        rows: list[Any] = []
         with savepoint(self.db) if len(queries) > 1 else nullcontext():  # all see the same table
-            rows = [self._rows(sql, self.name, q, k, recall, *where.values()) for q in queries]
+            try:
+                for q in queries:
+                    rows.append(self._rows(sql, self.name, q, k, recall, *where.values()))
+            except apsw.Error as error:
+                i = len(rows)  # which of them it is tells something only where it is the vector that is wrong
+                place = f"query[{i}]: " if len(queries) > 1 and not np.isfinite(queries[i]).all() else ""
+                raise translation(error, place) from error
 
-        if np.ndim(query) == 1 and rows:
+        if given.ndim == 1 and rows:
             return _columns(rows[0])
         width = k if k is not None else max(map(len, rows), default=0)
         found = np.full((len(rows), width), -1, np.int64), np.full((len(rows), width), np.inf)
@@ -220,7 +232,7 @@ class Index:
         return found
 
     @translated()
-    def learn(self, queries: ArrayLike) -> None:
+    def learn(self, queries: arrays.VectorsLike) -> None:
         """Measure with these real queries, shape (m, dim), from now on: searches like them get the recall they ask for.
 
         A sample of at most 400 of all that were ever given is kept in the file. Without it, the recall is that of
@@ -234,7 +246,7 @@ class Index:
         >>> index.info()["learned"]
         300
         """
-        given = arrays.as_vectors(queries, self.dim)
+        given = arrays.as_vectors(queries, self.dim, "queries")
         with savepoint(self.db):
             for _, some in arrays.batches(np.arange(len(given)), given):
                 self.db.execute(
@@ -243,7 +255,7 @@ class Index:
             self.optimize()
 
     @translated()
-    def remove(self, ids: ArrayLike) -> int:
+    def remove(self, ids: arrays.IdsLike) -> int:
         """Delete these ids and say how many were there.
 
         >>> import sqlite_ann
@@ -252,11 +264,14 @@ class Index:
         >>> index.remove([2, 3, 4])
         2
         """
-        self.db.execute(f"DELETE FROM {self.table} WHERE rowid IN (SELECT id FROM ann_ids(?))", (arrays.as_ids(ids),))
+        self.db.execute(
+            f"DELETE FROM {self.table} WHERE rowid IN (SELECT id FROM ann_ids(?))",
+            (arrays.as_ids(ids, in_order=False),),
+        )
         return self.db.changes()
 
     @translated()
-    def get(self, ids: ArrayLike) -> arrays.Vectors:
+    def get(self, ids: arrays.IdsLike) -> arrays.Vectors:
         """The stored vectors of these ids, shape (n, dim), or (dim,) for one id alone.
 
         >>> import sqlite_ann
@@ -268,7 +283,8 @@ class Index:
         Traceback (most recent call last):
         KeyError: 3
         """
-        wanted = arrays.as_ids(ids)
+        given = arrays.as_array("ids", ids)
+        wanted = arrays.as_ids(given)
         vectors = np.empty((len(wanted), self.dim), np.float32)
         sql = (
             f"SELECT i.id, v.{self.column} FROM ann_ids(?) AS i LEFT JOIN {self.table} AS v ON v.rowid = i.id"
@@ -279,7 +295,7 @@ class Index:
                 if blob is None:
                     raise KeyError(id_)
                 vectors[i] = arrays.from_blob(blob)
-        return vectors[0] if np.ndim(ids) == 0 else vectors
+        return vectors[0] if given.ndim == 0 else vectors
 
     @translated()
     def __len__(self) -> int:
@@ -363,7 +379,7 @@ class Index:
         return Recall(*self._rows(RECALL, self.name, *counts, arrays.as_number("recall", recall), int(queries))[0])
 
     @translated()
-    def explain(self, query: ArrayLike, k: int | None = 10, recall: float | None = None) -> list[Step]:
+    def explain(self, query: arrays.VectorsLike, k: int | None = 10, recall: float | None = None) -> list[Step]:
         """Where the time of one search goes, step by step, and why fewer than k rows are found.
 
         >>> import sqlite_ann
@@ -376,7 +392,7 @@ class Index:
         found 3
         fewer: the table has no more rows 2
         """
-        queries = arrays.float_buffer(arrays.as_vectors(query, self.dim))
+        queries = arrays.float_buffer(arrays.as_vectors(query, self.dim, "query"))
         if len(queries) != 1:
             raise ValueError(f"query: expected one vector, got {len(queries)}")
         limits = arrays.as_count("k", k), arrays.as_number("recall", recall)

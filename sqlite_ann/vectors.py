@@ -1,5 +1,6 @@
 """The only place where arrays become blobs, and blobs arrays.
 
+    as_array(name, x)         an array            from columns of arrays and from iterators too; no set, no mask
     as_ids(ids)               int64 (n,)          from whole numbers that fit
     as_vectors(x, dim)        (n, dim)            shape and kind checked, nothing copied yet
     batches(ids, x)           pairs of buffers    little-endian int64 and float32, some 32 MB at a time
@@ -8,61 +9,120 @@
     as_count(name, x)         int or None         numpy's whole numbers too
     as_number(name, x)        float or None       NaN, which SQL takes for NULL, is refused
 
-Lists and whatever numpy makes an array of are taken. Components may be of any kind that numpy turns into
-float32 without changing what they are: float64 and whole numbers are rounded, text and complex numbers
-refused. Numbers that are not finite are refused by the table.
+Lists and whatever numpy makes an array of are taken; so is a column of a table whose cells are arrays or lists, and
+an iterator, which is read to its end. None of the libraries that make such columns is known here: they all
+give numpy an array of objects. Components may be of any kind that numpy turns into float32 without changing
+what they are: float64 and whole numbers are rounded, text and complex numbers refused. Numbers that are not
+finite are refused by the table.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
+IdsLike = ArrayLike | Iterable[int]
+VectorsLike = ArrayLike | Iterable[ArrayLike]
 
 BATCH_BYTES = 32 << 20  # one INSERT's worth: far below SQLite's limit for a blob, large enough to cost nothing
 FLOAT = np.dtype("<f4")
 ID = np.dtype("<i8")
 
 
-def as_ids(ids: ArrayLike) -> Ids:
-    """The ids as a 1-D int64 array; one id alone is an array of one.
+def as_array(name: str, given: Any, dim: int | None = None, ids: Ids | None = None) -> NDArray[Any]:
+    """What was given as an array, of numbers where that can be; all but `given` is for the words of an error.
 
-    >>> as_ids([3, 1, 2]), as_ids(np.uint8(7))
-    (array([3, 1, 2]), array([7]))
+    >>> as_array("vectors", (np.ones(2) for _ in range(3))).shape
+    (3, 2)
+    >>> as_array("vectors", {1.5, 2.5})
+    Traceback (most recent call last):
+    TypeError: vectors: expected them in an order, got a set
     """
-    given = np.asarray(ids)
+    if isinstance(given, set | frozenset | Mapping):
+        wanted = "an array or a list" if isinstance(given, Mapping) else "them in an order"
+        raise TypeError(f"{name}: expected {wanted}, got a {type(given).__name__}")
+    if isinstance(given, np.ndarray) and np.any(getattr(given, "mask", False)):  # what is under a mask means nothing
+        raise ValueError(f"{name}: expected no masked numbers, got {np.sum(given.mask)} of them")  # type: ignore[attr-defined]
+    try:
+        array = np.asarray(given)
+        if array.dtype == object and array.ndim == 0 and isinstance(given, Iterable):
+            given = list(given)  # an iterator, or a view of a dict
+            array = np.asarray(given)
+        if array.dtype == object:  # a column of arrays or lists, or a table with no other column
+            given = array[:, 0] if array.shape[1:] == (1,) and isinstance(array[0, 0], Sized) else array
+            array = np.asarray(given.tolist())
+    except ValueError:  # rows of several lengths, of which numpy tells in terms of its own
+        raise ValueError(odd_row(name, list(given), dim, ids)) from None
+    return array
+
+
+def odd_row(name: str, rows: list[Any], dim: int | None, ids: Ids | None) -> str:
+    """The sentence for rows that make no array: it names the first that is not as long as it should be."""
+    for i, row in enumerate(rows):
+        length = len(row) if isinstance(row, Sized) else type(row).__name__
+        if dim is not None and length != dim:
+            return f"{row_name(name, i, ids)}: expected {dim} components, got {length}"
+    return f"{name}: expected numbers, got {len(rows)} rows of several kinds"
+
+
+def row_name(name: str, i: int, ids: Ids | None) -> str:
+    return f"{name}[{i}]" + (f" (id {ids[i]})" if ids is not None and i < len(ids) else "")
+
+
+def as_ids(ids: Any, name: str = "ids", *, in_order: bool = True) -> Ids:
+    """The ids as a 1-D int64 array; one id alone is an array of one. A set will do where no order is needed.
+
+    >>> as_ids([3, 1, 2]), as_ids(np.uint8(7)), as_ids({5}, in_order=False)
+    (array([3, 1, 2]), array([7]), array([5]))
+    """
+    given = as_array(name, list(ids) if not in_order and isinstance(ids, set | frozenset) else ids)
     if given.ndim > 1:
-        raise ValueError(f"ids: expected a 1-D array, got shape {given.shape}")
+        raise ValueError(f"{name}: expected a 1-D array, got shape {given.shape}")
     if given.size == 0:
         return np.empty(0, ID)  # an empty list has no dtype worth checking
     if given.dtype.kind not in "iu":
-        raise TypeError(f"ids: expected 64-bit whole numbers, got {given.dtype}")
+        raise TypeError(f"{name}: expected 64-bit whole numbers, got {given.dtype}")
     if given.dtype.kind == "u" and given.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"ids: {given.max()} is above the largest 64-bit id, {np.iinfo(np.int64).max}")
+        raise ValueError(f"{name}: {given.max()} is above the largest 64-bit id, {np.iinfo(np.int64).max}")
     return np.ascontiguousarray(np.atleast_1d(given), ID)
 
 
-def as_vectors(vectors: ArrayLike, dim: int) -> NDArray[np.generic]:
+def as_vectors(vectors: Any, dim: int, name: str = "vectors", ids: Ids | None = None) -> NDArray[np.generic]:
     """The vectors as a 2-D array with `dim` columns, of the dtype they came in; one vector alone is a row.
+
+    `name` and `ids` are for the words of an error.
 
     >>> as_vectors([1, 2, 3], 3).shape, as_vectors(np.ones((5, 3), np.float16), 3).shape
     ((1, 3), (5, 3))
     """
-    given = np.asarray(vectors)
+    given = as_array(name, vectors, dim, ids)
+    if not np.can_cast(given.dtype, FLOAT, "same_kind"):
+        raise TypeError(no_number(name, given, ids))
     if given.ndim not in (1, 2):
-        raise ValueError(f"vectors: expected shape (n, {dim}) or ({dim},), got {given.shape}")
+        raise ValueError(f"{name}: expected shape (n, {dim}) or ({dim},), got {given.shape}")
     if given.shape == (0,):
         given = given.reshape(0, dim)
     if given.shape[-1] != dim:
-        raise ValueError(f"vectors: expected {dim} components, got {given.shape[-1]} (shape {given.shape})")
-    if not np.can_cast(given.dtype, FLOAT, "same_kind"):
-        raise TypeError(f"vectors: expected numbers, got {given.dtype}")
+        raise ValueError(f"{name}: expected {dim} components, got {given.shape[-1]} (shape {given.shape})")
     return np.atleast_2d(given)
+
+
+def no_number(name: str, array: NDArray[Any], ids: Ids | None) -> str:
+    """The sentence for an array of something else than numbers: what it is, and of objects, where the first is."""
+    if array.dtype.kind == "S":
+        return f"{name}: expected numbers, got bytes (np.frombuffer(blob, '<f4') reads a blob of float32)"
+    if array.dtype == object and array.ndim == 2:
+        for (i, j), cell in np.ndenumerate(array):
+            if not isinstance(cell, int | float | np.number):
+                return f"{row_name(name, i, ids)}: expected numbers, got {type(cell).__name__} at component {j}"
+    kind = type(array.item(0)).__name__ if array.dtype == object and array.size else array.dtype
+    return f"{name}: expected numbers, got {kind}"
 
 
 def float_buffer(vectors: NDArray[np.generic]) -> Vectors:

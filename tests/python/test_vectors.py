@@ -120,7 +120,7 @@ def test_what_is_no_number_is_no_component(wrong):
 
 
 def test_ragged_lists_are_refused():
-    with pytest.raises(ValueError, match="inhomogeneous"):
+    with pytest.raises(ValueError, match=r"vectors\[1\]: expected 2 components, got 1"):
         vectors.as_vectors([[1, 2], [3]], 2)
 
 
