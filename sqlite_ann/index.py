@@ -73,8 +73,7 @@ class Index:
     @translated()
     def __init__(self, db: apsw.Connection, name: str) -> None:
         """Open a table that is there."""
-        if not isinstance(db, apsw.Connection):
-            raise TypeError(f"expected a connection of apsw, as sqlite_ann.connect() gives, got {type(db).__name__}")
+        _check(db, name)
         self.db = db
         self.name = name
         # table and column are written as SQL takes them, ready to be put in a statement
@@ -97,11 +96,12 @@ class Index:
         >>> sqlite_ann.Index.create(db, "song_ann", dim=64, metric="l2", trees=4).info()["trees"]
         4
         """
+        _check(db, name)
         schema, table = resolved(db, name)
         arguments = "".join(f", {_option(key, value)}" for key, value in {"metric": metric, **options}.items())
         db.execute(
             f"CREATE VIRTUAL TABLE {quoted(table, schema)}"
-            f" USING ann(embedding float32[{operator.index(dim)}]{arguments})"
+            f" USING ann(embedding float32[{arrays.as_count('dim', dim)}]{arguments})"
         )
         return cls(db, name)
 
@@ -133,7 +133,7 @@ class Index:
             with reporting(progress, f"adding to {self.name}") as report:
                 self._insert(ids, rows, report)
             if self._value("waiting") * 100 > self._value("rows") * share > 0:
-                self.optimize(progress is True)
+                self.optimize(bool(progress) and not callable(progress))
 
     def search(
         self,
@@ -448,6 +448,14 @@ class Index:
             self.db.execute(f"INSERT INTO {self.table}({self._command}, k) VALUES (?, ?)", (command, k))
 
 
+def _check(db: object, name: object) -> None:
+    """Refuse what would else fail somewhere below, in words of Python's."""
+    if not isinstance(db, apsw.Connection):
+        raise TypeError(f"expected a connection of apsw, as sqlite_ann.connect() gives, got {type(db).__name__}")
+    if not isinstance(name, str):
+        raise TypeError(f"expected the name of a table, got {type(name).__name__}")
+
+
 def _columns(rows: list[Any]) -> Found:
     """Rows of (id, distance) as two arrays."""
     ids, distances = zip(*rows, strict=True) if rows else ((), ())
@@ -458,7 +466,8 @@ def _option(key: str, value: object) -> str:
     """One argument of CREATE VIRTUAL TABLE: numbers and plain words bare, all else quoted."""
     if not key.isidentifier():
         raise ValueError(f"{key!r} is not the name of an option")
-    text = str(value)
+    value = arrays.plain(value)
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
     if not (text.isalnum() and text.isascii()):
         text = "'" + text.replace("'", "''") + "'"
     return f"{key} = {text}"

@@ -6,8 +6,9 @@
     batches(ids, x)           pairs of buffers    little-endian int64 and float32, some 32 MB at a time
     float_buffer(x)           one buffer          little-endian float32
     from_blob(blob)           float32 (dim,)
-    as_count(name, x)         int or None         numpy's whole numbers too
-    as_number(name, x)        float or None       NaN, which SQL takes for NULL, is refused
+    plain(x)                  a scalar            Python's own for one of numpy's
+    as_count(name, x)         int or None         of any kind; what is not whole is refused
+    as_number(name, x)        float or None       of any kind; NaN, which SQL takes for NULL, is refused
 
 Lists and whatever numpy makes an array of are taken; so is a column of a table whose cells are arrays or lists, and
 an iterator, which is read to its end. None of the libraries that make such columns is known here: they all
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sized
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -135,8 +136,18 @@ def float_buffer(vectors: NDArray[np.generic]) -> Vectors:
         return np.ascontiguousarray(vectors, FLOAT)
 
 
+def plain(value: object) -> object:
+    """A scalar of numpy, or an array of no dimensions, as Python's own; all else as it is.
+
+    >>> plain(np.uint8(3)), plain(np.array(0.5)), plain("l2")
+    (3, 0.5, 'l2')
+    """
+    is_scalar = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    return value.item() if is_scalar else value  # type: ignore[attr-defined]
+
+
 def as_count(name: str, value: object) -> int | None:
-    """A whole number, of any kind, for SQL; None stays None.
+    """A whole number of 64 bits, of any kind, for SQL; None stays None.
 
     >>> as_count("k", np.int64(3)), as_count("k", 3.0)
     (3, 3)
@@ -144,14 +155,20 @@ def as_count(name: str, value: object) -> int | None:
     Traceback (most recent call last):
     ValueError: k: expected a whole number, got nan
     """
-    if value is None:
+    number = plain(value)
+    if number is None:
         return None
-    if isinstance(value, float | np.floating) and value == value and float(value).is_integer():
-        return int(value)
+    if isinstance(number, float):
+        if not number.is_integer():
+            raise ValueError(f"{name}: expected a whole number, got {number}")
+        number = int(number)
     try:
-        return operator.index(value)  # type: ignore[arg-type]
+        count = operator.index(number)  # type: ignore[arg-type]
     except TypeError:
-        raise ValueError(f"{name}: expected a whole number, got {value}") from None
+        raise TypeError(f"{name}: expected a whole number, got {number!r}") from None
+    if not -(2**63) <= count < 2**63:
+        raise ValueError(f"{name}: expected a whole number of 64 bits, got {count}")
+    return count
 
 
 def as_number(name: str, value: object) -> float | None:
@@ -163,14 +180,14 @@ def as_number(name: str, value: object) -> float | None:
     Traceback (most recent call last):
     ValueError: recall: expected a number, got nan
     """
-    if value is None:
+    given = plain(value)
+    if given is None:
         return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = float("nan")
+    if not isinstance(given, SupportsFloat) or isinstance(given, np.ndarray):  # float() itself would read text
+        raise TypeError(f"{name}: expected a number, got {given!r}")
+    number = float(given)
     if number != number:
-        raise ValueError(f"{name}: expected a number, got {value}")
+        raise ValueError(f"{name}: expected a number, got {number}")
     return number
 
 
