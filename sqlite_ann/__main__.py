@@ -213,8 +213,13 @@ def check_command(options: argparse.Namespace) -> int:
 
 def optimize_command(options: argparse.Namespace) -> int:
     index = Index(opened(options), options.index)
-    index.optimize(progress=True)
-    print(f"{options.index}: {len(index):,} rows in the forest")
+    done = index.optimize(progress=True)
+    waiting = index.db.execute("SELECT value FROM ann_info(?) WHERE key = 'waiting'", (options.index,)).get
+    n_rows = len(index)
+    if waiting:
+        print(f"{options.index}: nothing to do, {n_rows:,} rows are too few for a forest and are all compared")
+    else:
+        print(f"{options.index}: {'' if done else 'nothing to do, '}{n_rows:,} rows in the forest")
     return 0
 
 

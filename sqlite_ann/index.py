@@ -315,29 +315,32 @@ class Index:
         return f"Index({self.name!r}, dim={self.dim}, metric={self.metric!r})"
 
     @translated()
-    def optimize(self, progress: bool | Report = False) -> None:
+    def optimize(self, progress: bool | Report = False) -> bool:
         """Take the waiting rows into the forest, repair and re-fit it, in slices that lock nobody out for long.
 
         Each slice is a transaction of its own, unless one is open. `progress`: True for a bar, or a function
-        that is called with (rows done, rows in all).
+        that is called with (rows done, rows in all). The result: whether anything was done; where nothing is to be,
+        finding that out is all it costs.
 
         >>> import numpy as np, sqlite_ann
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=8)
         >>> index.add(np.arange(2000), np.random.default_rng(0).standard_normal((2000, 8)))
-        >>> index.optimize()
-        >>> index.info()["waiting"]
-        0
+        >>> index.info()["waiting"], index.optimize()
+        (0, False)
         """
-        with reporting(progress, f"optimizing {self.name}") as report:
-            left, total = self._left(), 0
+        left, total, wrote = self._left(), 0, False
+        shown = progress if left[0] or callable(progress) else False  # no bar from 0 to 0
+        with reporting(shown, f"optimizing {self.name}") as report:
             while True:
                 before, total = left, max(total, left[0])
+                changes = self.db.total_changes()
                 self._run("optimize", OPTIMIZE_PAGES)
+                wrote = wrote or self.db.total_changes() - changes > 1  # the command itself counts as one
                 left = self._left()
                 report(total - left[0], total)
                 # In a table too small for a forest the rows go on waiting, which nothing changes.
                 if left[0] == 0 or left == before:
-                    return
+                    return wrote
 
     @translated()
     def check(self) -> list[tuple[str, int | None, int | None]]:
@@ -370,7 +373,6 @@ class Index:
         >>> import numpy as np, sqlite_ann
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=8)
         >>> index.add(np.arange(2000), np.random.default_rng(0).standard_normal((2000, 8)))
-        >>> index.optimize()
         >>> measured = index.recall(k=10, sample=500)
         >>> measured.sample, measured.low < measured.recall < measured.high, measured.high > 0.95
         (500, True, True)

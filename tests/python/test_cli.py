@@ -167,9 +167,16 @@ def test_check_of_a_sound_and_of_a_damaged_index(loaded, capsys):
     assert capsys.readouterr().out != ""
 
 
-def test_optimize(loaded, capsys):
+def test_optimize_says_when_there_is_nothing_to_do(loaded, rng, capsys):
     assert main(["optimize", loaded, "song_ann"]) == 0
-    assert "30 rows" in capsys.readouterr().out
+    shown = capsys.readouterr().out.splitlines()[-1]
+    assert shown == "song_ann: nothing to do, 30 rows are too few for a forest and are all compared"
+    index = Index(sqlite_ann.connect(loaded), "song_ann")
+    index.add(np.arange(100, 2100), rng.standard_normal((2000, DIM)))
+    index.add(np.arange(3000, 3200), rng.standard_normal((200, DIM)))
+    for said in ("song_ann: 2,230 rows in the forest\n", "song_ann: nothing to do, 2,230 rows in the forest\n"):
+        assert main(["optimize", loaded, "song_ann"]) == 0
+        assert capsys.readouterr().out == said
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path, capsys):

@@ -262,9 +262,33 @@ def test_optimize_tells_how_far_it_is(db, rng, monkeypatch):
 
 
 def test_optimize_of_a_small_or_empty_table_ends(small, db):
-    small.optimize()
-    Index.create(db, "empty", 2).optimize()
+    assert small.optimize() is False
+    assert Index.create(db, "empty", 2).optimize() is False
     assert len(small) == 300
+
+
+def test_optimize_says_whether_anything_was_done(db, rng, capfd):
+    large = Index.create(db, "v", DIM)
+    large.add(np.arange(2000), rng.standard_normal((2000, DIM)))
+    assert large.optimize(progress=True) is False
+    large.add(np.arange(2000, 2200), rng.standard_normal((200, DIM)))
+    assert large.optimize() is True  # rows waited
+    assert large.optimize() is False
+    large.remove(np.arange(0, 2200, 20))
+    assert large.optimize() is True  # nothing waited; the recall was measured again
+    assert large.optimize() is False
+    large.learn(rng.standard_normal((50, DIM)))
+    assert large.optimize() is False
+    assert capfd.readouterr().err == ""  # no bar from 0 to 0
+
+
+def test_optimize_with_nothing_to_do_writes_nothing(tmp_path, rng):
+    path = tmp_path / "v.db"
+    large = Index.create(sqlite_ann.connect(path), "v", DIM)
+    large.add(np.arange(2000), rng.standard_normal((2000, DIM)))
+    before = path.read_bytes()
+    large.optimize()
+    assert path.read_bytes() == before
 
 
 def test_progress_bar_is_drawn_on_the_error_stream(small, capfd):
