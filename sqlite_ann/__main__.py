@@ -98,8 +98,6 @@ def demo_command(options: argparse.Namespace) -> int:
 def opened(options: argparse.Namespace, *, writing: bool = False) -> apsw.Connection:
     """The database, which only `load` may make."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
-    if not writing and not Path(options.database).is_file():
-        raise FileNotFoundError(f"no such database: {options.database}")
     return connect(options.database, flags=flags)
 
 

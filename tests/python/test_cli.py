@@ -182,8 +182,16 @@ def test_optimize_says_when_there_is_nothing_to_do(loaded, rng, capsys):
 def test_a_database_that_is_not_there_is_not_made(tmp_path, capsys):
     path = tmp_path / "gone.db"
     assert main(["info", str(path), "song_ann"]) == 1
-    assert "no such database" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"sqlite-ann: unable to open {path}: there is no such file\n"
     assert not path.exists()
+
+
+def test_a_database_may_be_a_uri(loaded, capsys):
+    assert main(["search", f"file:{loaded}?mode=ro", "song_ann", "--id", "3"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 10
+    assert main(["load", f"file:{loaded}?mode=ro", "song_ann", "--table", "song_ann", "--id", "rowid"]) == 1
+    assert main(["info", "file:gone.db", "song_ann"]) == 1
+    assert "unable to open file:gone.db: there is no such file" in capsys.readouterr().err
 
 
 def test_misuse_exits_with_two(capsys):
