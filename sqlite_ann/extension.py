@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import resources
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -35,20 +37,32 @@ class DbApiConnection(Protocol):
 def loadable_path() -> str:
     """The compiled extension, for SQLite's `.load` and for other languages; the suffix is left to SQLite.
 
-    The environment variable SQLITE_ANN_EXTENSION names another build, with or without its suffix.
+    The environment variable SQLITE_ANN_EXTENSION names another build, with or without its suffix. A copy of the file in
+    a folder of your own is best called `sqlite_ann`, without suffix: SQLite loads it as `./sqlite_ann`, whereas a
+    `sqlite_ann.so` would be taken for this package by Python that runs there.
 
     >>> import sqlite_ann
     >>> sqlite_ann.loadable_path().endswith("sqlite_ann")
     True
     """
     override = os.environ.get("SQLITE_ANN_EXTENSION")
+    files = [override.removesuffix(SUFFIX) + SUFFIX] if override else places()
+    for file in files:
+        if os.path.isfile(file):  # noqa: PTH113 (the path stays a string)
+            return file.removesuffix(SUFFIX)
+    wanted = "SQLITE_ANN_EXTENSION names it" if override else "in a source folder, `make build` makes it"
+    raise FileNotFoundError(f"the compiled extension {files[0]} is not there ({wanted})")
+
+
+def places() -> list[str]:
+    """Where the library may be, the likeliest first."""
+    name = f"sqlite_ann{SUFFIX}"
     # An editable install may have the library and the Python sources in two folders: resources knows both.
-    path = override or str(resources.files("sqlite_ann").joinpath(f"sqlite_ann{SUFFIX}"))
-    path = path.removesuffix(SUFFIX)
-    if not os.path.isfile(path + SUFFIX):  # noqa: PTH113 (the path stays a string)
-        wanted = "SQLITE_ANN_EXTENSION names it" if override else "in a source folder, `make build` makes it"
-        raise FileNotFoundError(f"the compiled extension {path + SUFFIX} is not there ({wanted})")
-    return path
+    found = [str(resources.files("sqlite_ann").joinpath(name))]
+    # In a clone, Python finds the package's sources before an installed package, which alone has the library.
+    with suppress(PackageNotFoundError):
+        found.append(str(distribution("sqlite_ann").locate_file(f"sqlite_ann/{name}")))
+    return found
 
 
 def load(connection: apsw.Connection | DbApiConnection) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -42,6 +44,52 @@ def test_missing_build_is_named_in_the_error(monkeypatch, tmp_path):
     monkeypatch.setenv("SQLITE_ANN_EXTENSION", str(tmp_path / "gone"))
     with pytest.raises(FileNotFoundError, match=r"gone.*SQLITE_ANN_EXTENSION"):
         sqlite_ann.loadable_path()
+
+
+def installed(folder):
+    """A folder as pip leaves it: the package, the library, and what importlib.metadata reads."""
+    package, about = folder / "sqlite_ann", folder / "sqlite_ann-0.1.0.dist-info"
+    shutil.copytree(Path(extension.__file__).parent, package, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    shutil.copy(sqlite_ann.loadable_path() + extension.SUFFIX, package)
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: sqlite_ann\nVersion: {sqlite_ann.__version__}\n")
+    return folder
+
+
+def run_python(code, folder, *path):
+    """Run Python in a folder that it looks into first, as `python -c` does; -S keeps an editable install out."""
+    path = os.pathsep.join(map(str, (*path, Path(apsw.__file__).parents[1])))
+    environment = {**os.environ, "PYTHONPATH": path}
+    environment.pop("SQLITE_ANN_EXTENSION", None)
+    command = [sys.executable, "-S", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder, env=environment)
+
+
+@pytest.mark.slow
+def test_an_installed_package_works_in_a_clone(tmp_path):
+    site = installed(tmp_path / "site")
+    clone = tmp_path / "clone"
+    shutil.copytree(
+        site / "sqlite_ann", clone / "sqlite_ann", ignore=shutil.ignore_patterns("*.so", "*.dylib", "*.dll")
+    )
+    code = "import sqlite_ann; sqlite_ann.connect(':memory:'); print(sqlite_ann.__file__, sqlite_ann.loadable_path())"
+    done = run_python(code, clone, site)
+    assert done.stdout.split() == [str(clone / "sqlite_ann/__init__.py"), str(site / "sqlite_ann/sqlite_ann")], (
+        done.stderr
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there SQLite and Python look for suffixes of their own")
+def test_a_copy_without_suffix_is_loaded_and_hides_no_package(tmp_path):
+    site = installed(tmp_path / "site")
+    shutil.copy(sqlite_ann.loadable_path() + extension.SUFFIX, tmp_path / "sqlite_ann")
+    done = run_python("import sqlite_ann; sqlite_ann.connect(':memory:'); print('works')", tmp_path, site)
+    assert done.stdout == "works\n", done.stderr
+    shell = [sys.executable, "-m", "apsw", ":memory:"]
+    script = ".load ./sqlite_ann\nSELECT 'version ' || ann_version();\n"
+    done = subprocess.run(shell, input=script, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert f"version {sqlite_ann.__version__}" in done.stdout, done.stderr
 
 
 def test_load_leaves_the_permission_to_load_as_it_was():
