@@ -30,6 +30,7 @@ BULK_ROWS = 1000  # more at once, and the forest takes them in when all are ther
 # second or two.  A build writes a page again for every slice that changed it, which with 512 took half of its time.
 OPTIMIZE_PAGES = 32768
 
+INSERT = {"refuse": "INSERT", "replace": "INSERT OR REPLACE", "skip": "INSERT OR IGNORE"}
 SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
 SEARCH_PLAIN = "SELECT all_ids, all_distances FROM ann_search(?, ?, ?, ?) LIMIT 1"  # ten rows in one
 EXPLAIN = "SELECT step, count, bytes, microseconds FROM ann_explain(?, ?, ?, ?)"
@@ -106,14 +107,23 @@ class Index:
         return cls(db, name)
 
     @translated()
-    def add(self, ids: arrays.IdsLike, vectors: arrays.VectorsLike, *, progress: bool | Report = False) -> None:
+    def add(
+        self,
+        ids: arrays.IdsLike,
+        vectors: arrays.VectorsLike,
+        *,
+        existing: str = "refuse",
+        progress: bool | Report = False,
+    ) -> None:
         """Insert n ids with their vectors, shape (n, dim): all of them, or none when one is refused.
 
-        Vectors may be an array, a list, a column of arrays as pandas, polars and pyarrow have them, or an iterator, which is
-        read to its end first.
+        Vectors may be an array, a list, a column of arrays as pandas, polars and pyarrow have them, or an iterator, which
+        is read to its end first. An id that is there already is refused; `existing`: "replace" puts the new vector in
+        the place of the old, "skip" leaves the old. `progress`: True for a bar, or a function that is called with (rows
+        done, rows in all).
+
         They are found at once. When more than a quarter of the rows wait by then, the forest takes them in; a smaller
-        part goes on waiting, and makes searches slower, until more come or `optimize` is called. `progress`: True for a
-        bar, or a function that is called with (rows done, rows in all).
+        part goes on waiting, and makes searches slower, until more come or `optimize` is called.
 
         >>> import numpy as np, sqlite_ann
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=3)
@@ -122,6 +132,8 @@ class Index:
         >>> len(index)
         6
         """
+        if existing not in INSERT:
+            raise ValueError(f"existing: expected one of {', '.join(INSERT)}, got {existing!r}")
         ids = arrays.as_ids(ids)
         rows = arrays.as_vectors(vectors, self.dim, "vectors", ids)
         if len(ids) != len(rows):
@@ -131,7 +143,7 @@ class Index:
         later = self._absorbing_later(share) if len(ids) > BULK_ROWS else nullcontext()
         with savepoint(self.db), later:
             with reporting(progress, f"adding to {self.name}") as report:
-                self._insert(ids, rows, report)
+                self._insert(INSERT[existing], ids, rows, report)
             if self._value("waiting") * 100 > self._value("rows") * share > 0:
                 self.optimize(bool(progress) and not callable(progress))
 
@@ -412,11 +424,11 @@ class Index:
         """
         self.db.execute(f"DROP TABLE {self.table}")
 
-    def _insert(self, ids: arrays.Ids, rows: NDArray[np.generic], report: Report) -> None:
+    def _insert(self, verb: str, ids: arrays.Ids, rows: NDArray[np.generic], report: Report) -> None:
         done = 0
         for some_ids, some_rows in arrays.batches(ids, rows):
             self.db.execute(
-                f"INSERT INTO {self.table}(rowid, {self.column}) SELECT id, vector FROM ann_rows(?, ?, 'float32', ?)",
+                f"{verb} INTO {self.table}(rowid, {self.column}) SELECT id, vector FROM ann_rows(?, ?, 'float32', ?)",
                 (some_rows, self.dim, some_ids),
             )
             done += len(some_ids)

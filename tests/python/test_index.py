@@ -167,6 +167,20 @@ def test_ids_of_all_sizes_and_signs(db):
     assert index.get(ids)[:, 0].tolist() == [0, 1, 2, 3]
 
 
+def test_ids_that_are_there_are_refused_replaced_or_skipped(small, vectors):
+    ids, rows = [7, 1000, 7], vectors[[1, 2, 3]]
+    with pytest.raises(sqlite_ann.Error, match="1000 is there already"):
+        small.add(ids, rows)
+    small.add(ids, rows, existing="skip")
+    np.testing.assert_array_equal(small.get([7, 1000]), vectors[[1, 0]])
+    small.add(ids, rows, existing="replace")
+    np.testing.assert_array_equal(small.get([7, 1000]), vectors[[3, 2]])
+    with pytest.raises(ValueError, match="existing: expected one of refuse, replace, skip, got 'keep'"):
+        small.add(ids, rows, existing="keep")
+    assert len(small) == 301
+    assert small.check() == []
+
+
 def test_adding_nothing_is_allowed(small):
     small.add([], [])
     small.add(np.empty(0, np.int64), np.empty((0, DIM)))
