@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,25 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import numpy as np
 
 from . import __version__
-from .errors import Error, translated
+from .errors import Error
 from .extension import connect
 from .index import Index
-from .names import quoted, resolved
-from .progress import Report, reporting
-from .transaction import savepoint
+from .loading import arrays_of, load_arrays, load_table
+from .names import resolved
 
 EXAMPLES = """\
 examples:
   sqlite-ann demo
   sqlite-ann load songs.db song_ann vectors.npy --ids ids.npy --metric cosine
+  sqlite-ann load songs.db song_ann songs.npz --column vectors --ids songs.npz --id ids --replace
   sqlite-ann load songs.db song_ann --table song --column embedding --id id
   sqlite-ann search songs.db song_ann --id 7 -k 5
   sqlite-ann search songs.db song_ann --query '[0.1, 0.7]'
   sqlite-ann optimize songs.db song_ann
 """
+DONE = {"replace": "replaced", "skip": "left as they were"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,25 +68,47 @@ def make_parser() -> argparse.ArgumentParser:
     p.add_argument("--quiet", action="store_true", help="make it and run the examples, print nothing")
 
     p = command("load", load_command, "Put vectors into an index, made if it is not there, and optimize it.")
-    p.add_argument("files", metavar="FILE.npy", nargs="*", type=Path, help="arrays of shape (n, dimensions)")
-    p.add_argument("--ids", metavar="FILE.npy", type=Path, help="whole numbers, one a vector (default: 0, 1, 2, …)")
+    p.add_argument("files", metavar="FILE", nargs="*", type=Path, help=".npy or .npz: arrays of shape (n, dimensions)")
+    p.add_argument("--ids", metavar="FILE", type=Path, help="whole numbers, one a vector (default: 0, 1, 2, …)")
     p.add_argument("--table", help="instead of files: a table of the same database")
-    p.add_argument("--column", default="embedding", help="its column of vectors (default: %(default)s)")
-    p.add_argument("--id", default="rowid", help="its column of ids (default: %(default)s)")
+    p.add_argument("--column", help="its column of vectors (default: embedding), or their name in an .npz file")
+    p.add_argument("--id", help="its column of ids (default: rowid), or their name in an .npz file")
+    there = p.add_mutually_exclusive_group()
+    there.set_defaults(existing="refuse")
+    for name, about in (("replace", "put new vectors in the place of those"), ("skip", "leave those as they are")):
+        help_ = f"where ids are there already, {about}"
+        there.add_argument(f"--{name}", dest="existing", action="store_const", const=name, help=help_)
     p.add_argument("--metric", help="for a new index: cosine (default), l2, dot, …")
     p.add_argument("--no-optimize", action="store_true", help="leave the forest for later")
 
     p = command("search", search_command, "Print id and distance of the nearest vectors.")
     what = p.add_mutually_exclusive_group(required=True)
-    what.add_argument("--id", type=int, help="near this stored row, which is left out")
+    what.add_argument("--id", type=whole_number, help="near this stored row, which is left out")
     what.add_argument("--query", metavar="JSON", help="near this vector, as in '[0.1, 0.7]'")
-    p.add_argument("-k", type=int, default=10, help="how many (default: %(default)s)")
-    p.add_argument("--recall", type=float, help="share of the true neighbours wanted (default: 0.95; 1 is exact)")
+    p.add_argument("-k", type=whole_number, default=10, help="how many (default: %(default)s)")
+    p.add_argument("--recall", type=number, help="share of the true neighbours wanted (default: 0.95; 1 is exact)")
 
     command("info", info_command, "Print what an index tells about itself.")
     command("check", check_command, "Print what is wrong with an index, one fault a line; exit code 1 if anything is.")
     command("optimize", optimize_command, "Take waiting rows into the forest, repair it and re-fit it.")
     return parser
+
+
+def whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+
+
+def number(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if math.isnan(found):
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
+    return found
 
 
 def demo_command(options: argparse.Namespace) -> int:
@@ -95,80 +118,40 @@ def demo_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def opened(options: argparse.Namespace, *, writing: bool = False) -> apsw.Connection:
+def opened(options: argparse.Namespace, *, making: bool = False) -> apsw.Connection:
     """The database, which only `load` may make."""
-    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if making else 0)
     return connect(options.database, flags=flags)
 
 
-# --- load ----------------------------------------------------------------------------------------
+# --- the commands --------------------------------------------------------------------------------
 
 
 def load_command(options: argparse.Namespace) -> int:
     if bool(options.files) == bool(options.table):
-        raise ValueError("load takes either .npy files or --table")
-    db = opened(options, writing=True)
-    start = time.perf_counter()
-    index, n_added = load_files(db, options) if options.files else load_table(db, options)
+        raise ValueError("load takes either .npy and .npz files or --table")
+    given = arrays_of(options) if options.files else None
+    db = opened(options, making=given is not None)
+    start, n_before = time.perf_counter(), rows_before(db, options.index)
+    try:
+        index, n_read = load_arrays(db, options, *given) if given else load_table(db, options)
+    except Error as error:
+        if error.code != apsw.SQLITE_CONSTRAINT_ROWID:
+            raise
+        raise ValueError(
+            f"{error}; --replace puts new vectors in the place of old ones, --skip leaves the old"
+        ) from None
     if not options.no_optimize:
         index.optimize(progress=True)
-    seconds = time.perf_counter() - start
-    print(f"{options.index}: {n_added:,} vectors added in {seconds:.1f} s, {len(index):,} rows in all")
+    seconds, n_added = time.perf_counter() - start, len(index) - n_before
+    rest = f", {n_read - n_added:,} {DONE[options.existing]}" if n_added < n_read else ""
+    print(f"{options.index}: {n_added:,} vectors added{rest} in {seconds:.1f} s, {len(index):,} rows in all")
     return 0
 
 
-def load_files(db: apsw.Connection, options: argparse.Namespace) -> tuple[Index, int]:
-    """Arrays read as they are needed, all in one transaction."""
-    files = [np.load(path, mmap_mode="r") for path in options.files]
-    for path, array in zip(options.files, files, strict=True):
-        if array.ndim != 2:
-            raise ValueError(f"{path}: expected shape (n, dimensions), got {array.shape}")
-    total = sum(map(len, files))
-    ids = np.load(options.ids) if options.ids else np.arange(total)
-    if ids.shape != (total,):
-        raise ValueError(f"{options.ids}: expected {total} ids, one a vector, got shape {ids.shape}")
-    first = 0
-    with savepoint(db), reporting(True, f"adding to {options.index}") as report:
-        index = opened_or_made(db, options, files[0].shape[1])
-        for array in files:
-            index.add(ids[first : first + len(array)], array, progress=shifted(report, first, total))
-            first += len(array)
-    return index, total
-
-
-def shifted(report: Report, first: int, total: int) -> Report:
-    """A report for one part of the work: `first` rows of the total are done before it."""
-    return lambda done, _: report(first + done, total)
-
-
-@translated()
-def load_table(db: apsw.Connection, options: argparse.Namespace) -> tuple[Index, int]:
-    """Another table's vectors, blobs or JSON text, by one statement."""
-    schema, table = resolved(db, options.table)
-    id_, column, table = quoted(options.id), quoted(options.column), quoted(table, schema)
-    source = f"FROM {table} WHERE {column} IS NOT NULL"
-    dim = db.execute(
-        f"SELECT iif(typeof({column}) = 'blob', length({column}) / 4, json_array_length({column})) {source} LIMIT 1"
-    ).get
-    if dim is None:
-        raise ValueError(f"{options.table}.{options.column} has no vectors")
-    with savepoint(db):
-        index = opened_or_made(db, options, dim)
-        db.execute(f"INSERT INTO {index.table}(rowid, {index.column}) SELECT {id_}, {column} {source}")
-        n_added = db.changes()
-    return index, n_added
-
-
-def opened_or_made(db: apsw.Connection, options: argparse.Namespace, dim: int) -> Index:
-    schema, table = resolved(db, options.index)
-    if not db.table_exists(schema, table):
-        return Index.create(db, options.index, dim, metric=options.metric or "cosine")
-    if options.metric:
-        raise ValueError(f"{options.index} is there already: --metric is for a new index")
-    return Index(db, options.index)
-
-
-# --- the others ----------------------------------------------------------------------------------
+def rows_before(db: apsw.Connection, name: str) -> int:
+    schema, table = resolved(db, name)
+    return len(Index(db, name)) if db.table_exists(schema, table) else 0
 
 
 def search_command(options: argparse.Namespace) -> int:
@@ -185,9 +168,12 @@ def search_command(options: argparse.Namespace) -> int:
 
 
 def vector_from_json(text: str) -> list[float]:
-    vector: Any = json.loads(text)
+    try:
+        vector: Any = json.loads(text)
+    except json.JSONDecodeError:
+        vector = None
     if not isinstance(vector, list):
-        raise ValueError(f"--query: expected a JSON array of numbers, got {text!r}")
+        raise ValueError(f"--query: expected a JSON array of numbers, as in '[0.1, 0.7]', got {text!r}")
     return vector
 
 

@@ -104,8 +104,7 @@ def test_load_from_named_columns(path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["song_ann"], "either .npy files or --table"),
-        (["song_ann", "--table", "nothing"], "nothing"),
+        (["song_ann"], "either .npy and .npz files or --table"),
         (["song_ann", "gone.npy"], "gone.npy"),
     ],
 )
@@ -141,13 +140,30 @@ def test_search_near_a_row_leaves_it_out(loaded, vectors, capsys):
         (["--id", "99"], "id 99 is not in song_ann"),
         (["--query", "[1, 2]"], "expected 4 components, got 2"),
         (["--query", "{}"], "JSON array"),
-        (["--query", "[1"], "Expecting"),
+        (["--query", "[1"], "expected a JSON array of numbers, as in '[0.1, 0.7]', got '[1'"),
+        (["--query", "[1, 2, 3, NaN]"], "got NaN at component 3"),
         (["--id", "1", "-k", "0"], "k"),
     ],
 )
 def test_search_says_what_is_wrong(loaded, capsys, arguments, said):
     assert main(["search", loaded, "song_ann", *arguments]) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-k", "nan"], "argument -k: expected a whole number, got 'nan'"),
+        (["-k", "2.5"], "argument -k: expected a whole number, got '2.5'"),
+        (["--recall", "nan"], "argument --recall: expected a number, got 'nan'"),
+        (["--recall", "high"], "argument --recall: expected a number, got 'high'"),
+    ],
+)
+def test_an_option_that_is_no_number_is_misuse_in_a_sentence(loaded, capsys, arguments, said):
+    with pytest.raises(SystemExit) as caught:
+        main(["search", loaded, "song_ann", "--id", "3", *arguments])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(said)
 
 
 def test_info_prints_keys_and_values(loaded, capsys):
