@@ -120,7 +120,7 @@ def load_table(db: apsw.Connection, options: argparse.Namespace) -> tuple[Index,
 
 
 def check_columns(db: apsw.Connection, schema: str, table: str, id_: str, column: str) -> None:
-    """Refuse columns that are not there, which SQLite may take for text."""
+    """Refuse columns that are not there, which SQLite may take for text, and rowids that do not last."""
     there = [name for (name,) in db.execute("SELECT name FROM pragma_table_xinfo(?, ?)", (table, schema))]
     if not there:
         raise ValueError(f"there is no table {table}")
@@ -129,6 +129,27 @@ def check_columns(db: apsw.Connection, schema: str, table: str, id_: str, column
     for name in (column,) if is_rowid else (column, id_):
         if name.lower() not in known:
             raise ValueError(f"{table} has no column {name}; it has {', '.join(there)}")
+    if is_rowid:
+        check_rowid(db, schema, table)
+
+
+def check_rowid(db: apsw.Connection, schema: str, table: str) -> None:
+    """Refuse the rowid of a table where it is no column of its own: VACUUM may number such rows anew."""
+    kind, without_rowid = db.execute("SELECT type, wr FROM pragma_table_list(?) WHERE schema = ?", (table, schema)).get
+    if kind == "view" or without_rowid:
+        raise ValueError(f"{table} has no rowid: --id says which of its columns holds the ids")
+    # Of a key that is the rowid there is no index; INTEGER PRIMARY KEY DESC, for one, is another column with one.
+    lasting = db.execute(
+        "SELECT count(*) = 1 AND max(type) = 'INTEGER' COLLATE NOCASE"
+        " AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1, ?2) WHERE origin = 'pk')"
+        " FROM pragma_table_info(?1, ?2) WHERE pk",
+        (table, schema),
+    ).get
+    if kind != "virtual" and not lasting:
+        raise ValueError(
+            f"{table} has no INTEGER PRIMARY KEY, so VACUUM may give its rows other ids than the index has:"
+            " declare one, or name another column of lasting ids with --id"
+        )
 
 
 def check_ids(db: apsw.Connection, name: str, id_: str, source: str) -> None:

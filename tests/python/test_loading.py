@@ -155,6 +155,33 @@ def test_ids_that_last_are_taken(load, columns, arguments):
     assert stored() == {5: [1, 0], 7: [0, 1]}
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "name, embedding",
+        "id INT PRIMARY KEY, embedding",
+        "id INTEGER PRIMARY KEY DESC, embedding",
+        "a INTEGER, embedding, PRIMARY KEY(a, embedding)",
+    ],
+)
+@pytest.mark.parametrize("name", [None, "rowid", "OID"])
+def test_a_rowid_that_vacuum_may_change_is_refused_with_the_cure(load, columns, name):
+    in_table(f"CREATE TABLE song({columns}); INSERT INTO song VALUES (5, '[1, 0]')")
+    code, said = load("--table", "song", *(("--id", name) if name else ()))
+    assert code == 1
+    assert said.startswith("sqlite-ann: song has no INTEGER PRIMARY KEY, so VACUUM may give its rows other ids")
+    assert said.endswith("declare one, or name another column of lasting ids with --id")
+
+
+@pytest.mark.parametrize(
+    "made", ["TABLE song(a PRIMARY KEY, embedding) WITHOUT ROWID", "VIEW song AS SELECT 1 AS a, '[1, 0]' AS embedding"]
+)
+def test_what_has_no_rowid_needs_an_id(load, made):
+    in_table(f"CREATE {made}")
+    said = "sqlite-ann: song has no rowid: --id says which of its columns holds the ids"
+    assert load("--table", "song") == (1, said)
+
+
 def test_another_index_is_a_table_whose_rowids_last(load):
     assert load("rows.npy")[0] == 0
     assert main(["load", "songs.db", "copy", "--table", "song_ann"]) == 0
