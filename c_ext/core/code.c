@@ -8,44 +8,17 @@
 #include "core/kernel.h"
 #include "core/metric.h"
 
-/* Sums over components, in the lanes of core/kernel.h. */
-typedef struct EncodeSums {
-  float taxi[ANN_LANES];    /* |r| */
-  float along[ANN_LANES];   /* c where r >= 0, else -c */
-  float inner[ANN_LANES];   /* r c */
-} EncodeSums;
-
-/* Sixteen components, one for each lane; their signs.  Loops of a fixed length, so that
-** compilers vectorise them. */
-static unsigned encode_lanes(const float *x, const float *centre, EncodeSums *sums) {
-  float r[ANN_LANES];
-  unsigned bits = 0;
-  int j;
-  for (j = 0; j < ANN_LANES; j++) r[j] = x[j] - centre[j];
-  for (j = 0; j < ANN_LANES; j++) sums->taxi[j] += r[j] >= 0 ? r[j] : -r[j];
-  for (j = 0; j < ANN_LANES; j++) sums->along[j] += r[j] >= 0 ? centre[j] : -centre[j];
-  for (j = 0; j < ANN_LANES; j++) sums->inner[j] += r[j] * centre[j];
-  for (j = 0; j < ANN_LANES; j++) bits |= (unsigned)(r[j] >= 0) << j;
-  return bits;
-}
-
 void ann_code_encode(int metric, const float *x, const float *centre, int64_t length,
                      AnnCode *out_code) {
   float norm = ann_kernels()->l2(x, centre, (size_t)length);
   float sum = 0, signs_centre = 0, r_centre = 0, k;
-  EncodeSums sums;
-  int64_t i;
+  float sums[3 * ANN_LANES];
   int j;
-  memset(&sums, 0, sizeof sums);
-  for (i = 0; i < length; i += ANN_LANES) {   /* a length is a multiple of 32 */
-    unsigned bits = encode_lanes(x + i, centre + i, &sums);
-    out_code->bits[i / 8] = (uint8_t)bits;
-    out_code->bits[i / 8 + 1] = (uint8_t)(bits >> 8);
-  }
+  ann_kernels()->signs(x, centre, (size_t)length, out_code->bits, sums);
   for (j = 0; j < ANN_LANES; j++) {
-    sum += sums.taxi[j];
-    signs_centre += sums.along[j];
-    r_centre += sums.inner[j];
+    sum += sums[j];
+    signs_centre += sums[ANN_LANES + j];
+    r_centre += sums[2 * ANN_LANES + j];
   }
   k = sum > 0 ? norm / sum : 0;
   if (!isfinite(k)) k = norm = 0;          /* beyond a float: ranked by its centre */

@@ -148,10 +148,31 @@ static void portable_fill(const float *query, size_t n_tables, float steps, uint
   }
 }
 
+static void portable_signs(const float *x, const float *c, size_t n, uint8_t *bits,
+                           float *out) {
+  size_t i;
+  int j;
+  memset(out, 0, 3 * ANN_LANES * sizeof *out);
+  for (i = 0; i < n; i += ANN_LANES) {
+    float r[ANN_LANES];
+    unsigned set = 0;
+    /* Loops of a fixed length, so that compilers vectorise them. */
+    for (j = 0; j < ANN_LANES; j++) r[j] = x[i + (size_t)j] - c[i + (size_t)j];
+    for (j = 0; j < ANN_LANES; j++) out[j] += r[j] >= 0 ? r[j] : -r[j];
+    for (j = 0; j < ANN_LANES; j++) {
+      out[ANN_LANES + j] += r[j] >= 0 ? c[i + (size_t)j] : -c[i + (size_t)j];
+    }
+    for (j = 0; j < ANN_LANES; j++) out[2 * ANN_LANES + j] += r[j] * c[i + (size_t)j];
+    for (j = 0; j < ANN_LANES; j++) set |= (unsigned)(r[j] >= 0) << j;
+    bits[i / 8] = (uint8_t)set;
+    bits[i / 8 + 1] = (uint8_t)(set >> 8);
+  }
+}
+
 static const AnnKernels portable = {
   "portable",     portable_dot,      portable_dot_rows, portable_products,
   portable_l2,    portable_dot_i8,   portable_scan,     portable_estimate,
-  portable_least, portable_hadamard, portable_fill,
+  portable_least, portable_hadamard, portable_fill,     portable_signs,
 };
 
 const AnnKernels *ann_kernels_at(int i) {

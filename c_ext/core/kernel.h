@@ -58,6 +58,10 @@ typedef struct AnnKernels {
   ** q2) + q3), v_(i + 2^t) = v_i + 2 q_t for t = 0 ... 3 and i < 2^t, and u = -(((|q0| + |q1|) +
   ** |q2|) + |q3|), byte i is the whole part of (v_i - u) steps + 0.5, which is below 256. */
   void (*fill)(const float *query, size_t n_tables, float steps, uint8_t *lut);
+  /* Of r = x - c: bit i of `bits` is r[i] >= 0; and the sums of |r[i]|, of c[i] where that bit is
+  ** set and else -c[i], and of r[i] c[i], 16 lanes of each, which are not added up: out[0..15],
+  ** [16..31] and [32..47].  n: a multiple of 16. */
+  void (*signs)(const float *x, const float *c, size_t n, uint8_t *bits, float *out);
 } AnnKernels;
 
 const AnnKernels *ann_kernels(void);

@@ -360,14 +360,34 @@ AVX512 static void avx512_fill(const float *query, size_t n_tables, float steps,
   }
 }
 
+AVX512 static void avx512_signs(const float *x, const float *c, size_t n, uint8_t *bits,
+                                float *out) {
+  const __m512 sign = _mm512_set1_ps(-0.0f);
+  __m512 taxi = _mm512_setzero_ps(), along = taxi, inner = taxi;
+  size_t i;
+  for (i = 0; i < n; i += 16) {
+    __m512 centre = _mm512_loadu_ps(c + i), r = _mm512_sub_ps(_mm512_loadu_ps(x + i), centre);
+    __mmask16 set = _mm512_cmp_ps_mask(r, _mm512_setzero_ps(), _CMP_GE_OQ);
+    taxi = _mm512_add_ps(taxi, _mm512_andnot_ps(sign, r));
+    along = _mm512_add_ps(along,
+                          _mm512_mask_xor_ps(centre, (__mmask16) ~(unsigned)set, centre, sign));
+    inner = _mm512_add_ps(inner, _mm512_mul_ps(r, centre));
+    bits[i / 8] = (uint8_t)set;
+    bits[i / 8 + 1] = (uint8_t)(set >> 8);
+  }
+  _mm512_storeu_ps(out, taxi);
+  _mm512_storeu_ps(out + 16, along);
+  _mm512_storeu_ps(out + 32, inner);
+}
+
 const AnnKernels ann_kernels_avx512 = {
   "avx512",    avx512_dot,      avx512_dot_rows, avx512_products, avx512_l2,   avx512_dot_i8,
-  avx512_scan, avx512_estimate, avx512_least,    avx512_hadamard, avx512_fill,
+  avx512_scan, avx512_estimate, avx512_least,    avx512_hadamard, avx512_fill, avx512_signs,
 };
 
 const AnnKernels ann_kernels_vnni = {
   "avx512vnni", avx512_dot,      avx512_dot_rows, avx512_products, avx512_l2,   avx512_dot_i8,
-  vnni_scan,    avx512_estimate, avx512_least,    avx512_hadamard, avx512_fill,
+  vnni_scan,    avx512_estimate, avx512_least,    avx512_hadamard, avx512_fill, avx512_signs,
 };
 
 #endif

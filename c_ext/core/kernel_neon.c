@@ -294,9 +294,42 @@ static void neon_fill(const float *query, size_t n_tables, float steps, uint8_t 
   }
 }
 
+/* Four components: their bits, and the three sums by one step. */
+static inline unsigned signs_of_four(const float *x, const float *c, float32x4_t *taxi,
+                                     float32x4_t *along, float32x4_t *inner) {
+  static const uint32_t places[4] = {1, 2, 4, 8};
+  float32x4_t centre = vld1q_f32(c), r = vsubq_f32(vld1q_f32(x), centre);
+  uint32x4_t set = vcgeq_f32(r, vdupq_n_f32(0));
+  *taxi = vaddq_f32(*taxi, vabsq_f32(r));
+  *along = vaddq_f32(*along, vbslq_f32(set, centre, vnegq_f32(centre)));
+  *inner = vaddq_f32(*inner, vmulq_f32(r, centre));
+  return vaddvq_u32(vandq_u32(set, vld1q_u32(places)));
+}
+
+static void neon_signs(const float *x, const float *c, size_t n, uint8_t *bits, float *out) {
+  float32x4_t taxi[4], along[4], inner[4];
+  size_t i;
+  int j;
+  for (j = 0; j < 4; j++) taxi[j] = along[j] = inner[j] = vdupq_n_f32(0);
+  for (i = 0; i < n; i += 16) {
+    unsigned set = 0;
+    for (j = 0; j < 4; j++) {
+      set |= signs_of_four(x + i + 4 * j, c + i + 4 * j, taxi + j, along + j, inner + j)
+             << 4 * j;
+    }
+    bits[i / 8] = (uint8_t)set;
+    bits[i / 8 + 1] = (uint8_t)(set >> 8);
+  }
+  for (j = 0; j < 4; j++) {
+    vst1q_f32(out + 4 * j, taxi[j]);
+    vst1q_f32(out + 16 + 4 * j, along[j]);
+    vst1q_f32(out + 32 + 4 * j, inner[j]);
+  }
+}
+
 const AnnKernels ann_kernels_neon = {
   "neon",    neon_dot,      neon_dot_rows, neon_products, neon_l2,   neon_dot_i8,
-  neon_scan, neon_estimate, neon_least,    neon_hadamard, neon_fill,
+  neon_scan, neon_estimate, neon_least,    neon_hadamard, neon_fill, neon_signs,
 };
 
 #endif

@@ -389,9 +389,36 @@ AVX2 static void avx2_fill(const float *query, size_t n_tables, float steps, uin
   }
 }
 
+/* Eight components: their bits, and the three sums by one step. */
+AVX2 static unsigned signs_of_eight(const float *x, const float *c, __m256 *sums) {
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  __m256 centre = _mm256_loadu_ps(c), r = _mm256_sub_ps(_mm256_loadu_ps(x), centre);
+  __m256 set = _mm256_cmp_ps(r, _mm256_setzero_ps(), _CMP_GE_OQ);
+  sums[0] = _mm256_add_ps(sums[0], _mm256_andnot_ps(sign, r));
+  sums[1] = _mm256_add_ps(sums[1], _mm256_xor_ps(centre, _mm256_andnot_ps(set, sign)));
+  sums[2] = _mm256_add_ps(sums[2], _mm256_mul_ps(r, centre));
+  return (unsigned)_mm256_movemask_ps(set);
+}
+
+AVX2 static void avx2_signs(const float *x, const float *c, size_t n, uint8_t *bits,
+                            float *out) {
+  __m256 low[3], high[3];
+  size_t i;
+  int s;
+  for (s = 0; s < 3; s++) low[s] = high[s] = _mm256_setzero_ps();
+  for (i = 0; i < n; i += 16) {
+    bits[i / 8] = (uint8_t)signs_of_eight(x + i, c + i, low);
+    bits[i / 8 + 1] = (uint8_t)signs_of_eight(x + i + 8, c + i + 8, high);
+  }
+  for (s = 0; s < 3; s++) {
+    _mm256_storeu_ps(out + 16 * s, low[s]);
+    _mm256_storeu_ps(out + 16 * s + 8, high[s]);
+  }
+}
+
 const AnnKernels ann_kernels_avx2 = {
   "avx2",    avx2_dot,      avx2_dot_rows, avx2_products, avx2_l2,   avx2_dot_i8,
-  avx2_scan, avx2_estimate, avx2_least,    avx2_hadamard, avx2_fill,
+  avx2_scan, avx2_estimate, avx2_least,    avx2_hadamard, avx2_fill, avx2_signs,
 };
 
 #endif

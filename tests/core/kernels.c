@@ -205,6 +205,16 @@ static void compare_fill(size_t n, size_t offset, int kind) {
   n_compared++;
 }
 
+static void compare_signs(size_t n, size_t offset, int kind) {
+  float *x = floats(0, n, offset, kind), *c = floats(3, n, offset, kind);
+  uint8_t *got = place(1, n / 8, offset), *wanted = place(2, n / 8, 0);
+  float sums[48], expected[48];
+  tested->signs(x, c, n, got, sums);
+  plain->signs(x, c, n, wanted, expected);
+  if (memcmp(got, wanted, n / 8) != 0) fail("signs, bits", n, offset, kind);
+  compare("signs", sums, expected, 48, n, offset, kind);
+}
+
 /* ---- all of them ---- */
 
 static void compare_all(void) {
@@ -230,6 +240,9 @@ static void compare_all(void) {
   for (kind = 0; kind < N_KINDS; kind++) {
     for (n = 16; n <= 65536; n *= 2) {
       for (offset = 0; offset < 17; offset++) compare_hadamard(n, offset, kind);
+    }
+    for (n = 16; n <= 1024; n += 16) {
+      for (offset = 0; offset < 17; offset += 3) compare_signs(n, offset, kind);
     }
     for (n = 32; n <= 2048 && kind != 4; n += 32) { /* never NaN */
       for (offset = 0; offset < 32; offset++) compare_least(n, offset, kind);

@@ -219,3 +219,16 @@ def test_products_of_four_vectors_are_nearly_right(core, kernels, rng, n, n_rows
     right = b[:n_rows].astype(np.float64) @ a.T.astype(np.float64)
     within = n * 2.0**-23 * (np.abs(b[:n_rows]).astype(np.float64) @ np.abs(a.T).astype(np.float64))
     assert (np.abs(out[:-1].reshape(n_rows, 4) - right) <= within).all()
+
+
+@pytest.mark.parametrize("n", [16, 32, 256, 800])
+@pytest.mark.parametrize("size", [1.0, 1e-30, 1e18])
+def test_signs_and_what_a_code_needs_of_a_residual(core, kernels, rng, n, size):
+    x, c = (rng.standard_normal((2, n)) * size).astype(np.float32)
+    c[::5] = x[::5]
+    bits, out = np.zeros(n // 8, np.uint8), np.zeros((3, 16), np.float32)
+    kernels.signs(core.pointer(x), core.pointer(c), n, core.pointer(bits, "uint8_t *"), core.pointer(out))
+    r = x - c
+    assert np.array_equal(np.unpackbits(bits, bitorder="little"), r >= 0)
+    wanted = np.stack([arithmetic.lanes(terms) for terms in (np.abs(r), np.where(r >= 0, c, -c), r * c)])
+    assert out.tobytes() == wanted.tobytes()
