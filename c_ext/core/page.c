@@ -5,6 +5,9 @@
 #include "core/format.h"
 #include "core/kernel.h"
 
+#define HALF_PI 1.570796327f
+#define OFFSET_COMPONENTS 128  /* a count of ones: of a twelfth of a percent, the deviation */
+#define OFFSET_ENTRIES 2000    /* a byte each for every eighth of them, summed in a word */
 #define MAX_CAPACITY 4096      /* entries a page; far above what any writer uses */
 
 static uint64_t block_size(const AnnPage *page) {
@@ -259,6 +262,41 @@ uint32_t ann_page_estimate(const AnnPage *page, int block, const AnnLookup *look
   kernels->scan(bytes + ANN_BLOCK_CODES, lookup->bytes, (size_t)lookup->n_tables, sums);
   within = kernels->estimate(sums, bytes + ANN_BLOCK_SHIFT, &line, out_estimates);
   return n < ANN_BLOCK ? within & (((uint32_t)1 << n) - 1) : within;
+}
+
+/* How many bytes of one nibble row are there in a word, and its bits in the low place of each. */
+#define EACH_BYTE 0x0101010101010101u
+#define EACH_PAIR 0x00ff00ff00ff00ffu
+
+/* Of all entries, how many have component 4 m + t positive. */
+static int count_ones(const AnnPage *page, int64_t m, int t) {
+  uint64_t sums = 0;
+  int i, half;
+  for (i = 0; i < page->n; i += ANN_BLOCK) {
+    const uint8_t *codes = block_at(page, i) + ANN_BLOCK_CODES + 16 * m;
+    for (half = 0; half < 16; half += 8) {
+      uint64_t word = ann_get64(codes + half);
+      sums += (word >> t & EACH_BYTE) + (word >> (t + 4) & EACH_BYTE);
+    }
+  }
+  sums = (sums & EACH_PAIR) + (sums >> 8 & EACH_PAIR);
+  return (int)((sums * 0x0001000100010001u) >> 48);
+}
+
+/* k times a sign estimates a component of a residual (code.h), and |r|^2 is nearly 2 / pi k^2 L.
+** Rotated components are alike, so some of them speak for all; 1 / n is what chance alone gives. */
+float ann_page_offset(const AnnPage *page) {
+  int64_t length = page->length < OFFSET_COMPONENTS ? page->length : OFFSET_COMPONENTS, m;
+  int64_t sum = 0, n = page->n;
+  int t;
+  if (n == 0 || n > OFFSET_ENTRIES) return 0;
+  for (m = 0; m < length / 4; m++) {
+    for (t = 0; t < 4; t++) {
+      int64_t more = 2 * count_ones(page, m, t) - n;
+      sum += more * more;
+    }
+  }
+  return ((float)sum / (float)(n * n * length) - 1.0f / (float)n) * HALF_PI;
 }
 
 const float *ann_page_spreads(AnnPage *page) {

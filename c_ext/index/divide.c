@@ -77,52 +77,86 @@ static int halves_cut(Halves *h, AnnStore *store, int tree, uint32_t number) {
   return rc;
 }
 
-int ann_divide_append(AnnStore *store, AnnPage *page, int64_t id, const float *x,
-                      const uint8_t *record) {
-  int64_t length = page->length;
-  float *centre = ann_alloc_array((uint64_t)length, sizeof *centre);   /* owned */
-  AnnCode code;
-  int rc = ANN_NOMEM;
-  code.bits = ann_alloc_array((uint64_t)length / 8, 1);                /* owned */
-  if (centre && code.bits) {
-    ann_centre_decode(ann_page_centre(page), length, centre);
-    ann_code_encode(store->options.metric, x, centre, length, &code);
-    rc = ann_page_append(page, id, &code, record);
-  }
-  ann_free(centre);
-  ann_free(code.bits);
-  return rc;
+/* Room to encode against one centre. */
+typedef struct Coder {
+  int metric;
+  float *centre;          /* owned */
+  AnnCode code;           /* bits owned */
+} Coder;
+
+static void coder_clear(Coder *coder) {
+  ann_free(coder->centre);
+  ann_free(coder->code.bits);
+}
+
+/* For the page's own centre, as its record says.  To be cleared after a failure, too. */
+static int coder_init(Coder *coder, const AnnStore *store, const AnnPage *page) {
+  uint64_t length = (uint64_t)page->length;
+  coder->metric = store->options.metric;
+  coder->centre = ann_alloc_array(length, sizeof *coder->centre);
+  coder->code.bits = ann_alloc_array(length / 8, 1);
+  if (!coder->centre || !coder->code.bits) return ANN_NOMEM;
+  ann_centre_decode(ann_page_centre(page), page->length, coder->centre);
+  return ANN_OK;
+}
+
+/* Append x, L rotated components; record: of a directory's child its centre, else NULL. */
+static int append(Coder *coder, AnnPage *page, int64_t id, const float *x,
+                  const uint8_t *record) {
+  ann_code_encode(coder->metric, x, coder->centre, page->length, &coder->code);
+  return ann_page_append(page, id, &coder->code, record);
 }
 
 /* Fill a page anew with the members of one side. */
 static int fill(AnnStore *store, AnnPage *page, const Halves *h, int side) {
-  int rc = ANN_OK, i;
+  Coder coder;
+  int rc, i;
   memcpy(ann_page_centre(page), h->centre + (uint64_t)side * record_size(h->length),
          record_size(h->length));
   page->n = 0;
+  rc = coder_init(&coder, store, page);
   for (i = 0; i < h->n && rc == ANN_OK; i++) {
     const uint8_t *record = h->records ? h->records + (uint64_t)i * record_size(h->length)
                                        : NULL;
-    if (h->sides[i] == side) {
-      rc = ann_divide_append(store, page, h->ids[i], h->pointers[i], record);
-    }
+    if (h->sides[i] == side) { rc = append(&coder, page, h->ids[i], h->pointers[i], record); }
   }
+  coder_clear(&coder);
   return rc;
 }
 
 int ann_divide_enter(AnnStore *store, AnnPage *parent, uint32_t number, const AnnPage *page) {
-  float *point = ann_alloc_array((uint64_t)page->length, sizeof *point);
-  int rc = ANN_NOMEM;
-  if (point) {
+  float *point = ann_alloc_array((uint64_t)page->length, sizeof *point);   /* owned */
+  Coder coder;
+  int rc = coder_init(&coder, store, parent);
+  if (rc == ANN_OK && !point) rc = ANN_NOMEM;
+  if (rc == ANN_OK) {
     ann_centre_decode(ann_page_centre(page), page->length, point);
-    rc = ann_divide_append(store, parent, number, point, ann_page_centre(page));
+    rc = append(&coder, parent, number, point, ann_page_centre(page));
   }
+  coder_clear(&coder);
   ann_free(point);
   return rc;
 }
 
 static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
                        uint32_t *out_other);
+
+/* The vectors of a leaf's members as points. */
+static int take_members(AnnStore *store, Halves *h, uint32_t number) {
+  AnnProbe probe;
+  int rc = ann_probe_init(&probe, store), i;
+  if (rc != ANN_OK) return rc;
+  for (i = 0; i < h->n && rc == ANN_OK; i++) {
+    const AnnRow *row = NULL;
+    rc = ann_rows_get(store, h->ids[i], &row);
+    if (rc == ANN_OK && !row) rc = ann_store_corrupt(store, "page", number);
+    if (rc != ANN_OK) break;
+    ann_probe_rotate(&probe, store, row->vector);
+    memcpy(h->points + i * h->length, probe.vector, (size_t)h->length * sizeof(float));
+  }
+  ann_probe_clear(&probe);
+  return rc;
+}
 
 /* Divide a directory; its moved children get a new parent. */
 static int divide_directory(AnnStore *store, int tree, uint32_t number) {
@@ -206,27 +240,46 @@ static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
 
 int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_other) {
   AnnPage *page = NULL;
-  AnnProbe probe;
   Halves h;
   int rc = ann_pages_get(store, number, tree, 0, &page), i;
-  memset(&h, 0, sizeof h);
-  if (rc != ANN_OK) return rc;
-  rc = ann_probe_init(&probe, store);
   if (rc != ANN_OK) return rc;
   rc = halves_init(&h, page);
-  for (i = 0; i < h.n && rc == ANN_OK; i++) {
-    const AnnRow *row = NULL;
-    rc = ann_rows_get(store, h.ids[i], &row);
-    if (rc == ANN_OK && !row) rc = ann_store_corrupt(store, "page", number);
-    if (rc != ANN_OK) break;
-    ann_probe_rotate(&probe, store, row->vector);
-    memcpy(h.points + i * h.length, probe.vector, (size_t)h.length * sizeof(float));
-  }
+  if (rc == ANN_OK) rc = take_members(store, &h, number);
   if (rc == ANN_OK) rc = divide_page(store, tree, number, &h, out_other);
   for (i = 0; i < h.n && rc == ANN_OK; i++) {
     if (h.sides[i]) rc = ann_places_move(store, h.ids[i], number, *out_other);
   }
   halves_clear(&h);
-  ann_probe_clear(&probe);
   return rc;
+}
+
+/* A page's centre is another now: have its parent say so, too. */
+static int enter_again(AnnStore *store, uint32_t number, const AnnPage *page) {
+  AnnPage *parent = NULL;
+  int rc = ann_pages_get(store, page->parent, page->tree, page->level + 1, &parent), at;
+  if (rc != ANN_OK) return rc;
+  at = ann_page_find(parent, number);
+  if (at < 0) return ann_store_corrupt(store, "page", page->parent);
+  ann_pages_touch(store, page->parent);
+  ann_page_remove(parent, at);
+  return ann_divide_enter(store, parent, number, page);
+}
+
+int ann_divide_recentre(AnnStore *store, int tree, uint32_t number) {
+  AnnPage *page = NULL;
+  Halves h;
+  float spread = 0;
+  int rc = ann_pages_get(store, number, tree, 0, &page);
+  if (rc != ANN_OK) return rc;
+  rc = halves_init(&h, page);
+  if (rc == ANN_OK) rc = take_members(store, &h, number);
+  if (rc == ANN_OK) rc = ann_split_mean(h.pointers, NULL, -1, h.n, h.length, h.mean, &spread);
+  if (rc == ANN_OK) {
+    memset(h.sides, 0, (size_t)h.n);
+    ann_centre_encode(h.mean, h.length, spread, h.centre);
+    ann_pages_touch(store, number);
+    rc = fill(store, page, &h, 0);
+  }
+  halves_clear(&h);
+  return rc == ANN_OK ? enter_again(store, number, page) : rc;
 }

@@ -1,4 +1,4 @@
-/* divide.h -- a full page becomes two, and its parent learns of it.
+/* divide.h -- a full page becomes two, or moves its centre, and its parent learns of it.
 **
 ** A leaf's members are read from the vectors table and split by a hyperplane between
 ** two centroids (core/split.h); a directory's children are split by their centres.
@@ -13,10 +13,8 @@
 /* Divide a full leaf; *out_other is the number of the new one. */
 int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_other);
 
-/* Encode x against the page's own centre and append it.  x: L rotated components.
-** record: the child's centre in a directory, else NULL.  The page is touched by the caller. */
-int ann_divide_append(AnnStore *store, AnnPage *page, int64_t id, const float *x,
-                      const uint8_t *record);
+/* Move a leaf's centre to the mean of its members and encode them anew against it. */
+int ann_divide_recentre(AnnStore *store, int tree, uint32_t number);
 
 /* Enter a page in its parent, as its own centre record says.  Both are touched by the caller. */
 int ann_divide_enter(AnnStore *store, AnnPage *parent, uint32_t number, const AnnPage *page);

@@ -15,7 +15,7 @@
 #define SPAN_SHARE 4
 /* A query for so many rows of the table, up to so many. */
 #define ROWS_EACH 25
-#define MOST_QUERIES 256
+#define MOST_QUERIES 200
 /* Components compared in a slice, with what a comparison costs besides: about 2 ms with AVX2. */
 #define SLICE_COMPONENTS ((int64_t)40000000)
 #define WORK_PER_ROW 64

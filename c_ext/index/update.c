@@ -9,6 +9,10 @@
 #include "index/rows.h"
 #include "index/waiting.h"
 
+/* A leaf's centre moves to its members when these are so far to one side of it; every so many
+** entries, it is looked at.  docs/ARCHITECTURE.md, "following". */
+#define STRAYED 0.08f
+#define LOOK_EACH 16
 #define DISSOLVE_SHARE 8 /* a leaf with less than capacity / 8 entries is dissolved */
 
 static float distance_to(const AnnPage *page, const AnnProbe *probe) {
@@ -37,6 +41,12 @@ static int make_room(AnnStore *store, AnnCopy *copy, AnnPage **out_page) {
   return ANN_OK;
 }
 
+/* Do its members lie to one side of the leaf's centre?  Others have come in the place of those for
+** which it was made. */
+static int has_strayed(const AnnPage *page) {
+  return page->n > 0 && page->n % LOOK_EACH == 0 && ann_page_offset(page) > STRAYED;
+}
+
 /* Append a copy to its leaf; `vector` as for ann_update_enter. */
 static int append_copy(AnnStore *store, int64_t id, const float *vector, AnnCopy *copy,
                        AnnIdSet *divided) {
@@ -51,7 +61,10 @@ static int append_copy(AnnStore *store, int64_t id, const float *vector, AnnCopy
   }
   if (rc != ANN_OK) return rc;
   ann_pages_touch(store, copy->page);
-  return ann_page_append(page, id, &copy->code, NULL);
+  rc = ann_page_append(page, id, &copy->code, NULL);
+  if (rc != ANN_OK || !has_strayed(page)) return rc;
+  rc = ann_divide_recentre(store, copy->tree, copy->page);
+  return rc == ANN_OK && divided ? ann_idset_add(divided, copy->page, NULL) : rc;
 }
 
 int ann_update_enter(AnnStore *store, int64_t id, const float *vector, AnnCopy *io_copies,
@@ -191,6 +204,8 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
     rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &page);
     if (rc == ANN_OK && page->n < page->capacity / DISSOLVE_SHARE) {
       rc = dissolve(store, pages[copy]);
+    } else if (rc == ANN_OK && has_strayed(page)) {
+      rc = ann_divide_recentre(store, page->tree, pages[copy]);
     }
   }
   return rc;

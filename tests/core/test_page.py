@@ -318,3 +318,28 @@ def test_estimates_are_bit_by_bit_what_the_manual_says(core, rng, level, length,
                 assert [i for i in range(32) if within >> i & 1] == np.flatnonzero(part <= bound).tolist()
     core.lib.ann_lookup_clear(lookup)
     core.lib.ann_kernels_force(before)
+
+
+@pytest.mark.parametrize("n", [16, 100, 256])
+@pytest.mark.parametrize("share", [0, 0.1, 0.3, 0.7, 1])
+def test_the_offset_tells_how_far_to_one_side_entries_lie(core, rng, n, share):
+    """`share` of their mean squared distance is that of their mean."""
+    length = 256
+    to_one_side = rng.standard_normal(length)
+    to_one_side *= np.sqrt(share / (to_one_side @ to_one_side))
+    around = rng.standard_normal((n, length)) * np.sqrt((1 - share) / length)
+    with Page(core, length=length) as page:
+        for i, r in enumerate((around + to_one_side).astype(np.float32)):
+            code = core.ffi.new("AnnCode *")
+            bits = core.ffi.new("uint8_t[]", length // 8)
+            code.bits = bits
+            core.lib.ann_code_encode(1, core.ffi.from_buffer("float[]", r.tobytes()), [0.0] * length, length, code)
+            assert core.lib.ann_page_append(page.c, i, code, core.ffi.NULL) == 0
+        offset = core.lib.ann_page_offset(page.c)
+        assert offset == pytest.approx(share, abs=0.05 + 0.6 * share**2)
+        assert (offset > 0.05) == (share > 0)
+
+
+def test_an_empty_page_has_no_offset(core):
+    with Page(core) as page:
+        assert core.lib.ann_page_offset(page.c) == 0

@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.arithmetic import prepared
+
+from .conftest import clustered
+
 
 @pytest.mark.parametrize("trees", [1, 2])
 def test_a_nearly_empty_leaf_is_dissolved_into_its_neighbours(forest, trees):
@@ -65,3 +69,22 @@ def test_a_row_that_is_refused_changes_nothing(forest, near):
     with pytest.raises(Exception, match="expected a new rowid, but 5 is there already"):
         table.insert(5, near[0])
     assert table.index == before
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine", "dot"])
+def test_leaves_follow_rows_that_become_others(table, metric):
+    """Every row is given another vector: leaves that kept their centres would be looked for where the old rows were."""
+    table.create(d=24, metric=metric, leaf_capacity=128).load(clustered(2400, 1, 24))
+    others = clustered(2400, 2, 24) + 6
+    with table.db:
+        for id_, vector in enumerate(others):
+            table.db.execute("UPDATE v SET e = ? WHERE rowid = ?", (vector.tobytes(), id_))
+    index = table.sound()
+    rotated = prepared(metric, index.rotation, others)
+    far = []
+    for page in map(index.page, index.pages):
+        if page.is_leaf and page.n >= 32:
+            r = rotated[page.ids] - page.centre.point
+            far.append((r.mean(axis=0) ** 2).sum() / (r**2).sum(axis=1).mean())
+    assert len(far) > 10
+    assert max(far) < 0.2

@@ -74,7 +74,9 @@ def test_a_directory_that_names_a_child_twice_is_damage(forest, sql):
     db = forest().db
     root = db.execute(ROOT).get
     children = oracle.parse_page(root, root_page(db), 256).ids[:2] * 16
-    db.execute("UPDATE v_pages SET data = ? WHERE id = ?", (directory(root_page(db), root_page(db)[7], 0, children), root))
+    db.execute(
+        "UPDATE v_pages SET data = ? WHERE id = ?", (directory(root_page(db), root_page(db)[7], 0, children), root)
+    )
     oracle.alter_state(db, "v", changes=1000)
     with pytest.raises(apsw.CorruptError, match=f"page {root} is damaged"):
         db.execute(sql).fetchall()
