@@ -189,11 +189,16 @@ static int data_version(const AnnStore *store, unsigned *out_version) {
                               out_version) == SQLITE_OK;
 }
 
-/* Is what is in memory what this read transaction sees? */
+/* Is what is in memory what this read transaction sees?  A number that stayed the same while a write
+** transaction ended says that it was rolled back, with what somebody wrote to our tables by hand. */
 static void validate(AnnStore *store) {
   unsigned version = 0;
-  int known = data_version(store, &version);
-  if (known && store->kept && version == store->kept_version) return;
+  int known = data_version(store, &version), before = store->kept_in_write;
+  store->kept_in_write = sqlite3_txn_state(store->db, store->schema) == SQLITE_TXN_WRITE;
+  if (known && store->kept && version == store->kept_version &&
+      before <= store->kept_in_write) {
+    return;
+  }
   forget_kept(store);
   store->kept = known;
   store->kept_version = version;
@@ -210,6 +215,7 @@ static void leave(AnnStore *store) {
 void ann_store_committed(AnnStore *store) {
   store->kept = store->kept && store->loaded && !store->dirty && store->n_dirty_pages == 0 &&
                 store->n_places == 0 && data_version(store, &store->kept_version);
+  store->kept_in_write = 0;
   if (!store->kept) ann_store_drop(store);
   leave(store);
 }
@@ -252,6 +258,10 @@ int ann_store_begin(AnnStore *store) {
   int rc, has_row = 0;
   sqlite3_stmt *stmt;
   store->depth++;
+  if (store->depth == 1) {
+    sqlite3_free(store->message);
+    store->message = NULL;
+  }
   if (store->drop_at_end) {
     return ann_store_fail(store, ANN_ERROR, "ann table %s: the transaction was rolled back",
                           store->name);
@@ -260,10 +270,6 @@ int ann_store_begin(AnnStore *store) {
     return ann_store_fail(store, ANN_ERROR,
                           "ann table %s: a write failed half-way; roll the transaction back",
                           store->name);
-  }
-  if (store->depth == 1) {
-    sqlite3_free(store->message);
-    store->message = NULL;
   }
   rc = check_once(store);
   if (rc != ANN_OK || store->loaded) return rc;

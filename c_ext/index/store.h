@@ -81,6 +81,7 @@ typedef struct AnnStore {
 
   int kept;                 /* what is in memory belongs to kept_version */
   unsigned kept_version;    /* SQLITE_FCNTL_DATA_VERSION */
+  int kept_in_write;        /* and was read in a write transaction on the file */
   int loaded;               /* state is what the database says, or newer */
   int dirty;                /* state is newer */
   AnnState state;

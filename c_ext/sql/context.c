@@ -1,6 +1,8 @@
 /* context.c -- see context.h. */
 #include "sql/context.h"
 
+#include <limits.h>
+
 #include "index/config.h"
 #include "index/search.h"
 #include "sql/version.h"
@@ -58,6 +60,7 @@ static int make_table(AnnContext *context, const char *schema, const char *name,
   table->context = context;
   table->absorb = DEFAULT_ABSORB;
   table->changes_seen = -1;
+  table->late_savepoint = INT_MAX;
   table->next = context->tables;
   context->tables = table;
   *out_table = table;

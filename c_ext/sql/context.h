@@ -23,6 +23,7 @@ typedef struct AnnTable {
   int absorb; /* percent of the rows that may wait; 0: never absorb by itself */
   int64_t row_changes; /* state.changes when the row began */
   int64_t mutations_seen; /* the store's, when the row began: was it half-made? */
+  int late_savepoint; /* the first that was opened after a write failed half-way, else INT_MAX */
   int due; /* rows were put on the waiting list and may be absorbed */
   int streak; /* rows written by the running statement so far */
   int changes_seen; /* sqlite3_total_changes after the last row: tells statements apart */
@@ -30,8 +31,8 @@ typedef struct AnnTable {
 
 /* SQLite's part: one of the virtual tables that have a table. */
 typedef struct AnnVtab {
-  sqlite3_vtab base;            /* first */
-  AnnTable *table;              /* counted */
+  sqlite3_vtab base; /* first */
+  AnnTable *table; /* counted */
 } AnnVtab;
 
 typedef struct AnnContext {
@@ -47,8 +48,8 @@ typedef struct AnnContext {
 ** connection or by a rollback; and it keeps it.  Zeroed at first; owned; used again for as
 ** long as the same table is asked for. */
 typedef struct AnnHold {
-  sqlite3_stmt *stmt;           /* owned, reset */
-  char *schema, *name;          /* owned */
+  sqlite3_stmt *stmt; /* owned, reset */
+  char *schema, *name; /* owned */
 } AnnHold;
 
 /* The ann table of that name, opened if need be.  The name is taken whole (temp, main,

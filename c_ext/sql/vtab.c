@@ -13,6 +13,7 @@
 #include "index/search.h"
 #include "sql/nearest.h"
 #include "sql/table.h"
+#include "sql/transaction.h"
 #include "sql/value.h"
 
 enum {
@@ -85,8 +86,14 @@ static int make_vtab(sqlite3 *db, AnnContext *context, int argc, const char *con
   return ANN_OK;
 }
 
+/* Of a DROP that failed, say: SQLite does not ask for it. */
+static void forget_message(sqlite3_vtab *vtab) {
+  sqlite3_free(vtab->zErrMsg);
+  vtab->zErrMsg = NULL;
+}
+
 static int disconnect(sqlite3_vtab *vtab) {
-  sqlite3_free(vtab->zErrMsg); /* of a failed DROP, say, which nobody asked for */
+  forget_message(vtab);
   ann_context_give(table_of(vtab));
   ann_free(vtab);
   return ANN_OK;
@@ -131,6 +138,7 @@ static int create_table(sqlite3 *db, void *aux, int argc, const char *const *arg
 static int destroy(sqlite3_vtab *vtab) {
   AnnTable *table = table_of(vtab);
   int rc;
+  forget_message(vtab);
   ann_store_detach(table->store);
   rc = ann_schema_drop(table->store->db, table->store->schema, table->store->name,
                        &vtab->zErrMsg);
@@ -143,6 +151,7 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
   AnnStore *store = table_of(vtab)->store;
   char *name = sqlite3_mprintf("%s", new_name);
   int rc = name ? ann_table_settle(table_of(vtab)) : ANN_NOMEM;
+  forget_message(vtab);
   if (rc == ANN_OK) {
     ann_store_detach(store);
     rc = ann_schema_rename(store->db, store->schema, store->name, new_name, &vtab->zErrMsg);
@@ -154,85 +163,6 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
     sqlite3_free(name);
   }
   return rc;
-}
-
-/* ---- transactions ---- */
-
-/* When SQLite has replaced the virtual table in the middle of a transaction, the new one begins
-** again what the old one began. */
-static int begin(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
-  if (table->store->in_write) return ANN_OK;
-  table->store->loaded = 0;                  /* look again what the database says */
-  table->store->in_write = 1;
-  table->streak = table->due = 0;
-  table->changes_seen = -1;
-  return ANN_OK;
-}
-
-/* Settle what is in memory; last_insert_rowid() stays the user's. */
-static int settle(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
-  sqlite3 *db = table->store->db;
-  sqlite3_int64 last = sqlite3_last_insert_rowid(db);
-  int rc = ANN_OK;
-  /* What a statement of our own opens and ends within another is nothing to settle. */
-  if (table->store->depth > 0) return ANN_OK;
-  if (ann_table_is_settled(table)) return ANN_OK;
-  if (ann_context_is_present(table)) rc = ann_table_settle(table);
-  else ann_store_drop(table->store);
-  sqlite3_set_last_insert_rowid(db, last);
-  return ann_context_report(table->store, rc, &vtab->zErrMsg);
-}
-
-static int sync(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
-  int rc = settle(vtab);
-  if (rc == ANN_OK && table->created && ann_context_is_present(table)) {
-    sqlite3_int64 last = sqlite3_last_insert_rowid(table->store->db);
-    rc = ann_config_unmark(table->store);
-    sqlite3_set_last_insert_rowid(table->store->db, last);
-  }
-  if (rc == ANN_OK) table->created = 0;
-  return rc;
-}
-
-static void end_transaction(AnnTable *table) {
-  table->store->in_write = table->created = 0;
-  table->store->poisoned = 0;
-  table->context->generation++;
-}
-
-static int commit(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
-  if (!table->store->in_write) return ANN_OK;
-  end_transaction(table);
-  ann_store_committed(table->store);
-  return ANN_OK;
-}
-
-static int rollback(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
-  end_transaction(table);
-  ann_store_forget(table->store);
-  return ANN_OK;
-}
-
-static int savepoint(sqlite3_vtab *vtab, int n) {
-  (void)n;
-  return settle(vtab);
-}
-
-static int rollback_to(sqlite3_vtab *vtab, int n) {
-  AnnTable *table = table_of(vtab);
-  (void)n;
-  /* A statement of our own failed, and its savepoint with it: whoever ran it sees to that. */
-  if (table->store->depth > 0) return ANN_OK;
-  ann_store_drop(table->store);
-  table->store->poisoned = 0;
-  table->changes_seen = -1;
-  table->context->generation++;
-  return ANN_OK;
 }
 
 /* ---- planning ---- */
@@ -578,14 +508,14 @@ static const Module module = {
     .xColumn = column,
     .xRowid = rowid,
     .xUpdate = update,
-    .xBegin = begin,
-    .xSync = sync,
-    .xCommit = commit,
-    .xRollback = rollback,
+    .xBegin = ann_transaction_begin,
+    .xSync = ann_transaction_sync,
+    .xCommit = ann_transaction_commit,
+    .xRollback = ann_transaction_rollback,
     .xRename = rename_table,
-    .xSavepoint = savepoint,
-    .xRelease = savepoint,
-    .xRollbackTo = rollback_to,
+    .xSavepoint = ann_transaction_savepoint,
+    .xRelease = ann_transaction_release,
+    .xRollbackTo = ann_transaction_rollback_to,
     .xShadowName = shadow_name,
 #if SQLITE_VERSION_NUMBER >= 3044000
     .xIntegrity = integrity,

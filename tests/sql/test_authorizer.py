@@ -39,7 +39,7 @@ def test_what_is_to_be_read_as_null_is_not_answered_from_memory(forest):
     db = forest().db
     db.execute(SEARCH, (QUERY,)).fetchall()
     db.authorizer = denies("v_vectors", apsw.SQLITE_IGNORE)
-    with pytest.raises(apsw.CorruptError, match="row .* that v_vectors lacks|vector .* is damaged"):
+    with pytest.raises(apsw.CorruptError, match=r"row .* that v_vectors lacks|vector .* is damaged"):
         db.execute(SEARCH, (QUERY,)).fetchall()
     db.authorizer = None
     assert len(db.execute(SEARCH, (QUERY,)).fetchall()) == 10

@@ -329,3 +329,73 @@ def test_defensive_mode_does_not_hinder_the_table_itself(forest):
     sound(db)
     db.execute("DROP TABLE v; CREATE VIRTUAL TABLE v USING ann(embedding float32[16])")
     assert db.execute("SELECT count(*) FROM v").get == 0
+
+
+# --- writes that fail half-way, and writes by hand ---------------------------------------------------
+
+
+@pytest.fixture
+def poisoned(forest):
+    """In a transaction, within a savepoint `early`, a row was taken out of the index and could not be deleted."""
+    db = forest().db
+    db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    db.execute("PRAGMA foreign_keys = 1; CREATE TABLE mine(x REFERENCES v_vectors(id)); INSERT INTO mine VALUES (4)")
+    db.execute("BEGIN; SAVEPOINT early")
+    with pytest.raises(apsw.ConstraintError):
+        remove(db, 4)
+    return db
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO v(rowid, embedding) VALUES (50000, zeroblob(64))",
+        "INSERT INTO v(rowid, embedding) SELECT rowid + 50000, embedding FROM v WHERE rowid < 100",
+        "UPDATE v SET embedding = zeroblob(64) WHERE rowid = 7",
+        "UPDATE v SET embedding = zeroblob(64) WHERE rowid < 100",
+        "DELETE FROM v WHERE rowid < 100",
+        "INSERT INTO v(v) VALUES ('optimize')",
+        "COMMIT",
+    ],
+)
+def test_after_a_write_that_failed_half_way_every_statement_says_why(poisoned, sql):
+    for _ in range(1 if sql == "COMMIT" else 2):  # which rolls back what it refuses
+        with pytest.raises(apsw.Error, match="a write failed half-way; roll the transaction back"):
+            poisoned.execute(sql)
+    if poisoned.in_transaction:
+        poisoned.execute("ROLLBACK")
+    sound(poisoned)
+    assert poisoned.execute("SELECT count(*) FROM v").get == 1500
+
+
+def test_only_a_savepoint_from_before_heals_it(poisoned):
+    poisoned.execute("SAVEPOINT late")
+    poisoned.execute("ROLLBACK TO late")
+    with pytest.raises(apsw.Error, match="a write failed half-way"):
+        add(poisoned, 50_000)
+    poisoned.execute("RELEASE late; SAVEPOINT later; RELEASE later")
+    with pytest.raises(apsw.Error, match="a write failed half-way"):
+        add(poisoned, 50_000)
+    poisoned.execute("ROLLBACK TO early")
+    add(poisoned, 50_000)
+    poisoned.execute("COMMIT")
+    assert nearest(poisoned) == 50_000
+    assert poisoned.execute("SELECT count(*) FROM v").get == 1501
+    sound(poisoned)
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+@pytest.mark.parametrize("searched_before", [False, True])
+def test_a_write_by_hand_that_is_rolled_back_is_not_answered_from_memory(
+    forest_file, other_connections, mode, searched_before
+):
+    db = other_connections(forest_file)
+    db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    db.execute(f"PRAGMA journal_mode = {mode}")
+    before = nearest(db if searched_before else other_connections(forest_file))
+    db.execute("BEGIN")
+    db.execute("UPDATE v_vectors SET vector = zeroblob(64)")
+    assert db.execute("SELECT max(distance) FROM ann_search('v', zeroblob(64), 10)").get == 0
+    db.execute("ROLLBACK")
+    assert nearest(db) == before
+    assert db.execute("SELECT max(distance) FROM ann_search('v', zeroblob(64), 10)").get > 0
