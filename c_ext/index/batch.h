@@ -1,12 +1,12 @@
 /* batch.h -- rows that are read, routed and written together: what a build is made of.
 **
 ** The SQLite thread reads them; all threads rotate or route them, each row alone, against
-** the forest as it is before the batch; the SQLite thread writes them, in order of id.
-** A row whose leaf was divided by a row before it is routed anew by the writer.  So the
+** the forest as it is before the batch; the SQLite thread writes them, by leaf.
+** Rows whose leaf was divided by a row before them are routed anew, all together.  So the
 ** result depends on where batches begin, which only rows and options decide, and not on
 ** the number of threads.
 **
-** Memory: ann_batch_rows vectors of at most 8 MiB in all (but at least 16 of them), their
+** Memory: vectors of at most 64 MiB in all (but at least 16 of them), their
 ** copies' codes, and a router for each thread.
 */
 #ifndef ANN_INDEX_BATCH_H
@@ -26,6 +26,8 @@ typedef struct AnnBatch {
   AnnCopy *copies;         /* owned: n_allocated x trees */
   uint8_t *bits;           /* owned: of their codes */
   uint8_t *routed;         /* owned: whether copies are known */
+  AnnRanked *order;        /* owned: rows still to be written, and in which order */
+  int64_t n_left;          /* of them */
   AnnRouter *routers[ANN_MAX_THREADS + 1];   /* owned: one for each worker */
   AnnIdSet divided;        /* owned: leaves that rows of this batch divided */
   float *out;              /* borrowed: where ann_batch_rotate writes */

@@ -12,7 +12,7 @@
 /* A leaf's centre moves to its members when these are so far to one side of it; every so many
 ** entries, it is looked at.  docs/ARCHITECTURE.md, "following". */
 #define STRAYED 0.08f
-#define LOOK_EACH 16
+#define LOOK_EACH 8
 #define DISSOLVE_SHARE 8 /* a leaf with less than capacity / 8 entries is dissolved */
 
 static float distance_to(const AnnPage *page, const AnnProbe *probe) {
