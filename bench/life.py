@@ -59,6 +59,7 @@ class Line:
     fresh: list[float]
     microseconds: float
     fresh_microseconds: float
+    promised: bool = True
 
     @property
     def slower(self) -> float:
@@ -183,6 +184,45 @@ LIVES: dict[str, Callable[[Life, Material], None]] = {
     "commits": commits,
 }
 
+# ---- Queries that are not like the rows ---------------------------------------------------------------
+
+
+def mean_of_ten(rows: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """What a user liked: ten rows at random."""
+    return np.stack([rows[rng.choice(len(rows), 10, replace=False)].mean(axis=0) for _ in range(n)])
+
+
+def mean_of_neighbours(rows: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """A row and the nine that are nearest to it, by l2."""
+    norms = np.einsum("ij,ij->i", rows, rows)
+    near = (np.argsort(norms - 2 * rows @ row)[:10] for row in rows[rng.choice(len(rows), n)])
+    return np.stack([rows[ids].mean(axis=0) for ids in near])
+
+
+def less_half_of_another(rows: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Like this, but not like that."""
+    return rows[rng.choice(len(rows), n)] - rows[rng.choice(len(rows), n)] / 2
+
+
+UNLIKE = {"mean of ten": mean_of_ten, "mean of near": mean_of_neighbours, "less half": less_half_of_another}
+
+
+def unlike(folder: Path, material: Material, kind: str) -> Iterator[Line]:
+    """Loaded, optimized, and asked by such queries; then once more after learning 400 others of the kind."""
+    rng = np.random.default_rng(4)
+    queries, learned = (UNLIKE[kind](material.rows, n, rng).astype(np.float32) for n in (QUERIES, 400))
+    with table(folder, "unlike", material.rows.shape[1], material.metric) as index:
+        index.add(np.arange(len(material.rows)), material.rows)
+        index.optimize()
+        far = limits(material.rows, queries, material.metric)
+        before, (usual_before,) = [recall_of(index, queries, far, asked) for asked in ASKED], usual(queries, index)
+        yield Line(material.name, kind, len(material.rows), before, before, usual_before, usual_before, promised=False)
+        index.learn(learned)
+        index.optimize()
+        after, (usual_after,) = [recall_of(index, queries, far, asked) for asked in ASKED], usual(queries, index)
+        yield Line(material.name, f"{kind}, learned", len(material.rows), after, before, usual_after, usual_after)
+
+
 # ---- Sets that are made ---------------------------------------------------------------------------
 
 
@@ -303,7 +343,8 @@ def shown(lines: list[Line]) -> Listing:
         fresh = " ".join(f"{recall:.3f}"[1:] for recall in line.fresh)
         recalls = [f"{recall:.3f}" for recall in line.recalls]
         figures = (fresh, f"{line.microseconds:.0f}", f"{line.slower:.2f}")
-        listing.add_row(line.set, line.life, f"{line.rows:,}", *recalls, *figures, "yes" if line.kept else "no")
+        kept = ("yes" if line.kept else "no") if line.promised else ""
+        listing.add_row(line.set, line.life, f"{line.rows:,}", *recalls, *figures, kept)
     return listing
 
 
@@ -312,6 +353,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=["text", "words", "sift", "fashion", "songs"])
     parser.add_argument("--lives", nargs="*", default=[life for life in LIVES if life != "commits"], choices=LIVES)
     parser.add_argument("--rows", type=int, default=30_000)
+    parser.add_argument("--no-unlike", action="store_true", help="leave out the queries that are not like the rows")
     parser.add_argument("--no-made", action="store_true", help="leave out the sets that are made")
     parser.add_argument("--no-commits", action="store_true", help=f"leave out {MANY:,} rows by commits of 1,000")
     arguments = parser.parse_args()
@@ -321,14 +363,17 @@ def main() -> None:
         for life in arguments.lives:
             lines.append(measured(folder, material, life))
             console.print(f"{lines[-1].set} {life}: {lines[-1].recalls} {lines[-1].slower:.2f}", highlight=False)
+        if not arguments.no_unlike:
+            for kind in UNLIKE:
+                lines += unlike(folder, material, kind)
     if not arguments.no_commits:
         for material in materials(["words"], MANY):
             lines.append(measured(folder, material, "commits"))
     if not arguments.no_made:
         lines += [built(folder, *one) for one in made()]
     console.print(shown(lines))
-    kept = sum(line.kept for line in lines)
-    console.print(f"{kept} of {len(lines)} lines kept")
+    promised = [line for line in lines if line.promised]
+    console.print(f"{sum(line.kept for line in promised)} of {len(promised)} lines kept")
     out = Path(__file__).resolve().parents[1] / "build" / "bench" / "life.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps([asdict(line) for line in lines], indent=1) + "\n", "utf-8")

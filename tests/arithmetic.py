@@ -215,6 +215,8 @@ def encode_centre(point: Floats, spread: float) -> Centre:
     largest = F(np.max(np.abs(point)))
     scale = largest / F(127)
     steps = F(127) / largest if scale > 0 else F(0)
+    if not np.isfinite(steps):
+        scale = steps = F(0)
     value = point * steps
     q = np.trunc(np.where(value >= 0, value + F(0.5), value - F(0.5))).astype(np.int8)
     total = float((q.astype(np.int64) ** 2).sum())

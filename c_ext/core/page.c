@@ -6,9 +6,9 @@
 #include "core/kernel.h"
 
 #define HALF_PI 1.570796327f
-#define OFFSET_COMPONENTS 128  /* a count of ones: of a twelfth of a percent, the deviation */
-#define OFFSET_ENTRIES 2000    /* a byte each for every eighth of them, summed in a word */
-#define MAX_CAPACITY 4096      /* entries a page; far above what any writer uses */
+#define OFFSET_COMPONENTS 128 /* by these, chance makes it 1.6 sqrt(2 / 128) / n more or less */
+#define OFFSET_ENTRIES 2000 /* in 63 blocks: of 4 entries each, a byte counts up to 252 */
+#define MAX_CAPACITY 4096 /* entries a page; far above what any writer uses */
 
 static uint64_t block_size(const AnnPage *page) {
   uint64_t length = (uint64_t)page->length, size = ANN_BLOCK_CODES + 4 * length;
@@ -264,9 +264,8 @@ uint32_t ann_page_estimate(const AnnPage *page, int block, const AnnLookup *look
   return n < ANN_BLOCK ? within & (((uint32_t)1 << n) - 1) : within;
 }
 
-/* How many bytes of one nibble row are there in a word, and its bits in the low place of each. */
-#define EACH_BYTE 0x0101010101010101u
-#define EACH_PAIR 0x00ff00ff00ff00ffu
+#define EACH_BYTE 0x0101010101010101u /* the lowest bit of eight bytes */
+#define EACH_PAIR 0x00ff00ff00ff00ffu /* the lower byte of four pairs */
 
 /* Of all entries, how many have component 4 m + t positive. */
 static int count_ones(const AnnPage *page, int64_t m, int t) {
@@ -285,11 +284,23 @@ static int count_ones(const AnnPage *page, int64_t m, int t) {
 
 /* k times a sign estimates a component of a residual (code.h), and |r|^2 is nearly 2 / pi k^2 L.
 ** Rotated components are alike, so some of them speak for all; 1 / n is what chance alone gives. */
+/* Members no farther from the centre than twice what its int8 components are rounded by: their signs
+** tell but that, and moving it would not help. */
+static int is_beyond_rounding(const AnnPage *page) {
+  float scale = ann_get_f32(ann_page_centre(page) + ANN_CENTRE_SCALE), sum = 0;
+  int i;
+  for (i = 0; i < page->n; i++) {
+    float slope = ann_get_f32(block_at(page, i) + ANN_BLOCK_SLOPE + 4 * (i % ANN_BLOCK));
+    sum += slope * slope; /* k^2, or for distances 4 k^2; (2 / pi) k^2 a component */
+  }
+  return sum / (float)page->n / (4 * HALF_PI) > 4 * scale * scale / 12;
+}
+
 float ann_page_offset(const AnnPage *page) {
   int64_t length = page->length < OFFSET_COMPONENTS ? page->length : OFFSET_COMPONENTS, m;
   int64_t sum = 0, n = page->n;
   int t;
-  if (n == 0 || n > OFFSET_ENTRIES) return 0;
+  if (n == 0 || n > OFFSET_ENTRIES || !is_beyond_rounding(page)) return 0;
   for (m = 0; m < length / 4; m++) {
     for (t = 0; t < 4; t++) {
       int64_t more = 2 * count_ones(page, m, t) - n;
@@ -310,7 +321,7 @@ const float *ann_page_spreads(AnnPage *page) {
 }
 
 /* What follows, the hardware sees coming. */
-#define PREFETCHED 2048        /* bytes */
+#define PREFETCHED 2048 /* bytes */
 
 void ann_page_prefetch(const AnnPage *page) {
   uint64_t size = ann_page_size(page), i = size_of(page, 0);

@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#define RUN ((int64_t)32768) /* items between two polls */
-
 typedef int (*Compare)(const void *, const void *);
 
 /* The items a[0..n_a) and, right after them, b[0..n_b), each in order, as one into `out`. */
@@ -21,7 +19,7 @@ static int merge(const uint8_t *a, int64_t n_a, int64_t n_b, size_t size, Compar
     n_a -= first;
     n_b -= !first;
     out += size;
-    if (++n % RUN == 0) rc = ann_poll(poll);
+    if (++n % ANN_SORT_RUN == 0) rc = ann_poll(poll);
   }
   return rc;
 }
@@ -32,8 +30,8 @@ static int sort_runs(uint8_t *items, int64_t n, size_t size, Compare compare,
                      const AnnPoll *poll) {
   int rc = ANN_OK;
   int64_t i;
-  for (i = 0; i < n && rc == ANN_OK; i += RUN) {
-    qsort(items + (size_t)i * size, (size_t)at_most(n - i, RUN), size, compare);
+  for (i = 0; i < n && rc == ANN_OK; i += ANN_SORT_RUN) {
+    qsort(items + (size_t)i * size, (size_t)at_most(n - i, ANN_SORT_RUN), size, compare);
     rc = ann_poll(poll);
   }
   return rc;
@@ -43,14 +41,14 @@ int ann_sort(void *items, int64_t n, size_t size, Compare compare, const AnnPoll
   uint8_t *from = items, *to, *room;
   int64_t run, i;
   int rc = ANN_OK;
-  if (n <= RUN) {
+  if (n <= ANN_SORT_RUN) {
     if (n > 1) qsort(items, (size_t)n, size, compare);
     return ANN_OK;
   }
   room = to = ann_alloc_array((uint64_t)n, size); /* owned */
   if (!room) return ANN_NOMEM;
   rc = sort_runs(from, n, size, compare, poll);
-  for (run = RUN; run < n && rc == ANN_OK; run *= 2) {
+  for (run = ANN_SORT_RUN; run < n && rc == ANN_OK; run *= 2) {
     uint8_t *merged = to;
     for (i = 0; i < n && rc == ANN_OK; i += 2 * run) {
       int64_t n_a = at_most(n - i, run);

@@ -4,6 +4,8 @@
 
 #include "core/base.h"
 
+#define ANN_SORT_RUN ((int64_t)32768) /* items between two polls; up to so many need no room */
+
 /* cffi:on */
 /* n items of `size` bytes, by an order in which no two are equal.  ANN_OK, ANN_NOMEM or what poll
 ** said: then they are all there, in some order.  poll may be NULL.  Up to 32,768 items, some

@@ -3,6 +3,7 @@
 
 #include "core/kernel.h"
 #include "core/rng.h"
+#include "core/sort.h"
 #include "core/split.h"
 
 #define MINIMUM_SHARE 0.15   /* of the members, on the smaller side of a split; DESIGN 2.1 */
@@ -82,7 +83,7 @@ static int may_split(const Grower *g, const Node *node) {
 
 /* Split by its own, before the others and by all workers together? */
 static int is_large(const Grower *g, const Node *node) {
-  return node->n > LARGE_COMPONENTS / g->length;
+  return node->n > LARGE_COMPONENTS / g->length || node->n > ANN_SORT_RUN;
 }
 
 static void choose(const Grower *g, const Node *node, AnnPlane *plane) {
@@ -113,7 +114,7 @@ static void split_some(void *arg, int64_t first, int64_t last, int worker) {
     if (!may_split(g, node) || is_large(g, node)) continue;
     choose(g, node, &plane);
     ann_split_project(g->order + node->first, 0, node->n, &plane, g->ranked + node->first);
-    (void)part(g, node, NULL);           /* so few need no room */
+    (void)part(g, node, NULL);           /* ANN_OK: so few need no room */
   }
 }
 

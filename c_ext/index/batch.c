@@ -11,14 +11,14 @@
 #define BATCH_BYTES ((int64_t)64 << 20)  /* of vectors; above 128 components fewer rows */
 #define SMALLEST_BATCH 16
 #define CHUNK_COMPONENTS 4096   /* of the rows a worker takes at a time: 0.1 to 0.5 ms */
-#define PLACES_HELD 65536  /* changed places in memory, 6 MB, before they are written */
+#define PLACES_HELD 65536  /* changed places from which on a batch writes them: up to 25 MB */
 #define TICK_ROWS 16       /* rows written between two looks at an interrupt */
 
-int ann_batch_init(AnnBatch *batch, AnnStore *store, AnnPool *pool) {
+int ann_batch_init(AnnBatch *batch, AnnStore *store, AnnPool *pool, int64_t rows) {
   int64_t dimensions = store->options.dimensions, trees = store->options.trees;
   int64_t n = BATCH_BYTES / (4 * dimensions), i;
   if (n > BATCH_ROWS) n = BATCH_ROWS;
-  if (n > store->state.rows) n = store->state.rows;
+  if (n > rows) n = rows;
   if (n < SMALLEST_BATCH) n = SMALLEST_BATCH;
   memset(batch, 0, sizeof *batch);
   ann_idset_init(&batch->divided);
@@ -191,19 +191,37 @@ static int enter_some(AnnBatch *batch) {
     if (rc == ANN_OK && at % TICK_ROWS == 0) rc = ann_store_tick(store);
   }
   batch->n_left = n_left;
+  return rc;
+}
+
+/* Where most rows go to few leaves, as equal ones do, every division concerns all that are left. */
+static int enter_one_by_one(AnnBatch *batch) {
+  AnnStore *store = batch->store;
+  int rc = ANN_OK;
+  int64_t at;
+  for (at = 0; at < batch->n_left && rc == ANN_OK; at++) {
+    int64_t i = batch->order[at].id;
+    rc = ann_update_place(store, batch->ids[i], vector_of(batch, i), &batch->divided);
+    if (rc == ANN_OK) rc = ann_store_make_room(store);
+    if (rc == ANN_OK && at % TICK_ROWS == 0) rc = ann_store_tick(store);
+  }
   ann_idset_clear(&batch->divided);
+  batch->n_left = 0;
   return rc;
 }
 
 int ann_batch_place(AnnBatch *batch) {
   int rc = ANN_OK;
-  int64_t i;
+  int64_t i, before;
   for (i = 0; i < batch->n; i++) batch->order[i].id = i;
   batch->n_left = batch->n;
   while (rc == ANN_OK && batch->n_left > 0) {
     rc = route(batch);
     if (rc == ANN_OK) rc = sort_by_leaf(batch);
+    before = batch->n_left;
     if (rc == ANN_OK) rc = enter_some(batch);
+    ann_idset_clear(&batch->divided);
+    if (rc == ANN_OK && batch->n_left > before / 2) rc = enter_one_by_one(batch);
   }
   batch->n = 0;
   if (rc == ANN_OK && batch->store->n_places > PLACES_HELD) {

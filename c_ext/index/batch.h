@@ -2,7 +2,8 @@
 **
 ** The SQLite thread reads them; all threads rotate or route them, each row alone, against
 ** the forest as it is before the batch; the SQLite thread writes them, by leaf.
-** Rows whose leaf was divided by a row before them are routed anew, all together.  So the
+** Rows whose leaf was divided by a row before them are routed anew, all together, unless these are
+** most of them; then one by one.  So the
 ** result depends on where batches begin, which only rows and options decide, and not on
 ** the number of threads.
 **
@@ -33,8 +34,8 @@ typedef struct AnnBatch {
   float *out;              /* borrowed: where ann_batch_rotate writes */
 } AnnBatch;
 
-/* ANN_OK or ANN_NOMEM (nothing owned). */
-int ann_batch_init(AnnBatch *batch, AnnStore *store, AnnPool *pool);
+/* For so many rows in all.  ANN_OK or ANN_NOMEM (nothing owned). */
+int ann_batch_init(AnnBatch *batch, AnnStore *store, AnnPool *pool, int64_t rows);
 void ann_batch_clear(AnnBatch *batch);
 
 /* Append the next row of the open scan, for as long as there are fewer than `most` and the

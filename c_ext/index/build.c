@@ -46,13 +46,40 @@ static int is_stale(const Build *build) {
   return build->unmeasured || state->changes > state->calibrated_rows / RECALIBRATE_SHARE;
 }
 
-static int build_init(Build *build, AnnStore *store, int thorough) {
+/* Once planted, the waiting outnumber the placed until half is absorbed: a forest is only
+** pulled up when it was planted for a table less than half as large. */
+static int must_plant(const AnnState *state) {
+  if (state->placed >= state->rows - state->placed) return 0;
+  return state->roots[0] == 0 || state->planted_rows < state->rows / 2;
+}
+
+/* A forest that was planted for a quarter of the rows or for four times as many: its leaves are
+** halves of leaves, or nearly empty.  docs/ARCHITECTURE.md, "following", has figures. */
+static int has_fallen_behind(const AnnState *state) {
+  return state->roots[0] != 0 && (state->planted_rows <= state->rows / FALLEN_BEHIND ||
+                                  state->rows <= state->planted_rows / FALLEN_BEHIND);
+}
+
+static int will_plant(const AnnState *state, int thorough) {
+  return must_plant(state) || (thorough && has_fallen_behind(state));
+}
+
+/* Rows that a build will hold at the same time, at most. */
+static int64_t rows_to_hold(const AnnState *state, int64_t max_pages, int thorough) {
+  int64_t rows = state->rows - state->placed;
+  if (will_plant(state, thorough)) return state->rows;
+  if (max_pages > 0 && rows > max_pages * ROWS_PER_PAGE) rows = max_pages * ROWS_PER_PAGE;
+  return rows;
+}
+
+static int build_init(Build *build, AnnStore *store, int64_t max_pages, int thorough) {
   AnnLearned *learned = NULL;
   int n = store->options.threads ? store->options.threads : ann_pool_cores();
   int rc = ANN_OK;
   memset(build, 0, sizeof *build);
   build->store = store;
   build->thorough = thorough;
+  build->max_pages = max_pages;
   rc = ann_learned_get(store, &learned);
   if (rc != ANN_OK) return rc;
   build->unmeasured = !learned->measured;
@@ -62,7 +89,10 @@ static int build_init(Build *build, AnnStore *store, int thorough) {
   if (n > 1 && (store->state.rows - store->state.placed > SHORT_BUILD || is_stale(build))) {
     rc = ann_pool_new(n, &build->pool);
   }
-  if (rc == ANN_OK) rc = ann_batch_init(&build->batch, store, build->pool);
+  if (rc == ANN_OK) {
+    rc = ann_batch_init(&build->batch, store, build->pool,
+                        rows_to_hold(&store->state, max_pages, thorough));
+  }
   if (rc != ANN_OK) ann_pool_free(build->pool);
   return rc;
 }
@@ -269,25 +299,11 @@ static int absorb_runs(Build *build) {
   return rc;
 }
 
-/* Once planted, the waiting outnumber the placed until half is absorbed: a forest is only
-** pulled up when it was planted for a table less than half as large. */
-static int must_plant(const AnnState *state) {
-  if (state->placed >= state->rows - state->placed) return 0;
-  return state->roots[0] == 0 || state->planted_rows < state->rows / 2;
-}
-
-/* A forest that was planted for a quarter of the rows or for four times as many: its leaves are
-** halves of leaves, or nearly empty.  docs/ARCHITECTURE.md, "following", has figures. */
-static int has_fallen_behind(const AnnState *state) {
-  return state->roots[0] != 0 && (state->planted_rows <= state->rows / FALLEN_BEHIND ||
-                                  state->rows <= state->planted_rows / FALLEN_BEHIND);
-}
-
 static int absorb(Build *build, int *out_more) {
   AnnStore *store = build->store;
   AnnState *state = &store->state;
   int rc = ANN_OK;
-  if (must_plant(state) || (build->thorough && has_fallen_behind(state))) {
+  if (will_plant(state, build->thorough)) {
     rc = pull_up(store);
     if (rc == ANN_OK) rc = plant(build);
     state->planted_rows = state->rows;
@@ -306,8 +322,7 @@ int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_
   int rc = ANN_OK;
   *out_more = 0;
   if (store->state.rows >= ANN_SMALLEST_FOREST || store->state.roots[0] != 0) {
-    rc = build_init(&build, store, thorough);
-    build.max_pages = max_pages;
+    rc = build_init(&build, store, max_pages, thorough);
     if (rc == ANN_OK) {
       rc = absorb(&build, out_more);
       build_clear(&build);

@@ -1,7 +1,9 @@
 /* divide.c -- see divide.h. */
 #include "index/divide.h"
 
+#include "core/bytes.h"
 #include "core/format.h"
+#include "core/kernel.h"
 #include "core/rng.h"
 #include "core/split.h"
 #include "index/pages.h"
@@ -71,6 +73,7 @@ static int halves_cut(Halves *h, AnnStore *store, int tree, uint32_t number) {
   for (side = 0; side < 2 && rc == ANN_OK; side++) {
     float spread = 0;
     rc = ann_split_mean(h->pointers, h->sides, side, h->n, h->length, h->mean, &spread);
+    if (rc != ANN_OK) break;
     ann_centre_encode(h->mean, h->length, spread,
                       h->centre + (uint64_t)side * record_size(h->length));
   }
@@ -89,14 +92,14 @@ static void coder_clear(Coder *coder) {
   ann_free(coder->code.bits);
 }
 
-/* For the page's own centre, as its record says.  To be cleared after a failure, too. */
-static int coder_init(Coder *coder, const AnnStore *store, const AnnPage *page) {
-  uint64_t length = (uint64_t)page->length;
+/* For the centre of a record.  To be cleared after a failure, too. */
+static int coder_init(Coder *coder, const AnnStore *store, const uint8_t *record) {
+  uint64_t length = (uint64_t)store->rotation.length;
   coder->metric = store->options.metric;
   coder->centre = ann_alloc_array(length, sizeof *coder->centre);
   coder->code.bits = ann_alloc_array(length / 8, 1);
   if (!coder->centre || !coder->code.bits) return ANN_NOMEM;
-  ann_centre_decode(ann_page_centre(page), page->length, coder->centre);
+  ann_centre_decode(record, store->rotation.length, coder->centre);
   return ANN_OK;
 }
 
@@ -107,18 +110,19 @@ static int append(Coder *coder, AnnPage *page, int64_t id, const float *x,
   return ann_page_append(page, id, &coder->code, record);
 }
 
-/* Fill a page anew with the members of one side. */
+/* Fill a page anew with the members of one side; not begun when memory is out. */
 static int fill(AnnStore *store, AnnPage *page, const Halves *h, int side) {
+  const uint8_t *centre = h->centre + (uint64_t)side * record_size(h->length);
   Coder coder;
-  int rc, i;
-  memcpy(ann_page_centre(page), h->centre + (uint64_t)side * record_size(h->length),
-         record_size(h->length));
-  page->n = 0;
-  rc = coder_init(&coder, store, page);
+  int rc = coder_init(&coder, store, centre), i;
+  if (rc == ANN_OK) {
+    memcpy(ann_page_centre(page), centre, record_size(h->length));
+    page->n = 0;
+  }
   for (i = 0; i < h->n && rc == ANN_OK; i++) {
     const uint8_t *record = h->records ? h->records + (uint64_t)i * record_size(h->length)
                                        : NULL;
-    if (h->sides[i] == side) { rc = append(&coder, page, h->ids[i], h->pointers[i], record); }
+    if (h->sides[i] == side) rc = append(&coder, page, h->ids[i], h->pointers[i], record);
   }
   coder_clear(&coder);
   return rc;
@@ -127,7 +131,7 @@ static int fill(AnnStore *store, AnnPage *page, const Halves *h, int side) {
 int ann_divide_enter(AnnStore *store, AnnPage *parent, uint32_t number, const AnnPage *page) {
   float *point = ann_alloc_array((uint64_t)page->length, sizeof *point);   /* owned */
   Coder coder;
-  int rc = coder_init(&coder, store, parent);
+  int rc = coder_init(&coder, store, ann_page_centre(parent));
   if (rc == ANN_OK && !point) rc = ANN_NOMEM;
   if (rc == ANN_OK) {
     ann_centre_decode(ann_page_centre(page), page->length, point);
@@ -253,33 +257,54 @@ int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_ot
   return rc;
 }
 
-/* A page's centre is another now: have its parent say so, too. */
-static int enter_again(AnnStore *store, uint32_t number, const AnnPage *page) {
-  AnnPage *parent = NULL;
-  int rc = ann_pages_get(store, page->parent, page->tree, page->level + 1, &parent), at;
+/* Is the mean of the members, in h->centre, far enough from the centre that they have? */
+static int has_moved(const Halves *h, const AnnPage *page, float *scratch, double share) {
+  float moved, spread = ann_get_f32(h->centre + ANN_CENTRE_SPREAD);
+  ann_centre_decode(ann_page_centre(page), h->length, h->mean);
+  ann_centre_decode(h->centre, h->length, scratch);
+  moved = ann_kernels()->l2(h->mean, scratch, (size_t)h->length);
+  return (double)moved > share * ((double)spread + (double)moved);
+}
+
+/* Members as points, their mean as h->centre; *out_moved is 0 when that is no news. */
+static int look_for_mean(AnnStore *store, Halves *h, const AnnPage *page, uint32_t number,
+                         double share, int *out_moved) {
+  float *scratch = ann_alloc_array((uint64_t)page->length, sizeof *scratch);     /* owned */
+  float spread = 0;
+  int rc = scratch ? take_members(store, h, number) : ANN_NOMEM;
+  if (rc == ANN_OK) {
+    rc = ann_split_mean(h->pointers, NULL, -1, h->n, h->length, h->mean, &spread);
+  }
+  if (rc == ANN_OK) {
+    ann_centre_encode(h->mean, h->length, spread, h->centre);
+    *out_moved = has_moved(h, page, scratch, share);
+  }
+  ann_free(scratch);
+  return rc;
+}
+
+int ann_divide_recentre(AnnStore *store, int tree, uint32_t number, double share,
+                        int *out_moved) {
+  AnnPage *page = NULL, *parent = NULL;
+  Halves h;
+  int rc = ann_pages_get(store, number, tree, 0, &page), at = -1;
+  *out_moved = 0;
+  if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, tree, 1, &parent);
   if (rc != ANN_OK) return rc;
   at = ann_page_find(parent, number);
   if (at < 0) return ann_store_corrupt(store, "page", page->parent);
-  ann_pages_touch(store, page->parent);
-  ann_page_remove(parent, at);
-  return ann_divide_enter(store, parent, number, page);
-}
-
-int ann_divide_recentre(AnnStore *store, int tree, uint32_t number) {
-  AnnPage *page = NULL;
-  Halves h;
-  float spread = 0;
-  int rc = ann_pages_get(store, number, tree, 0, &page);
-  if (rc != ANN_OK) return rc;
   rc = halves_init(&h, page);
-  if (rc == ANN_OK) rc = take_members(store, &h, number);
-  if (rc == ANN_OK) rc = ann_split_mean(h.pointers, NULL, -1, h.n, h.length, h.mean, &spread);
-  if (rc == ANN_OK) {
+  if (rc == ANN_OK) rc = look_for_mean(store, &h, page, number, share, out_moved);
+  if (rc == ANN_OK && *out_moved) {
     memset(h.sides, 0, (size_t)h.n);
-    ann_centre_encode(h.mean, h.length, spread, h.centre);
     ann_pages_touch(store, number);
+    ann_pages_touch(store, page->parent);
     rc = fill(store, page, &h, 0);
+    if (rc == ANN_OK) {
+      ann_page_remove(parent, at);
+      rc = ann_divide_enter(store, parent, number, page);
+    }
   }
   halves_clear(&h);
-  return rc == ANN_OK ? enter_again(store, number, page) : rc;
+  return rc;
 }

@@ -62,11 +62,16 @@ static int claim(AnnStore *store, int64_t id, Entry **out_entry) {
 static int decode(AnnStore *store, int64_t id, sqlite3_stmt *stmt, int column,
                   uint32_t *out_pages) {
   const uint8_t *blob = sqlite3_column_blob(stmt, column);
-  int i, trees = store->options.trees;
+  int i, j, trees = store->options.trees;
   if (!blob || sqlite3_column_bytes(stmt, column) != 4 * trees) {
     return ann_store_corrupt(store, "place", id);
   }
-  for (i = 0; i < trees; i++) out_pages[i] = ann_get32(blob + 4 * i);
+  for (i = 0; i < trees; i++) {
+    out_pages[i] = ann_get32(blob + 4 * i);
+    for (j = 0; j < i; j++) {
+      if (out_pages[j] == out_pages[i]) return ann_store_corrupt(store, "place", id);
+    }
+  }
   return ANN_OK;
 }
 

@@ -15,6 +15,8 @@
 #include "index/schema.h"
 #include "index/waiting.h"
 
+#define TYPED_COLUMNS 6 /* of ANN_STMT_ALLOWED: config.value has no type */
+
 /* %s stands for "schema"."name_  and the table's suffix follows. */
 static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_CONFIG_GET] = "SELECT value FROM %sconfig\" WHERE id = ?1",
@@ -50,8 +52,8 @@ static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_QUERY_ONLY] = "SELECT query_only FROM pragma_query_only",
   [ANN_STMT_TICK] = "SELECT 1",
   /* What answers are made of; no row of it is read.  Each %s is for one prefix. */
-  [ANN_STMT_ALLOWED] = "SELECT v.id, v.vector, p.id, p.data, w.id, w.last "
-                       "FROM %svectors\" v, %spages\" p, %swaiting\" w LIMIT 0",
+  [ANN_STMT_ALLOWED] = "SELECT v.id, v.vector, p.id, p.data, w.id, w.last, c.value "
+                       "FROM %svectors\" v, %spages\" p, %swaiting\" w, %sconfig\" c LIMIT 0",
 };
 
 int ann_store_fail(AnnStore *store, int rc, const char *format, ...) {
@@ -62,6 +64,11 @@ int ann_store_fail(AnnStore *store, int rc, const char *format, ...) {
     va_end(arguments);
   }
   return rc;
+}
+
+void ann_store_unsay(AnnStore *store) {
+  sqlite3_free(store->message);
+  store->message = NULL;
 }
 
 void ann_store_poison(AnnStore *store) {
@@ -81,7 +88,7 @@ static int sql_failure(AnnStore *store, int rc) {
 sqlite3_stmt *ann_store_stmt(AnnStore *store, int which, int *out_rc) {
   if (!store->stmts[which]) {
     char *prefix = sqlite3_mprintf("\"%w\".\"%w_", store->schema, store->name);
-    char *sql = prefix ? sqlite3_mprintf(sql_of[which], prefix, prefix, prefix) : NULL;
+    char *sql = prefix ? sqlite3_mprintf(sql_of[which], prefix, prefix, prefix, prefix) : NULL;
     *out_rc = sql ? sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
                                        &store->stmts[which], NULL)
                   : ANN_NOMEM;
@@ -189,14 +196,15 @@ static int data_version(const AnnStore *store, unsigned *out_version) {
                               out_version) == SQLITE_OK;
 }
 
-/* Is what is in memory what this read transaction sees?  A number that stayed the same while a write
-** transaction ended says that it was rolled back, with what somebody wrote to our tables by hand. */
+/* Is what is in memory what this read transaction sees?  The number of the file stays when a write
+** transaction is rolled back, with what somebody wrote to our tables by hand and we have read: when
+** a look outside follows one inside, it is forgotten. */
 static void validate(AnnStore *store) {
   unsigned version = 0;
-  int known = data_version(store, &version), before = store->kept_in_write;
+  int known = data_version(store, &version), was_in_write = store->kept_in_write;
   store->kept_in_write = sqlite3_txn_state(store->db, store->schema) == SQLITE_TXN_WRITE;
   if (known && store->kept && version == store->kept_version &&
-      before <= store->kept_in_write) {
+      !(was_in_write && !store->kept_in_write)) {
     return;
   }
   forget_kept(store);
@@ -247,21 +255,26 @@ static int ask_authorizer(AnnStore *store, sqlite3_stmt *snapshot) {
   stmt = ann_store_stmt(store, ANN_STMT_ALLOWED, &rc);
   if (stmt) rc = ann_store_run(store, stmt);
   if (rc != ANN_OK) return rc;
-  for (i = 0; i < sqlite3_column_count(stmt); i++) {
-    if (!sqlite3_column_decltype(stmt, i)) forget_kept(store);
+  for (i = 0; i < TYPED_COLUMNS; i++) {
+    /* Some builds of SQLite lack it. */
+    if (!sqlite3_api->column_decltype || !sqlite3_column_decltype(stmt, i)) forget_kept(store);
   }
   sqlite3_stmt_status(snapshot, SQLITE_STMTSTATUS_REPREPARE, 1);
   return ANN_OK;
+}
+
+/* In a transaction that has written, where the snapshot is not asked for again. */
+static int ask_again(AnnStore *store) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_ALLOWED, &rc);
+  return stmt ? ann_store_run(store, stmt) : rc;
 }
 
 int ann_store_begin(AnnStore *store) {
   int rc, has_row = 0;
   sqlite3_stmt *stmt;
   store->depth++;
-  if (store->depth == 1) {
-    sqlite3_free(store->message);
-    store->message = NULL;
-  }
+  if (store->depth == 1) ann_store_unsay(store);
   if (store->drop_at_end) {
     return ann_store_fail(store, ANN_ERROR, "ann table %s: the transaction was rolled back",
                           store->name);
@@ -272,7 +285,8 @@ int ann_store_begin(AnnStore *store) {
                           store->name);
   }
   rc = check_once(store);
-  if (rc != ANN_OK || store->loaded) return rc;
+  if (rc != ANN_OK) return rc;
+  if (store->loaded) return store->depth == 1 ? ask_again(store) : ANN_OK;
   stmt = ann_store_stmt(store, ANN_STMT_SNAPSHOT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_STATE);

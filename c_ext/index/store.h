@@ -153,6 +153,8 @@ void ann_store_committed(AnnStore *store);
 void ann_store_poison(AnnStore *store);
 /* Record the first error's sentence; returns rc. */
 int ann_store_fail(AnnStore *store, int rc, const char *format, ...);
+/* Take the sentence back: the failure is none. */
+void ann_store_unsay(AnnStore *store);
 /* A stored thing is not what FORMAT.md says: one place for a breakpoint. */
 int ann_store_corrupt(AnnStore *store, const char *what, int64_t number);
 /* The connection was interrupted?  ANN_OK or ANN_INTERRUPT; about half a microsecond. */

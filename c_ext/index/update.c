@@ -41,17 +41,17 @@ static int make_room(AnnStore *store, AnnCopy *copy, AnnPage **out_page) {
   return ANN_OK;
 }
 
-/* Do its members lie to one side of the leaf's centre?  Others have come in the place of those for
-** which it was made. */
-static int has_strayed(const AnnPage *page) {
-  return page->n > 0 && page->n % LOOK_EACH == 0 && ann_page_offset(page) > STRAYED;
+/* Do a leaf's members, from `least` on, lie to one side of its centre?  Others have come in the
+** place of those for which it was made. */
+static int has_strayed(const AnnPage *page, int least) {
+  return page->n >= least && page->n % LOOK_EACH == 0 && ann_page_offset(page) > STRAYED;
 }
 
 /* Append a copy to its leaf; `vector` as for ann_update_enter. */
 static int append_copy(AnnStore *store, int64_t id, const float *vector, AnnCopy *copy,
                        AnnIdSet *divided) {
   AnnPage *page = NULL;
-  int rc = ann_pages_get(store, copy->page, copy->tree, 0, &page);
+  int rc = ann_pages_get(store, copy->page, copy->tree, 0, &page), moved = 0;
   if (rc == ANN_OK && page->n >= page->capacity) {
     uint32_t full = copy->page;
     rc = ann_router_fit(store, 1, &store->router);
@@ -62,9 +62,12 @@ static int append_copy(AnnStore *store, int64_t id, const float *vector, AnnCopy
   if (rc != ANN_OK) return rc;
   ann_pages_touch(store, copy->page);
   rc = ann_page_append(page, id, &copy->code, NULL);
-  if (rc != ANN_OK || !has_strayed(page)) return rc;
-  rc = ann_divide_recentre(store, copy->tree, copy->page);
-  return rc == ANN_OK && divided ? ann_idset_add(divided, copy->page, NULL) : rc;
+  /* A build fills its leaves in order of id, so that the first say little of the rest. */
+  if (rc != ANN_OK || !has_strayed(page, page->capacity / (divided ? 2 : DISSOLVE_SHARE))) {
+    return rc;
+  }
+  rc = ann_divide_recentre(store, copy->tree, copy->page, STRAYED, &moved);
+  return rc == ANN_OK && moved && divided ? ann_idset_add(divided, copy->page, NULL) : rc;
 }
 
 int ann_update_enter(AnnStore *store, int64_t id, const float *vector, AnnCopy *io_copies,
@@ -176,6 +179,15 @@ static int clear_forest(AnnStore *store) {
   return rc;
 }
 
+/* Another row's damage does not keep this one from being deleted. */
+static int recentre_if_sound(AnnStore *store, int tree, uint32_t number) {
+  int64_t before = store->mutations;
+  int moved = 0, rc = ann_divide_recentre(store, tree, number, STRAYED, &moved);
+  if (rc != ANN_CORRUPT || store->mutations != before) return rc;
+  ann_store_unsay(store);
+  return ANN_OK;
+}
+
 int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
   uint32_t pages[ANN_MAX_TREES] = {0};
   AnnPage *leaves[ANN_MAX_TREES];
@@ -204,8 +216,8 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
     rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &page);
     if (rc == ANN_OK && page->n < page->capacity / DISSOLVE_SHARE) {
       rc = dissolve(store, pages[copy]);
-    } else if (rc == ANN_OK && has_strayed(page)) {
-      rc = ann_divide_recentre(store, page->tree, pages[copy]);
+    } else if (rc == ANN_OK && has_strayed(page, page->capacity / DISSOLVE_SHARE)) {
+      rc = recentre_if_sound(store, page->tree, pages[copy]);
     }
   }
   return rc;

@@ -224,7 +224,6 @@ static void result_vector(Cursor *cursor, sqlite3_context *out) {
   char reason[ANN_VECTOR_MESSAGE], *message;
   if (ann_vector_from_blob(vector, cursor->size, cursor->size / 4, cursor->components,
                            reason) == ANN_OK) {
-    /* The bytes outlive the row: they are the cursor's until the next xFilter. */
     sqlite3_result_blob64(out, vector, (uint64_t)cursor->size, SQLITE_TRANSIENT);
     return;
   }

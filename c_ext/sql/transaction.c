@@ -70,19 +70,19 @@ int ann_transaction_rollback(sqlite3_vtab *vtab) {
 }
 
 /* Once a write has failed half-way there is nothing to settle, and SQLite would drop the sentence
-** that says so: the write that opens this savepoint will say it. */
+** that says so: the write that opens this savepoint will say it.  When it is the settling that
+** fails, SQLite rolls back to the savepoint that was to be opened: that one heals nothing. */
 int ann_transaction_savepoint(sqlite3_vtab *vtab, int n) {
   AnnTable *table = table_of(vtab);
-  if (!table->store->poisoned) return settle(vtab);
-  if (n < table->late_savepoint) table->late_savepoint = n;
-  return ANN_OK;
+  int rc = table->store->poisoned ? ANN_OK : settle(vtab);
+  if (table->store->poisoned && n < table->late_savepoint) table->late_savepoint = n;
+  return rc;
 }
 
 int ann_transaction_release(sqlite3_vtab *vtab, int n) {
   AnnTable *table = table_of(vtab);
-  if (!table->store->poisoned) return settle(vtab);
-  if (n <= table->late_savepoint) table->late_savepoint = INT_MAX;
-  return ANN_OK;
+  if (table->store->depth == 0 && n <= table->late_savepoint) table->late_savepoint = INT_MAX;
+  return table->store->poisoned ? ANN_OK : settle(vtab);
 }
 
 int ann_transaction_rollback_to(sqlite3_vtab *vtab, int n) {
@@ -90,10 +90,9 @@ int ann_transaction_rollback_to(sqlite3_vtab *vtab, int n) {
   /* A statement of our own failed, and its savepoint with it: whoever ran it sees to that. */
   if (table->store->depth > 0) return ANN_OK;
   ann_store_drop(table->store);
-  if (n < table->late_savepoint) {
-    table->store->poisoned = 0;
-    table->late_savepoint = INT_MAX;
-  }
+  /* Also where a rebuild had healed it in between: that is undone. */
+  table->store->poisoned = n >= table->late_savepoint;
+  if (!table->store->poisoned) table->late_savepoint = INT_MAX;
   table->changes_seen = -1;
   table->context->generation++;
   return ANN_OK;

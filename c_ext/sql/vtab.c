@@ -152,6 +152,7 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
   char *name = sqlite3_mprintf("%s", new_name);
   int rc = name ? ann_table_settle(table_of(vtab)) : ANN_NOMEM;
   forget_message(vtab);
+  ann_context_report(store, rc, &vtab->zErrMsg);
   if (rc == ANN_OK) {
     ann_store_detach(store);
     rc = ann_schema_rename(store->db, store->schema, store->name, new_name, &vtab->zErrMsg);

@@ -100,6 +100,10 @@ FAULTS = {
         "entry is not where the places table says",
     ),
     "a place is too short": ("UPDATE v_places SET pages = x'00' WHERE id = 301", "place 301 is damaged; rebuild it"),
+    "a place names one leaf twice": (
+        "UPDATE v_places SET pages = substr(pages, 1, 4) || substr(pages, 1, 4) WHERE id = 301",
+        "place 301 is damaged; rebuild it",
+    ),
     "a place too many": (
         "INSERT INTO v_places SELECT 2, pages FROM v_places WHERE id = 301",
         "expected 1500 rows in the forest, got 1501 places",

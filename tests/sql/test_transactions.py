@@ -355,6 +355,7 @@ def poisoned(forest):
         "UPDATE v SET embedding = zeroblob(64) WHERE rowid < 100",
         "DELETE FROM v WHERE rowid < 100",
         "INSERT INTO v(v) VALUES ('optimize')",
+        "ALTER TABLE v RENAME TO w",
         "COMMIT",
     ],
 )
@@ -399,3 +400,36 @@ def test_a_write_by_hand_that_is_rolled_back_is_not_answered_from_memory(
     db.execute("ROLLBACK")
     assert nearest(db) == before
     assert db.execute("SELECT max(distance) FROM ann_search('v', zeroblob(64), 10)").get > 0
+
+
+def test_a_rebuild_that_is_rolled_back_heals_nothing(poisoned):
+    poisoned.execute("SAVEPOINT late; INSERT INTO v(v) VALUES ('rebuild'); ROLLBACK TO late")
+    with pytest.raises(apsw.Error, match="a write failed half-way"):
+        poisoned.execute("COMMIT")
+    sound(poisoned)
+    assert poisoned.execute("SELECT count(*) FROM v").get == 1500
+
+
+def test_a_rebuild_that_is_kept_heals(poisoned):
+    poisoned.execute("SAVEPOINT late; INSERT INTO v(v) VALUES ('rebuild'); RELEASE late")
+    add(poisoned, 50_000)
+    poisoned.execute("COMMIT")
+    assert nearest(poisoned) == 50_000
+    sound(poisoned)
+
+
+def test_what_a_savepoint_cannot_settle_it_does_not_heal(forest):
+    """The second statement's savepoint is to write what the first has changed, and fails half-way."""
+    db = forest().db
+    db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    db.execute("PRAGMA foreign_keys = 1; CREATE TABLE mine(x REFERENCES v_places(id)); INSERT INTO mine VALUES (4)")
+    db.execute("BEGIN")
+    remove(db, 4)
+    with pytest.raises(apsw.Error, match="constraint failed"):
+        db.execute("INSERT INTO v(rowid, embedding) SELECT rowid + 50000, embedding FROM v WHERE rowid < 100")
+    with pytest.raises(apsw.Error):
+        db.execute("COMMIT")
+    if db.in_transaction:
+        db.execute("ROLLBACK")
+    sound(db)
+    assert db.execute("SELECT count(*) FROM v").get == 1500
