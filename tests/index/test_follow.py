@@ -171,7 +171,7 @@ def test_rows_that_go_while_it_is_in_progress(table):
 def test_an_interrupt_within_a_slice_rolls_back(table):
     table.create().load(ROWS[:1200])
     at = grow_until_in_progress(table, 1200)
-    before = table.db.serialize("main")
+    before = stored(table)
     asked = itertools.count()
     table.db.set_progress_handler(lambda: next(asked) > 60, 1)
     with pytest.raises(apsw.InterruptError), table.db:
