@@ -21,11 +21,14 @@ def savepoint(db: apsw.Connection) -> Iterator[None]:
     >>> db.in_transaction
     False
     """
+    is_ours = not db.in_transaction
     db.execute("SAVEPOINT sqlite_ann")
     try:
         yield
         db.execute("RELEASE sqlite_ann")
     except BaseException:
-        if db.in_transaction:
+        if is_ours and db.in_transaction:
+            db.execute("ROLLBACK")  # to release it is to commit, which another connection may refuse
+        elif db.in_transaction:
             db.execute("ROLLBACK TO sqlite_ann; RELEASE sqlite_ann")
         raise

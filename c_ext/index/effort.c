@@ -9,6 +9,9 @@
 /* When all rows were replaced, a third of the misses is counted on: a choice, until it is
 ** measured anew (follow.h). */
 #define CARE 2
+/* And when there are twice as many, half of them, of few rows: noise of 16 dimensions, of which a
+** sample of forty says little, needs that; of more, in proportion. */
+#define CARE_ROWS 4000.0
 
 const int ann_effort_ks[ANN_EFFORT_KS] = {1, 10, 100, 1000};
 const double ann_effort_recalls[ANN_EFFORT_RECALLS] = {.5, .7, .8, .9, .95, .98, .99, .995};
@@ -138,13 +141,18 @@ static void grow(const AnnStore *store, int64_t k, AnnEffort *effort) {
   effort->least = whole((double)effort->least * root);
 }
 
-/* Rows replaced by others since then, which may be unlike them: a part of the misses is not
+/* Rows added since then, or replaced by others, which may be unlike them: a part of the misses is not
 ** counted on. */
 static double careful(const AnnStore *store, double recall) {
   AnnDrift drift = ann_state_drift(&store->state);
   double replaced = (double)drift.exchanges / 2;
-  if (!(replaced > 0) || drift.more == 0) return recall;
-  return 1 - (1 - recall) / (1 + CARE * replaced / (double)drift.more);
+  double grown = (double)(store->state.placed - drift.fewer), care = 0;
+  if (replaced > 0 && drift.more > 0) care += CARE * replaced / (double)drift.more;
+  if (grown > 0 && drift.fewer > 0) {
+    double few = drift.fewer > CARE_ROWS ? CARE_ROWS / (double)drift.fewer : 1;
+    care += few * grown / (double)drift.fewer;
+  }
+  return 1 - (1 - recall) / (1 + care);
 }
 
 int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_effort) {

@@ -50,7 +50,7 @@ static int refuse(char **out_message, char *message) {
   return message ? ANN_ERROR : ANN_NOMEM;
 }
 
-static int is_reserved(const char *table, const char *column) {
+int ann_options_is_reserved(const char *table, const char *column) {
   static const char *const reserved[] = {"distance", "rank",         "k",      "recall",
                                          "search_k", "max_distance", "exclude"};
   size_t i;
@@ -97,7 +97,7 @@ static int parse_column(const char *table, const char *text, AnnOptions *options
         out_message,
         sqlite3_mprintf("ann table %s, column %s: expected 1 to %d dimensions, got %lld", table,
                         options->column, ANN_MAX_DIMENSIONS, (long long)options->dimensions));
-  } else if (is_reserved(table, options->column)) {
+  } else if (ann_options_is_reserved(table, options->column)) {
     rc = refuse(
         out_message,
         sqlite3_mprintf(

@@ -24,6 +24,8 @@ typedef struct AnnOptions {
 int ann_options_parse(const char *table, int n, const char *const *argv,
                       AnnOptions *out_options, char **out_message);
 /* Whether both describe the same stored table; what concerns only the connection may differ. */
+/* Is the column called as a hidden one of that table, or as the table, which names one, too? */
+int ann_options_is_reserved(const char *table, const char *column);
 int ann_options_equal(const AnnOptions *a, const AnnOptions *b);
 void ann_options_clear(AnnOptions *options);
 

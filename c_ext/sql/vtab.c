@@ -149,9 +149,18 @@ static int destroy(sqlite3_vtab *vtab) {
 
 static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
   AnnStore *store = table_of(vtab)->store;
-  char *name = sqlite3_mprintf("%s", new_name);
-  int rc = name ? ann_table_settle(table_of(vtab)) : ANN_NOMEM;
+  char *name;
+  int rc;
   forget_message(vtab);
+  if (ann_options_is_reserved(new_name, store->options.column) ||
+      ann_options_is_reserved("", new_name)) {
+    vtab->zErrMsg = sqlite3_mprintf(
+        "ann table %s: expected another new name than \"%s\", which names one of its columns",
+        store->name, new_name);
+    return vtab->zErrMsg ? ANN_ERROR : ANN_NOMEM;
+  }
+  name = sqlite3_mprintf("%s", new_name);
+  rc = name ? ann_table_settle(table_of(vtab)) : ANN_NOMEM;
   ann_context_report(store, rc, &vtab->zErrMsg);
   if (rc == ANN_OK) {
     ann_store_detach(store);

@@ -465,3 +465,18 @@ def test_a_number_bound_as_a_blob_is_called_so(small):
         apsw.SQLError, match=r"expected k to be a whole number from 1, got a blob of 8 bytes; pass int\(k\)"
     ):
         small.db.execute(sql, (np.ones(small.dim, np.float32), np.int64(3))).fetchall()
+
+
+def test_a_locked_file_leaves_no_transaction_open(tmp_path):
+    path = str(tmp_path / "locked.db")
+    db, other = sqlite_ann.connect(path), sqlite_ann.connect(path)
+    index = Index.create(db, "v", 2, metric="l2")
+    index.add([1], [[1, 2]])
+    other.execute("BEGIN; SELECT count(*) FROM v").fetchall()
+    for write in (lambda: index.add([2], [[1, 3]]), lambda: index.learn([[1, 3]])):
+        with pytest.raises(sqlite_ann.Error, match="locked"):
+            write()
+        assert not db.in_transaction
+    other.execute("COMMIT")
+    index.add([3], [[1, 4]])
+    assert [id_ for (id_,) in other.execute("SELECT rowid FROM v")] == [1, 3]

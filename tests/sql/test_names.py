@@ -259,3 +259,12 @@ def test_a_failed_create_leaves_nothing_in_a_transaction_either(db, refused):
     refused(db, "CREATE VIRTUAL TABLE v USING ann(embedding float32[2])", (), "v_waiting to be free")
     db.execute("COMMIT")
     assert tables(db) == ["keep", "v_waiting"]
+
+
+@pytest.mark.parametrize("name", ["embedding", "EMBEDDING", "distance", "rank", "k", "exclude"])
+def test_a_table_is_not_renamed_to_one_of_its_columns(db, name):
+    db.execute("CREATE VIRTUAL TABLE v USING ann(embedding float32[4])")
+    with pytest.raises(apsw.SQLError, match=f'expected another new name than "{name}"'):
+        db.execute(f"ALTER TABLE v RENAME TO {name}")
+    db.execute("INSERT INTO v VALUES ('[1, 2, 3, 4]')")
+    db.execute("ALTER TABLE v RENAME TO other; DROP TABLE other")
