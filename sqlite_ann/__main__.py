@@ -172,7 +172,7 @@ def vector_from_json(text: str) -> list[float]:
         vector: Any = json.loads(text)
     except json.JSONDecodeError:
         vector = None
-    if not isinstance(vector, list):
+    if not isinstance(vector, list) or not vector or any(isinstance(x, list) for x in vector):
         raise ValueError(f"--query: expected a JSON array of numbers, as in '[0.1, 0.7]', got {text!r}")
     return vector
 

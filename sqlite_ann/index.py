@@ -166,7 +166,7 @@ class Index:
         `recall`: the share of the true neighbours that is wanted, on average (default 0.95; 1 is exact).
         `search_k`: how many vectors to inspect at most; without `recall`, instead of it.
         `ids`, `exclude`: search only these; leave these out; sets will do. k are found whenever k qualify.
-        `max_distance`: nothing farther; with k=None everything within.
+        `max_distance`: nothing farther; with k=None everything within. (k=None alone is SQL's default, 10.)
 
         >>> import sqlite_ann
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")

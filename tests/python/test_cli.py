@@ -141,6 +141,11 @@ def test_search_near_a_row_leaves_it_out(loaded, vectors, capsys):
         (["--query", "[1, 2]"], "expected 4 components, got 2"),
         (["--query", "{}"], "JSON array"),
         (["--query", "[1"], "expected a JSON array of numbers, as in '[0.1, 0.7]', got '[1'"),
+        (["--query", "[]"], "expected a JSON array of numbers, as in '[0.1, 0.7]', got '[]'"),
+        (
+            ["--query", "[[1, 2], [3, 4]]"],
+            "expected a JSON array of numbers, as in '[0.1, 0.7]', got '[[1, 2], [3, 4]]'",
+        ),
         (["--query", "[1, 2, 3, NaN]"], "got NaN at component 3"),
         (["--id", "1", "-k", "0"], "k"),
     ],
