@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
@@ -40,3 +42,15 @@ def run_examples() -> Callable[[ModuleType], None]:
         assert not said, "".join(said)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def stock_shell() -> tuple[str, str]:
+    """SQLite's own shell where it is installed and not older than we are for: its program and its version."""
+    program = shutil.which("sqlite3")
+    if not program:
+        pytest.skip("the shell sqlite3 is not installed")
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60).stdout.split()[0]
+    if tuple(map(int, version.split("."))) < (3, 39):
+        pytest.skip(f"the shell is SQLite {version}, older than 3.39")
+    return program, version

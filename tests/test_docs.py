@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,14 +82,9 @@ def test_the_python_of_the_readme_prints_what_is_shown_twice(tmp_path: Path, mon
 
 
 @pytest.fixture
-def shell() -> Callable[[str | Path, str], str]:
+def shell(stock_shell: tuple[str, str]) -> Callable[[str | Path, str], str]:
     """shell(database, lines): what SQLite's own shell prints, started in the clone as the documents say."""
-    program = shutil.which("sqlite3")
-    if not program:
-        pytest.skip("the shell sqlite3 is not installed")
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60).stdout.split()[0]
-    if tuple(map(int, version.split("."))) < (3, 39):
-        pytest.skip(f"the shell is SQLite {version}, older than 3.39")
+    program, _ = stock_shell
 
     def run(database: str | Path, lines: str) -> str:
         command = [program, "-batch", "-bail", str(database)]

@@ -236,13 +236,8 @@ def test_pysqlite3(expected):
     same(answers_of("pysqlite3")[1], expected)
 
 
-def test_the_shell(expected):
-    shell = shutil.which("sqlite3")
-    if not shell:
-        pytest.skip("the shell sqlite3 is not installed")
-    version = subprocess.run([shell, "--version"], capture_output=True, text=True, timeout=60).stdout.split()[0]
-    if tuple(map(int, version.split("."))) < (3, 39):
-        pytest.skip(f"the shell is SQLite {version}, older than 3.39")
+def test_the_shell(expected, stock_shell):
+    shell, version = stock_shell
     lines = [f".load '{sqlite_ann.loadable_path()}'", ".mode list", ".bail on", SETUP]
     for name, sql in script(version).items():
         lines += [f".print '--- {name}'", f"{sql};"]
@@ -254,10 +249,8 @@ def test_the_shell(expected):
     same({name: rest for name, _, rest in (part.partition("\n") for part in parts)}, expected)
 
 
-def test_the_shell_dumps_and_restores(tmp_path):
-    shell = shutil.which("sqlite3")
-    if not shell:
-        pytest.skip("the shell sqlite3 is not installed")
+def test_the_shell_dumps_and_restores(tmp_path, stock_shell):
+    shell, _ = stock_shell
     load = f".load '{sqlite_ann.loadable_path()}'\n"
 
     def run(commands, name):
