@@ -11,6 +11,7 @@
 **
 ** and then the grid is fitted (fit.h).  Rows that are written meanwhile, behind where the pass
 ** over the table is, are not among the neighbours; those that were changed are left out.
+** It counts for the rows that there are in the end: most of it was measured near there.
 ** What is known so far is stored with the transaction, config rows 5 and 6 (FORMAT.md), so
 ** that the next process goes on with it.  When slices are due, and what they do, depends on
 ** the stored rows and the order of statements alone.

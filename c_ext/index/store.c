@@ -245,29 +245,28 @@ static int check_once(AnnStore *store) {
   return rc;
 }
 
+/* May the host still read what answers are made of?  What is in memory needs no statement that
+** would ask its authorizer. */
+static int ask_authorizer(AnnStore *store) {
+  int rc = ANN_OK;
+  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_ALLOWED, &rc);
+  return stmt ? ann_store_run(store, stmt) : rc;
+}
+
 /* The snapshot's statement had to be compiled anew: the schema has changed, or what an authorizer
-** of the host's allows.  What is in memory needs no statement that would ask it, so ask: what is
-** denied is an error; what is to be read as NULL has no type, and is read again. */
-static int ask_authorizer(AnnStore *store, sqlite3_stmt *snapshot) {
-  sqlite3_stmt *stmt;
-  int rc = ANN_OK, i;
+** allows.  What is denied is an error; what is to be read as NULL has no type, and is read again. */
+static int ask_if_compiled_anew(AnnStore *store, sqlite3_stmt *snapshot) {
+  int rc, i;
   if (sqlite3_stmt_status(snapshot, SQLITE_STMTSTATUS_REPREPARE, 0) == 0) return ANN_OK;
-  stmt = ann_store_stmt(store, ANN_STMT_ALLOWED, &rc);
-  if (stmt) rc = ann_store_run(store, stmt);
+  rc = ask_authorizer(store);
   if (rc != ANN_OK) return rc;
   for (i = 0; i < TYPED_COLUMNS; i++) {
+    sqlite3_stmt *stmt = store->stmts[ANN_STMT_ALLOWED];
     /* Some builds of SQLite lack it. */
     if (!sqlite3_api->column_decltype || !sqlite3_column_decltype(stmt, i)) forget_kept(store);
   }
   sqlite3_stmt_status(snapshot, SQLITE_STMTSTATUS_REPREPARE, 1);
   return ANN_OK;
-}
-
-/* In a transaction that has written, where the snapshot is not asked for again. */
-static int ask_again(AnnStore *store) {
-  int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_ALLOWED, &rc);
-  return stmt ? ann_store_run(store, stmt) : rc;
 }
 
 int ann_store_begin(AnnStore *store) {
@@ -286,7 +285,8 @@ int ann_store_begin(AnnStore *store) {
   }
   rc = check_once(store);
   if (rc != ANN_OK) return rc;
-  if (store->loaded) return store->depth == 1 ? ask_again(store) : ANN_OK;
+  /* In a transaction that has written the snapshot is not asked for again. */
+  if (store->loaded) return store->depth == 1 ? ask_authorizer(store) : ANN_OK;
   stmt = ann_store_stmt(store, ANN_STMT_SNAPSHOT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_STATE);
@@ -298,7 +298,7 @@ int ann_store_begin(AnnStore *store) {
         store->name);
   }
   if (rc == ANN_OK) validate(store);
-  if (rc == ANN_OK) rc = ask_authorizer(store, stmt);
+  if (rc == ANN_OK) rc = ask_if_compiled_anew(store, stmt);
   if (rc == ANN_OK) {
     const uint8_t *blob = sqlite3_column_blob(stmt, 0);
     rc = ann_state_decode(blob, sqlite3_column_bytes(stmt, 0), store->options.trees,
