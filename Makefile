@@ -6,7 +6,7 @@ PYTHON ?= python3
 BUILD  := build/dev
 ASAN   := build/asan
 PYTEST := $(BIN)/python -m pytest
-C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c tests/core/emulated/*.[ch] fuzz/*.c bench/*.c)
+C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c tests/index/*.c tests/core/emulated/*.[ch] fuzz/*.c bench/*.c)
 
 # Without a C compiler, one from PyPI.
 ifeq ($(shell command -v cc 2>/dev/null),)
@@ -29,7 +29,7 @@ demo: build ## neighbours of real songs (the first time, downloads 20 MB of them
 	$(BIN)/sqlite-ann demo
 
 build: $(VENV)/.ready ## the package in .venv, the extension, and the core for its tests
-	@$(BIN)/cmake --build $(BUILD) --target sqlite_ann core_test
+	@$(BIN)/cmake --build $(BUILD) --target sqlite_ann core_test index_test
 
 test: build ## all tests but those that need fetched data
 	$(PYTEST) -n 2 -m "not data"
@@ -75,9 +75,10 @@ fuzz: ## hostile pages and vectors, half a minute each (libFuzzer)
 asan: build ## all tests again, with address and undefined-behaviour sanitizers (needs gcc)
 	@$(BIN)/cmake -S . -B $(ASAN) -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_C_COMPILER=gcc \
 		-DANN_WERROR=ON -DANN_SANITIZE=address,undefined,float-cast-overflow
-	@$(BIN)/cmake --build $(ASAN) --target sqlite_ann core_test
+	@$(BIN)/cmake --build $(ASAN) --target sqlite_ann core_test index_test
 	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	SQLITE_ANN_EXTENSION=$(abspath $(ASAN))/sqlite_ann SQLITE_ANN_CORE_TEST=$(abspath $(ASAN))/ann_core_test.so \
+	SQLITE_ANN_INDEX_TEST=$(abspath $(ASAN))/ann_index_test.so \
 		$(PYTEST) -n 2 -m "not data" --timeout 1200
 
 format: $(VENV)/.ready ## lay out C and Python by the tools

@@ -24,8 +24,8 @@ int ann_batch_init(AnnBatch *batch, AnnStore *store, AnnPool *pool, int64_t rows
   ann_idset_init(&batch->divided);
   batch->store = store;
   batch->pool = pool;
-  batch->poll.check = ann_store_tick;
-  batch->poll.arg = store;
+  batch->poll.check = ann_db_tick;
+  batch->poll.arg = store->db;
   batch->n_allocated = n;
   batch->ids = ann_alloc_array((uint64_t)n, sizeof *batch->ids);
   batch->vectors = ann_alloc_array((uint64_t)(n * dimensions), sizeof *batch->vectors);
@@ -68,10 +68,10 @@ int ann_batch_read(AnnBatch *batch, int64_t most, int *out_more) {
   if (most > batch->n_allocated) most = batch->n_allocated;
   *out_more = 1;
   while (rc == ANN_OK && *out_more && batch->n < most) {
-    rc = ann_store_scan_next(batch->store, &batch->ids[batch->n], vector_of(batch, batch->n),
-                             out_more);
+    rc = ann_source_next(batch->store->source, &batch->ids[batch->n],
+                         vector_of(batch, batch->n), out_more);
     if (rc != ANN_OK || !*out_more) break;
-    if (++batch->n % 256 == 0) rc = ann_store_tick(batch->store);
+    if (++batch->n % 256 == 0) rc = ann_db_tick(batch->store->db);
   }
   return rc;
 }
@@ -137,9 +137,9 @@ static int route_rest(AnnBatch *batch) {
     if (batch->routed[i]) continue;
     rc = ann_router_find_here(store, vector_of(batch, i));
     if (rc == ANN_OK && ann_router_place(store->router, store, copies_of(batch, i)) != ANN_OK) {
-      rc = ann_store_corrupt(store, "tree", 0);
+      rc = ann_db_corrupt(store->db, "tree", 0);
     }
-    if (rc == ANN_OK && at % TICK_ROWS == 0) rc = ann_store_tick(store);
+    if (rc == ANN_OK && at % TICK_ROWS == 0) rc = ann_db_tick(store->db);
   }
   return rc;
 }
@@ -188,7 +188,7 @@ static int enter_some(AnnBatch *batch) {
     rc = ann_update_enter(store, batch->ids[i], vector_of(batch, i), copies_of(batch, i),
                           &batch->divided);
     if (rc == ANN_OK) rc = ann_store_make_room(store);
-    if (rc == ANN_OK && at % TICK_ROWS == 0) rc = ann_store_tick(store);
+    if (rc == ANN_OK && at % TICK_ROWS == 0) rc = ann_db_tick(store->db);
   }
   batch->n_left = n_left;
   return rc;
@@ -203,7 +203,7 @@ static int enter_one_by_one(AnnBatch *batch) {
     int64_t i = batch->order[at].id;
     rc = ann_update_place(store, batch->ids[i], vector_of(batch, i), &batch->divided);
     if (rc == ANN_OK) rc = ann_store_make_room(store);
-    if (rc == ANN_OK && at % TICK_ROWS == 0) rc = ann_store_tick(store);
+    if (rc == ANN_OK && at % TICK_ROWS == 0) rc = ann_db_tick(store->db);
   }
   ann_idset_clear(&batch->divided);
   batch->n_left = 0;

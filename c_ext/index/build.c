@@ -83,8 +83,8 @@ static int build_init(Build *build, AnnStore *store, int64_t max_pages, int thor
   rc = ann_learned_get(store, &learned);
   if (rc != ANN_OK) return rc;
   build->unmeasured = !learned->measured;
-  build->poll.check = ann_store_tick;
-  build->poll.arg = store;
+  build->poll.check = ann_db_tick;
+  build->poll.arg = store->db;
   if (!store->options.threads && n > MOST_THREADS) n = MOST_THREADS;
   if (n > 1 && (store->state.rows - store->state.placed > SHORT_BUILD || is_stale(build))) {
     rc = ann_pool_new(n, &build->pool);
@@ -144,19 +144,19 @@ static int sample_rows(Build *build, int64_t wanted, Sample *sample) {
   sample->chunks =
       ann_alloc_zero((uint64_t)(wanted / batch->n_allocated + 1), sizeof *sample->chunks);
   sample->points = ann_alloc_array((uint64_t)wanted, sizeof *sample->points);
-  rc = sample->chunks && sample->points ? ann_store_scan_open(store, INT64_MIN, INT64_MAX)
+  rc = sample->chunks && sample->points ? ann_source_scan(store->source, INT64_MIN, INT64_MAX)
                                         : ANN_NOMEM;
   while (rc == ANN_OK && more && taken < wanted) {
     int64_t n = batch->n;
     rc = ann_batch_read(batch, n + 1, &more);
     if (rc != ANN_OK || !more) break;
-    if (++seen % 256 == 0) rc = ann_store_tick(store);
+    if (++seen % 256 == 0) rc = ann_db_tick(store->db);
     /* Row number s is taken when s * wanted / rows passes a whole number there. */
     if ((double)seen * (double)wanted / (double)rows < (double)(taken + 1) - 1e-9) batch->n = n;
     else taken++;
     if (rc == ANN_OK && batch->n == batch->n_allocated) rc = sample_add(build, sample);
   }
-  ann_store_scan_close(store);
+  ann_source_end(store->source);
   return rc == ANN_OK && batch->n > 0 ? sample_add(build, sample) : rc;
 }
 
@@ -233,7 +233,7 @@ static int plant(Build *build) {
   memset(trees, 0, sizeof trees);
   rc = sample_rows(build, wanted, &sample);
   if (rc == ANN_OK && sample.n == 0)
-    rc = ann_store_corrupt(store, "config row", ANN_CONFIG_STATE);
+    rc = ann_db_corrupt(store->db, "config row", ANN_CONFIG_STATE);
   if (rc == ANN_OK) rc = grow_trees(build, &sample, trees);
   for (t = 0; t < store->options.trees; t++) {
     if (rc == ANN_OK) rc = write_tree(store, &trees[t], t);
@@ -275,7 +275,7 @@ static int absorb_run(Build *build, int64_t first, int64_t last) {
   AnnStore *store = build->store;
   AnnBatch *batch = &build->batch;
   int64_t next = first;
-  int more = 1, rc = ann_store_scan_open(store, first, last);
+  int more = 1, rc = ann_source_scan(store->source, first, last);
   while (rc == ANN_OK && more && !is_full(build)) {
     rc = ann_batch_read(batch, batch_rows(build), &more);
     if (rc != ANN_OK) break;
@@ -283,7 +283,7 @@ static int absorb_run(Build *build, int64_t first, int64_t last) {
     build->rows += batch->n;
     rc = ann_batch_place(batch);
   }
-  ann_store_scan_close(store);
+  ann_source_end(store->source);
   if (rc != ANN_OK) return rc;
   return ann_waiting_shrink(store, first, last, more ? next : last);
 }

@@ -29,8 +29,8 @@ static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
   memset(c, 0, sizeof *c);
   c->store = store;
   c->pool = pool;
-  c->poll.check = ann_store_tick;
-  c->poll.arg = store;
+  c->poll.check = ann_db_tick;
+  c->poll.arg = store->db;
   c->n_rows = ann_sample_size(store, ROWS_EACH, ANN_SAMPLE_MOST);
   rc = ann_learned_get(store, &learned);
   if (rc == ANN_OK) rc = ann_sample_init(&c->sample, store, c->n_rows + (int)learned->n);

@@ -43,17 +43,11 @@ static int fault(Check *c, int64_t page, const int64_t *id, const char *format, 
 static int full(const Check *c) { return c->faults->n == ANN_MAX_FAULTS; }
 
 /* A fault that the store's own reading found is a finding, not a failure to check. */
-static int absorb(Check *c, int rc, int64_t page, const int64_t *id) {
-  char *message;
-  size_t skipped;
+static int find(Check *c, int rc, int64_t page, const int64_t *id) {
+  AnnDb *db = c->store->db;
   if (rc != ANN_CORRUPT) return rc;
-  message = c->store->message;
-  c->store->message = NULL;
-  /* The sentence after "ann table NAME: ", which whoever shows the fault says himself. */
-  skipped = message && strncmp(message, "ann table ", 10) == 0 ? 12 + strlen(c->store->name)
-                                                               : 0;
-  rc = fault(c, page, id, "%s", message ? message + skipped : "damaged");
-  sqlite3_free(message);
+  rc = fault(c, page, id, "%s", ann_db_cause(db) ? ann_db_cause(db) : "damaged");
+  ann_db_unsay(db);
   return rc;
 }
 
@@ -70,7 +64,7 @@ static int check_parent(Check *c, int64_t number, const AnnPage *page) {
                  page->tree);
   }
   rc = ann_pages_get(c->store, page->parent, page->tree, page->level + 1, &parent);
-  if (rc != ANN_OK) return absorb(c, rc, number, NULL);
+  if (rc != ANN_OK) return find(c, rc, number, NULL);
   at = ann_page_find(parent, number);
   if (at < 0) {
     return fault(c, number, NULL, "page is not among the children of its parent %u",
@@ -114,13 +108,13 @@ static int check_leaf(Check *c, int64_t number, const AnnPage *page) {
   for (i = 0; i < page->n && rc == ANN_OK && !full(c); i++) {
     uint32_t pages[ANN_MAX_TREES] = {0};
     int64_t id = ann_page_id(page, i);
-    rc = absorb(c, ann_places_get(c->store, id, pages, &found), number, &id);
+    rc = find(c, ann_places_get(c->store, id, pages, &found), number, &id);
     if (rc != ANN_OK) break;
     if (!found || !is_among(pages, c->store->options.trees, number)) {
       rc = fault(c, number, &id, "entry is not where the places table says");
       continue;
     }
-    rc = absorb(c, ann_store_vector(c->store, id, c->vector, &found), number, &id);
+    rc = find(c, ann_source_get(c->store->source, id, c->vector, &found), number, &id);
     if (rc == ANN_OK && !found) rc = fault(c, number, &id, "entry has no vector");
     else if (rc == ANN_OK && ann_page_find(page, id) != i) {
       rc = fault(c, number, &id, "entry is in the leaf twice");
@@ -148,8 +142,8 @@ static int check_directory(Check *c, int64_t number, const AnnPage *page) {
                  (long long)id);
       continue;
     }
-    rc = absorb(c, ann_pages_get(c->store, (uint32_t)id, page->tree, page->level - 1, &child),
-                number, NULL);
+    rc = find(c, ann_pages_get(c->store, (uint32_t)id, page->tree, page->level - 1, &child),
+              number, NULL);
     if (rc == ANN_OK && child && child->parent != number) {
       rc = fault(c, number, NULL, "child %lld has another parent, %u", (long long)id,
                  child->parent);
@@ -192,7 +186,7 @@ static int check_pages(Check *c) {
     rc = ann_pages_each(c->store, &each, &found);
     if (rc != ANN_OK || !found) break;
     rc = check_page(c, &each);
-    if (rc == ANN_OK) rc = ann_store_tick(c->store);
+    if (rc == ANN_OK) rc = ann_db_tick(c->store->db);
   }
   ann_pages_end(&each);
   return rc;
@@ -224,12 +218,12 @@ static int check_places(Check *c) {
   int rc = ANN_OK, found = 1, waits = 0;
   while (rc == ANN_OK && !full(c)) {
     uint32_t pages[ANN_MAX_TREES];
-    rc = absorb(c, ann_places_next(c->store, id, &id, pages, &found), -1, &id);
+    rc = find(c, ann_places_next(c->store, id, &id, pages, &found), -1, &id);
     if (rc != ANN_OK || !found) break;
     n++;
-    rc = absorb(c, ann_waiting_has(c->store, id, &waits), -1, &id);
+    rc = find(c, ann_waiting_has(c->store, id, &waits), -1, &id);
     if (rc == ANN_OK && waits) rc = fault(c, -1, &id, "row is in the forest and waits as well");
-    if (rc == ANN_OK && n % 256 == 0) rc = ann_store_tick(c->store);
+    if (rc == ANN_OK && n % 256 == 0) rc = ann_db_tick(c->store->db);
     if (id == INT64_MAX) break;
     id++;
   }
@@ -245,12 +239,12 @@ static int check_waiting(Check *c) {
   int rc = ANN_OK, found = 1, any = 0;
   while (rc == ANN_OK && !full(c)) {
     rc = ann_waiting_next(c->store, from, &first, &last, &found);
-    if (rc == ANN_CORRUPT) return absorb(c, rc, -1, &first);
+    if (rc == ANN_CORRUPT) return find(c, rc, -1, &first);
     if (rc != ANN_OK || !found) break;
     if (any && first <= end) rc = fault(c, -1, &first, "waiting runs overlap");
     if (rc == ANN_OK && !(any && last <= end)) {
-      rc = ann_store_count(c->store, any && first <= end ? end + 1 : first, last, &count,
-                           &smallest, &largest);
+      rc = ann_source_count(c->store->source, any && first <= end ? end + 1 : first, last,
+                            &count, &smallest, &largest);
       n += count;
       end = last;
     }
@@ -270,7 +264,7 @@ static int check_config(Check *c) {
   uint8_t *stored = NULL;                    /* owned */
   char *wanted = ann_config_options_text(c->store);   /* owned */
   int64_t size = 0;
-  int rc = wanted ? absorb(c, ann_effort_for(c->store, 1, 0.5, &effort), -1, NULL) : ANN_NOMEM;
+  int rc = wanted ? find(c, ann_effort_for(c->store, 1, 0.5, &effort), -1, NULL) : ANN_NOMEM;
   if (rc == ANN_OK) rc = ann_config_blob(c->store, ANN_CONFIG_OPTIONS, &stored, &size);
   if (rc == ANN_OK &&
       (size != (int64_t)strlen(wanted) || memcmp(stored, wanted, (size_t)size))) {
@@ -284,14 +278,14 @@ static int check_config(Check *c) {
 
 static int check_vectors(Check *c) {
   int64_t id = 0, n = 0;
-  int found = 1, rc = ann_store_scan_open(c->store, INT64_MIN, INT64_MAX);
+  int found = 1, rc = ann_source_scan(c->store->source, INT64_MIN, INT64_MAX);
   while (rc == ANN_OK && !full(c)) {
-    rc = ann_store_scan_next(c->store, &id, c->vector, &found);
-    if (rc == ANN_CORRUPT) rc = absorb(c, rc, -1, &id);
+    rc = ann_source_next(c->store->source, &id, c->vector, &found);
+    if (rc == ANN_CORRUPT) rc = find(c, rc, -1, &id);
     if (rc != ANN_OK || !found) break;
-    if (++n % 256 == 0) rc = ann_store_tick(c->store);
+    if (++n % 256 == 0) rc = ann_db_tick(c->store->db);
   }
-  ann_store_scan_close(c->store);
+  ann_source_end(c->store->source);
   if (rc == ANN_OK && n != c->store->state.rows && !full(c)) {
     rc = fault(c, -1, NULL, "expected %lld vectors, got %lld", (long long)c->store->state.rows,
                (long long)n);
@@ -324,7 +318,7 @@ int ann_check(AnnStore *store, AnnFaults *faults) {
     if (rc == ANN_OK && !full(&c)) rc = check_vectors(&c);
   }
   if (rc == ANN_ERROR) rc = ANN_CORRUPT;      /* a newer format, a missing table */
-  rc = absorb(&c, rc, -1, NULL);
+  rc = find(&c, rc, -1, NULL);
   ann_store_end(store);
   ann_probe_clear(&c.probe);
   ann_free(c.vector);

@@ -8,7 +8,7 @@
 
 int ann_config_put(AnnStore *store, int row, const char *name, const void *blob, int64_t size) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_PUT, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_CONFIG_PUT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, row);
   sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
@@ -16,25 +16,25 @@ int ann_config_put(AnnStore *store, int row, const char *name, const void *blob,
   else if (row == ANN_CONFIG_OPTIONS)
     sqlite3_bind_text(stmt, 3, blob, (int)size, SQLITE_STATIC);
   else sqlite3_bind_blob64(stmt, 3, blob, (uint64_t)size, SQLITE_STATIC);
-  return ann_store_run(store, stmt);
+  return ann_db_run(store->db, stmt);
 }
 
 int ann_config_delete(AnnStore *store, int row) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_DELETE, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_CONFIG_DELETE, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, row);
-  return ann_store_run(store, stmt);
+  return ann_db_run(store->db, stmt);
 }
 
 int ann_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t *out_size) {
   int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_GET, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_CONFIG_GET, &rc);
   *out_blob = NULL;
   *out_size = 0;
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, row);
-  rc = ann_store_step(store, stmt, &has_row);
+  rc = ann_db_step(store->db, stmt, &has_row);
   if (rc == ANN_OK && has_row) {
     int size = sqlite3_column_bytes(stmt, 0);
     const void *blob = sqlite3_column_blob(stmt, 0);
@@ -94,21 +94,20 @@ int ann_config_unmark(AnnStore *store) { return ann_config_delete(store, ANN_CON
 
 int ann_config_check_format(AnnStore *store) {
   int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_CONFIG_GET, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_CONFIG_GET, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_FORMAT);
-  rc = ann_store_step(store, stmt, &has_row);
+  rc = ann_db_step(store->db, stmt, &has_row);
   if (rc == ANN_OK && !has_row) {
-    rc =
-        ann_store_fail(store, ANN_CORRUPT,
-                       "ann table %s: expected a row \"format\" in %s_config, which is missing",
-                       store->name, store->name);
+    rc = ann_db_fail(store->db, ANN_CORRUPT,
+                     "expected a row \"format\" in %s_config, which is missing",
+                     ann_db_name(store->db));
   } else if (rc == ANN_OK && sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) {
-    rc = ann_store_corrupt(store, "config row", ANN_CONFIG_FORMAT);
+    rc = ann_db_corrupt(store->db, "config row", ANN_CONFIG_FORMAT);
   } else if (rc == ANN_OK && sqlite3_column_int(stmt, 0) != ANN_FORMAT_VERSION) {
-    rc = ann_store_fail(store, ANN_ERROR,
-                        "ann table %s: expected format %d, got %d; a newer sqlite_ann wrote it",
-                        store->name, ANN_FORMAT_VERSION, sqlite3_column_int(stmt, 0));
+    rc = ann_db_fail(store->db, ANN_ERROR,
+                     "expected format %d, got %d; a newer sqlite_ann wrote it",
+                     ANN_FORMAT_VERSION, sqlite3_column_int(stmt, 0));
   }
   sqlite3_reset(stmt);
   return rc;

@@ -153,7 +153,7 @@ static int take_members(AnnStore *store, Halves *h, uint32_t number) {
   for (i = 0; i < h->n && rc == ANN_OK; i++) {
     const AnnRow *row = NULL;
     rc = ann_rows_get(store, h->ids[i], &row);
-    if (rc == ANN_OK && !row) rc = ann_store_corrupt(store, "page", number);
+    if (rc == ANN_OK && !row) rc = ann_db_corrupt(store->db, "page", number);
     if (rc != ANN_OK) break;
     ann_probe_rotate(&probe, store, row->vector);
     memcpy(h->points + i * h->length, probe.vector, (size_t)h->length * sizeof(float));
@@ -193,7 +193,7 @@ static int add_root(AnnStore *store, int tree, uint32_t number, AnnPage *page) {
   AnnPage *root = NULL;
   uint32_t above = 0;
   int rc;
-  if (page->level >= 255) return ann_store_corrupt(store, "page", number);
+  if (page->level >= 255) return ann_db_corrupt(store->db, "page", number);
   rc = ann_pages_new(store, tree, page->level + 1, 0, &above, &root);
   if (rc != ANN_OK) return rc;
   memcpy(ann_page_centre(root), ann_page_centre(page), record_size(page->length));
@@ -231,7 +231,7 @@ static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
   }
   if (rc != ANN_OK) return rc;
   at = ann_page_find(parent, number);
-  if (at < 0) return ann_store_corrupt(store, "page", parent_number);
+  if (at < 0) return ann_db_corrupt(store->db, "page", parent_number);
   ann_pages_touch(store, number);
   ann_pages_touch(store, parent_number);
   rc = fill(store, page, h, 0);
@@ -292,7 +292,7 @@ int ann_divide_recentre(AnnStore *store, int tree, uint32_t number, double share
   if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, tree, 1, &parent);
   if (rc != ANN_OK) return rc;
   at = ann_page_find(parent, number);
-  if (at < 0) return ann_store_corrupt(store, "page", page->parent);
+  if (at < 0) return ann_db_corrupt(store->db, "page", page->parent);
   rc = halves_init(&h, page);
   if (rc == ANN_OK) rc = look_for_mean(store, &h, page, number, share, out_moved);
   if (rc == ANN_OK && *out_moved) {

@@ -45,7 +45,7 @@ static int load_least(AnnStore *store) {
   int64_t size = 0;
   int rc = ann_config_blob(store, ANN_CONFIG_LEAST, &blob, &size);
   if (rc == ANN_OK && blob && size != ANN_LEAST_SIZE) {
-    rc = ann_store_corrupt(store, "config row", ANN_CONFIG_LEAST);
+    rc = ann_db_corrupt(store->db, "config row", ANN_CONFIG_LEAST);
   } else if (rc == ANN_OK && blob) {
     store->grid->least_inspect = ann_get32(blob);
     store->grid->least_keep = ann_get32(blob + 4);
@@ -61,7 +61,7 @@ static int load(AnnStore *store) {
   int rc = ann_config_blob(store, ANN_CONFIG_CALIBRATION, &blob, &size), i, j;
   const uint8_t *p = blob;
   if (rc == ANN_OK && blob && size != ANN_EFFORT_SIZE) {
-    rc = ann_store_corrupt(store, "config row", ANN_CONFIG_CALIBRATION);
+    rc = ann_db_corrupt(store->db, "config row", ANN_CONFIG_CALIBRATION);
   } else if (rc == ANN_OK && blob) {
     store->grid = ann_alloc_zero(1, sizeof *store->grid);
     if (!store->grid) rc = ANN_NOMEM;

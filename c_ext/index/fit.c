@@ -154,7 +154,7 @@ static int fit_row(const AnnSample *sample, int given, int which, AnnEffort *io_
     fit_cell(&costs, 1 - ann_effort_recalls[j], &cell);
     settle_reach(sample->store, &cell);
     io_cells[j] = given && sample->n_rows > 0 ? both(io_cells[j], cell) : cell;
-    rc = ann_store_tick(sample->store);
+    rc = ann_db_tick(sample->store->db);
   }
   costs_clear(&costs);
   return rc;

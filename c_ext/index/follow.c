@@ -342,7 +342,7 @@ static int deepest(AnnStore *store, int64_t *out_entries) {
 static int measure_some(AnnStore *store, Follow *follow) {
   AnnSample *sample = &follow->sample;
   AnnTrial *trial = &follow->trial;
-  AnnPoll poll = {ann_store_tick, store};
+  AnnPoll poll = {ann_db_tick, store->db};
   int64_t left = SLICE_LEAVES, most = 0;
   int rc = deepest(store, &most);
   if (rc == ANN_OK && !follow->has_trial) {

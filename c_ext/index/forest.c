@@ -255,7 +255,7 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   }
   at = walk->n_opened++;
   if (walk->reader && walk->n_opened % OPENED_PER_TICK == 0) {
-    rc = ann_store_tick(walk->reader);
+    rc = ann_db_tick(walk->reader->db);
     if (rc != ANN_OK) return rc;
   }
   if (!find_best(walk, &walk->opened[at], &score)) return ANN_OK;
@@ -279,9 +279,9 @@ static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
   float score;
   if (child <= 0 || child > UINT32_MAX) {
     if (!walk->reader) return ANN_NOT_HERE;
-    return ann_store_fail(walk->store, ANN_CORRUPT,
-                          "ann table %s: a directory of tree %d leads to page %lld; rebuild it",
-                          walk->store->name, page->tree, (long long)child);
+    return ann_db_fail(walk->store->db, ANN_CORRUPT,
+                       "a directory of tree %d leads to page %lld; rebuild it", page->tree,
+                       (long long)child);
   }
   ann_pages_prefetch_slot(walk->store, (uint32_t)child);
   out_step->number = (uint32_t)child;

@@ -27,7 +27,7 @@ static int decode(AnnStore *store, AnnLearned *learned, const uint8_t *blob, int
   if (size < HEADER_SIZE || learned->n > learned->most || learned->seen < learned->n ||
       ann_vector_from_blob(blob + HEADER_SIZE, size - HEADER_SIZE, learned->n * dimensions,
                            learned->vectors, message) != ANN_OK) {
-    return ann_store_corrupt(store, "config row", ANN_CONFIG_LEARNED);
+    return ann_db_corrupt(store->db, "config row", ANN_CONFIG_LEARNED);
   }
   return ANN_OK;
 }

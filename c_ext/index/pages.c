@@ -176,12 +176,12 @@ static int check_children(AnnStore *store, int64_t number, const AnnPage *page) 
     rc = ann_idset_add(&named, ann_page_id(page, i), &is_new);
   }
   ann_idset_clear(&named);
-  return rc == ANN_OK && !is_new ? ann_store_corrupt(store, "page", number) : rc;
+  return rc == ANN_OK && !is_new ? ann_db_corrupt(store->db, "page", number) : rc;
 }
 
 static int load(AnnStore *store, uint32_t number, AnnPage *out_page) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PAGE_GET, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_PAGE_GET, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, number);
   rc = sqlite3_step(stmt);
@@ -190,17 +190,16 @@ static int load(AnnStore *store, uint32_t number, AnnPage *out_page) {
     const void *blob = sqlite3_column_blob(stmt, 0);
     rc = ann_page_load(out_page, blob, blob ? (uint64_t)size : 0, store->rotation.length);
     sqlite3_reset(stmt);
-    if (rc == ANN_CORRUPT) return ann_store_corrupt(store, "page", number);
+    if (rc == ANN_CORRUPT) return ann_db_corrupt(store->db, "page", number);
     if (rc == ANN_OK) rc = check_children(store, number, out_page);
     if (rc != ANN_OK) ann_page_clear(out_page);
     return rc;
   }
   rc = sqlite3_reset(stmt);
   if (rc == ANN_OK) {
-    return ann_store_fail(store, ANN_CORRUPT, "ann table %s: page %u is missing; rebuild it",
-                          store->name, number);
+    return ann_db_fail(store->db, ANN_CORRUPT, "page %u is missing; rebuild it", number);
   }
-  return ann_store_fail(store, rc, "ann table %s: %s", store->name, sqlite3_errmsg(store->db));
+  return ann_db_sqlite_failed(store->db, rc);
 }
 
 /* A child's level is one less than its parent's, so that no damage makes a circle. */
@@ -229,7 +228,7 @@ int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage
     rc = hold(store, number, &page, &cached);
     if (rc != ANN_OK) return rc;
   }
-  if (!fits(cached, tree, level)) return ann_store_corrupt(store, "page", number);
+  if (!fits(cached, tree, level)) return ann_db_corrupt(store->db, "page", number);
   *out_page = &cached->page;
   return ANN_OK;
 }
@@ -241,7 +240,7 @@ int ann_pages_reach(const AnnStore *store, AnnStore *reader, uint32_t number, ui
   else *out_page = ann_pages_peek(store, number, tree, level);
   if (rc != ANN_OK) return rc;
   if (*out_page && (*out_page)->parent == parent) return ANN_OK;
-  return reader ? ann_store_corrupt(reader, "page", number) : ANN_NOT_HERE;
+  return reader ? ann_db_corrupt(reader->db, "page", number) : ANN_NOT_HERE;
 }
 
 static void count_pages(AnnStore *store, int level, int change) {
@@ -260,8 +259,7 @@ int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_
   AnnPage page;
   int rc;
   if (store->state.last_page >= UINT32_MAX) {
-    return ann_store_fail(store, ANN_ERROR, "ann table %s: no page number is left; rebuild it",
-                          store->name);
+    return ann_db_fail(store->db, ANN_ERROR, "no page number is left; rebuild it");
   }
   rc = ann_page_init(&page, level, tree, ann_pages_capacity(store, level),
                      store->rotation.length);
@@ -281,7 +279,7 @@ int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_
 void ann_pages_touch(AnnStore *store, uint32_t number) {
   Cached *cached = find(store, number);
   if (!cached) return;
-  store->mutations++;
+  ann_db_changed(store->db);
   store->n_dirty_pages += !cached->dirty;
   cached->dirty = 1;
   recount(store, cached);
@@ -299,17 +297,17 @@ int ann_pages_delete(AnnStore *store, uint32_t number) {
 
 int ann_pages_delete_all(AnnStore *store) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PAGE_CLEAR, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_PAGE_CLEAR, &rc);
   ann_pages_drop(store);
   store->state.leaf_pages = store->state.directory_pages = 0;
   store->dirty = 1;
-  return stmt ? ann_store_run(store, stmt) : rc;
+  return stmt ? ann_db_run(store->db, stmt) : rc;
 }
 
 static int write_page(AnnStore *store, Cached *cached) {
   int rc = ANN_OK;
   sqlite3_stmt *stmt =
-      ann_store_stmt(store, cached->deleted ? ANN_STMT_PAGE_DELETE : ANN_STMT_PAGE_PUT, &rc);
+      ann_db_stmt(store->db, cached->deleted ? ANN_STMT_PAGE_DELETE : ANN_STMT_PAGE_PUT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, cached->number);
   if (!cached->deleted) {
@@ -317,7 +315,7 @@ static int write_page(AnnStore *store, Cached *cached) {
     rc = sqlite3_bind_blob64(stmt, 2, cached->page.bytes, ann_page_size(&cached->page),
                              SQLITE_STATIC);
   }
-  return rc == ANN_OK ? ann_store_run(store, stmt) : rc;
+  return rc == ANN_OK ? ann_db_run(store->db, stmt) : rc;
 }
 
 static int by_number(const void *a, const void *b) {
@@ -366,14 +364,14 @@ static int load_stored(AnnStore *store, sqlite3_stmt *stmt, AnnStoredPage *each)
 
 int ann_pages_each(AnnStore *store, AnnStoredPage *each, int *out_found) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PAGE_NEXT, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_PAGE_NEXT, &rc);
   *out_found = 0;
   ann_page_clear(&each->page);
   if (each->begun && each->number == INT64_MAX) each->done = 1;
   if (!stmt || each->done) return rc;
   sqlite3_bind_int64(stmt, 1, each->begun ? each->number + 1 : INT64_MIN);
   each->begun = 1;
-  rc = ann_store_step(store, stmt, out_found);
+  rc = ann_db_step(store->db, stmt, out_found);
   if (rc == ANN_OK && *out_found) rc = load_stored(store, stmt, each);
   sqlite3_reset(stmt);
   if (rc != ANN_OK) *out_found = 0;
@@ -389,7 +387,7 @@ int ann_pages_warm(AnnStore *store) {
     Cached *cached = NULL;
     rc = ann_pages_each(store, &each, &found);
     if (rc != ANN_OK || !found) break;
-    if (!each.is_valid) return ann_store_corrupt(store, "page", each.number);
+    if (!each.is_valid) return ann_db_corrupt(store->db, "page", each.number);
     if (store->page_bytes + each.bytes > budget) break;
     if (!find(store, (uint32_t)each.number)) {
       rc = check_children(store, each.number, &each.page);
@@ -397,7 +395,7 @@ int ann_pages_warm(AnnStore *store) {
       rc = hold(store, (uint32_t)each.number, &each.page, &cached);
       memset(&each.page, 0, sizeof each.page);         /* it has another owner */
     }
-    if (rc == ANN_OK && ++n % 64 == 0) rc = ann_store_tick(store);
+    if (rc == ANN_OK && ++n % 64 == 0) rc = ann_db_tick(store->db);
   }
   ann_pages_end(&each);
   return rc;

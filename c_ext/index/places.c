@@ -47,7 +47,7 @@ static int claim(AnnStore *store, int64_t id, Entry **out_entry) {
   int rc = grow(store);
   Entry *entry;
   if (rc != ANN_OK) return rc;
-  store->mutations++;
+  ann_db_changed(store->db);
   entry = &store->places[slot_of(store->places, store->n_place_slots, id)];
   if (!entry->used) {
     memset(entry, 0, sizeof *entry);
@@ -64,12 +64,12 @@ static int decode(AnnStore *store, int64_t id, sqlite3_stmt *stmt, int column,
   const uint8_t *blob = sqlite3_column_blob(stmt, column);
   int i, j, trees = store->options.trees;
   if (!blob || sqlite3_column_bytes(stmt, column) != 4 * trees) {
-    return ann_store_corrupt(store, "place", id);
+    return ann_db_corrupt(store->db, "place", id);
   }
   for (i = 0; i < trees; i++) {
     out_pages[i] = ann_get32(blob + 4 * i);
     for (j = 0; j < i; j++) {
-      if (out_pages[j] == out_pages[i]) return ann_store_corrupt(store, "place", id);
+      if (out_pages[j] == out_pages[i]) return ann_db_corrupt(store->db, "place", id);
     }
   }
   return ANN_OK;
@@ -85,7 +85,7 @@ int ann_places_get(AnnStore *store, int64_t id, uint32_t *out_pages, int *out_fo
     return ANN_OK;
   }
   *out_found = 0;
-  stmt = ann_store_stmt(store, ANN_STMT_PLACE_GET, &rc);
+  stmt = ann_db_stmt(store->db, ANN_STMT_PLACE_GET, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, id);
   if (sqlite3_step(stmt) == SQLITE_ROW) {
@@ -95,9 +95,7 @@ int ann_places_get(AnnStore *store, int64_t id, uint32_t *out_pages, int *out_fo
     return rc;
   }
   rc = sqlite3_reset(stmt);
-  return rc == ANN_OK ? ANN_OK
-                      : ann_store_fail(store, rc, "ann table %s: %s", store->name,
-                                       sqlite3_errmsg(store->db));
+  return rc == ANN_OK ? ANN_OK : ann_db_sqlite_failed(store->db, rc);
 }
 
 int ann_places_put(AnnStore *store, int64_t id, const uint32_t *pages) {
@@ -119,7 +117,7 @@ int ann_places_move(AnnStore *store, int64_t id, uint32_t from, uint32_t to) {
       return ann_places_put(store, id, pages);
     }
   }
-  return ann_store_corrupt(store, "place", id);
+  return ann_db_corrupt(store->db, "place", id);
 }
 
 int ann_places_delete(AnnStore *store, int64_t id) {
@@ -131,9 +129,9 @@ int ann_places_delete(AnnStore *store, int64_t id) {
 
 int ann_places_delete_all(AnnStore *store) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PLACE_CLEAR, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_PLACE_CLEAR, &rc);
   ann_places_drop(store);
-  return stmt ? ann_store_run(store, stmt) : rc;
+  return stmt ? ann_db_run(store->db, stmt) : rc;
 }
 
 static int by_id(const void *a, const void *b) {
@@ -145,19 +143,19 @@ static int write_place(AnnStore *store, const Entry *entry) {
   uint8_t blob[4 * ANN_MAX_TREES];
   int rc = ANN_OK, i, trees = store->options.trees;
   sqlite3_stmt *stmt =
-      ann_store_stmt(store, entry->deleted ? ANN_STMT_PLACE_DELETE : ANN_STMT_PLACE_PUT, &rc);
+      ann_db_stmt(store->db, entry->deleted ? ANN_STMT_PLACE_DELETE : ANN_STMT_PLACE_PUT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, entry->id);
   for (i = 0; i < trees; i++) ann_put32(blob + 4 * i, entry->pages[i]);
   if (!entry->deleted) sqlite3_bind_blob(stmt, 2, blob, 4 * trees, SQLITE_STATIC);
-  return ann_store_run(store, stmt);
+  return ann_db_run(store->db, stmt);
 }
 
 int ann_places_flush(AnnStore *store) {
   int rc = ANN_OK;
   int64_t i, n = 0;
   const Entry **changed;
-  AnnPoll poll = {ann_store_tick, store};
+  AnnPoll poll = {ann_db_tick, store->db};
   if (store->n_places == 0) return ANN_OK;
   changed = ann_alloc_array((uint64_t)store->n_places, sizeof *changed);
   if (!changed) return ANN_NOMEM;
@@ -189,7 +187,7 @@ void ann_places_clear(AnnStore *store) {
 int ann_places_next(AnnStore *store, int64_t from, int64_t *out_id, uint32_t *out_pages,
                     int *out_found) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_PLACE_NEXT, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_PLACE_NEXT, &rc);
   *out_found = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, from);

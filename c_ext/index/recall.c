@@ -108,9 +108,9 @@ static int64_t place_of(int64_t rows, int64_t i, int64_t wanted) {
 static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbours) {
   AnnStore *store = sample->store;
   int64_t id = 0, at = 0;
-  int found = 1, rc = ann_store_scan_open(store, INT64_MIN, INT64_MAX);
+  int found = 1, rc = ann_source_scan(store->source, INT64_MIN, INT64_MAX);
   for (; rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted; at++) {
-    rc = ann_store_scan_next(store, &id, sample->row, &found);
+    rc = ann_source_next(store->source, &id, sample->row, &found);
     if (rc != ANN_OK || !found) break;
     if (at == place_of(store->state.rows, first + sample->n, wanted)) {
       float *vector = sample->vectors + sample->n * store->options.dimensions;
@@ -118,9 +118,9 @@ static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbour
       rc = ann_truth_init(&sample->rows[sample->n], store, &id, vector, neighbours);
       sample->n += rc == ANN_OK;
     }
-    if (at % 256 == 255 && rc == ANN_OK) rc = ann_store_tick(store);
+    if (at % 256 == 255 && rc == ANN_OK) rc = ann_db_tick(store->db);
   }
-  ann_store_scan_close(store);
+  ann_source_end(store->source);
   return rc;
 }
 
@@ -183,11 +183,11 @@ int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_
   while (rc == ANN_OK && first < wanted) {
     rc = given ? pick_given(&sample, first, wanted, query.k)
                : pick(&sample, first, wanted, query.k);
-    if (rc == ANN_OK && sample.n == 0) rc = ann_store_corrupt(store, "count of rows", rows);
+    if (rc == ANN_OK && sample.n == 0) rc = ann_db_corrupt(store->db, "count of rows", rows);
     if (rc == ANN_OK) rc = ann_truth_find(store, NULL, sample.rows, sample.n);   /* step 2 */
     for (i = 0; i < sample.n && rc == ANN_OK; i++) {
       rc = search(&sample.rows[i], searcher, &query, &tally);
-      if (rc == ANN_OK) rc = ann_store_tick(store);
+      if (rc == ANN_OK) rc = ann_db_tick(store->db);
     }
     first += sample.n;
     forget(&sample);

@@ -195,7 +195,7 @@ static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *re
     }
   }
   if (rc == ANN_CORRUPT) {
-    return reader ? ann_store_corrupt(reader, "page", parent->number) : ANN_NOT_HERE;
+    return reader ? ann_db_corrupt(reader->db, "page", parent->number) : ANN_NOT_HERE;
   }
   return rc;
 }

@@ -137,7 +137,7 @@ int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row) {
   }
   rc = make_spare(store);
   step = ann_trace_enter(store->trace, ANN_TRACE_READ_ROWS);
-  if (rc == ANN_OK) rc = ann_store_vector(store, id, store->row->vector, &found);
+  if (rc == ANN_OK) rc = ann_source_get(store->source, id, store->row->vector, &found);
   ann_trace_count(store->trace, found, found * ann_store_vector_bytes(store));
   ann_trace_enter(store->trace, step);
   if (rc != ANN_OK || !found) return rc;
@@ -157,16 +157,16 @@ void ann_rows_keep(AnnStore *store, int64_t id, const float *vector) {
 int ann_rows_warm(AnnStore *store) {
   int64_t id = 0, n = 0;
   int found = 1, rc = make_spare(store);
-  if (rc == ANN_OK) rc = ann_store_scan_open(store, INT64_MIN, INT64_MAX);
+  if (rc == ANN_OK) rc = ann_source_scan(store->source, INT64_MIN, INT64_MAX);
   while (rc == ANN_OK && store->n_rows < room(store)) {
-    rc = ann_store_scan_next(store, &id, store->row->vector, &found);
+    rc = ann_source_next(store->source, &id, store->row->vector, &found);
     if (rc != ANN_OK || !found) break;
     if (find(store, id)) continue;
     complete(store, id);
     keep(store, store->row);
-    if (++n % 256 == 0) rc = ann_store_tick(store);
+    if (++n % 256 == 0) rc = ann_db_tick(store->db);
   }
-  ann_store_scan_close(store);
+  ann_source_end(store->source);
   return rc;
 }
 

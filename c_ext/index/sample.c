@@ -64,12 +64,12 @@ static int add_leaves(AnnStore *store, uint32_t number, uint32_t parent, int tre
   for (i = 0; i < n && rc == ANN_OK; i++) {
     int64_t child = ann_page_id(page, i);
     if (child <= 0 || child > UINT32_MAX || leaves->n == leaves->most) {
-      return ann_store_corrupt(store, "page", number);
+      return ann_db_corrupt(store->db, "page", number);
     }
     if (level == 1) leaves->numbers[leaves->n++] = (uint32_t)child;
     else rc = add_leaves(store, (uint32_t)child, number, tree, level - 1, leaves);
   }
-  return rc == ANN_OK ? ann_store_tick(store) : rc;
+  return rc == ANN_OK ? ann_db_tick(store->db) : rc;
 }
 
 static int find_leaves(AnnStore *store, Leaves *leaves) {
@@ -88,8 +88,8 @@ static int find_leaves(AnnStore *store, Leaves *leaves) {
 static int add_query(AnnSample *sample, int64_t id) {
   AnnStore *store = sample->store;
   float *vector = sample->vectors + sample->n * store->options.dimensions;
-  int found = 0, rc = ann_store_vector(store, id, vector, &found);
-  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "vector", id);
+  int found = 0, rc = ann_source_get(store->source, id, vector, &found);
+  if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "vector", id);
   if (rc == ANN_OK) sample->ids[sample->n++] = id;
   return rc;
 }

@@ -116,8 +116,7 @@ int ann_schema_rename(sqlite3 *db, const char *schema, const char *name, const c
 
 static int refuse_table(const char *name, const char *suffix, const char *expected,
                         const char *got, char **out_message) {
-  *out_message = sqlite3_mprintf("ann table %s: expected %s_%s to %s, got %s", name, name,
-                                 suffix, expected, got);
+  *out_message = sqlite3_mprintf("expected %s_%s to %s, got %s", name, suffix, expected, got);
   return ANN_CORRUPT;
 }
 
@@ -133,16 +132,15 @@ static int check_table(sqlite3 *db, const char *schema, const char *name, int i,
     const char *types = (const char *)sqlite3_column_text(stmt, 1);
     rc = ANN_OK;
     if (!types) {
-      *out_message = sqlite3_mprintf("ann table %s: expected the table %s_%s, which is missing",
-                                     name, name, suffix);
+      *out_message =
+          sqlite3_mprintf("expected the table %s_%s, which is missing", name, suffix);
       rc = ANN_CORRUPT;
     } else if (strcmp(types, "table") != 0) {
       rc = refuse_table(name, suffix, "be a table without triggers or indexes", types,
                         out_message);
     } else if (!found || strcmp(found, tables[i].expected) != 0) {
-      *out_message =
-          sqlite3_mprintf("ann table %s: expected %s_%s to have the columns %s, got %s", name,
-                          name, suffix, tables[i].columns, found ? found : "none");
+      *out_message = sqlite3_mprintf("expected %s_%s to have the columns %s, got %s", name,
+                                     suffix, tables[i].columns, found ? found : "none");
       rc = ANN_CORRUPT;
     } else if (sqlite3_column_int(stmt, 2)) {
       rc = refuse_table(name, suffix, "have a rowid", "a table WITHOUT ROWID", out_message);

@@ -58,12 +58,7 @@ static int wanted(const AnnQuery *query, int64_t id) {
 static int score_row(Search *search, int64_t id, int must_be_there) {
   const AnnRow *row = NULL;
   int rc = ann_rows_get(search->store, id, &row);
-  if (rc == ANN_OK && !row && must_be_there) {
-    return ann_store_fail(search->store, ANN_CORRUPT,
-                          "ann table %s: the forest has a row %lld that %s_vectors lacks; "
-                          "rebuild it",
-                          search->store->name, (long long)id, search->store->name);
-  }
+  if (rc == ANN_OK && !row && must_be_there) rc = ann_source_lacks(search->store->source, id);
   if (rc != ANN_OK || !row) return rc;
   ann_trace_count(search->store->trace, 1, ann_store_vector_bytes(search->store));
   return ann_topk_push(search->top,
@@ -78,7 +73,7 @@ static int score_kept(Search *search, const AnnRun *run) {
   for (i = 0; i < run->n && rc == ANN_OK; i++) {
     const AnnRow *row = run->rows[i];
     double far;
-    if (i % every == every - 1) rc = ann_store_tick(store);
+    if (i % every == every - 1) rc = ann_db_tick(store->db);
     if (rc != ANN_OK || !wanted(search->query, row->id)) continue;
     far = ann_origin_distance_of(&search->origin, row->vector, row->norm);
     if (far <= ann_topk_worst(search->top)) rc = ann_topk_push(search->top, far, row->id);
@@ -93,18 +88,18 @@ static int score_read(Search *search, int64_t first, int64_t last) {
   AnnStore *store = search->store;
   float *vector = search->memory->vector;
   int64_t id = 0, n = 0;
-  int found = 1, rc = ann_store_scan_open(store, first, last);
+  int found = 1, rc = ann_source_scan(store->source, first, last);
   while (rc == ANN_OK) {
-    rc = ann_store_scan_next(store, &id, vector, &found);
+    rc = ann_source_next(store->source, &id, vector, &found);
     if (rc != ANN_OK || !found) break;
     ann_rows_run_add(store, id, vector);
     if (wanted(search->query, id)) {
       rc = ann_topk_push(search->top, ann_origin_distance(&search->origin, vector), id);
     }
-    if (rc == ANN_OK && ++n % 256 == 0) rc = ann_store_tick(store);
+    if (rc == ANN_OK && ++n % 256 == 0) rc = ann_db_tick(store->db);
   }
   ann_trace_count(store->trace, n, n * ann_store_vector_bytes(store));
-  ann_store_scan_close(store);
+  ann_source_end(store->source);
   return rc;
 }
 
@@ -145,7 +140,7 @@ static int score_only(Search *search) {
   int rc = ann_idset_sorted(search->query->only, &ids);
   for (i = 0; rc == ANN_OK && i < search->query->only->n; i++) {
     if (wanted(search->query, ids[i])) rc = score_row(search, ids[i], 0);
-    if (rc == ANN_OK && i % 256 == 255) rc = ann_store_tick(search->store);
+    if (rc == ANN_OK && i % 256 == 255) rc = ann_db_tick(search->store->db);
   }
   ann_free(ids);
   return rc;
@@ -225,7 +220,7 @@ static int score_survivors(Search *search) {
     prefetch_rows(search->store, ids, n, i);
     rc = score_row(search, ids[i], 1);
     if (rc == ANN_OK && i % SURVIVORS_PER_TICK == SURVIVORS_PER_TICK - 1) {
-      rc = ann_store_tick(search->store);
+      rc = ann_db_tick(search->store->db);
     }
   }
   return rc;
@@ -283,7 +278,7 @@ static int walk_leaves(Search *search) {
       /* What the rule would stop at now, it would stop at later all the more. */
       walk->bound = ann_effort_bound(&search->effort, search->inspected, kth_best(search));
     }
-    if (rc == ANN_OK && ++leaves % 16 == 0) rc = ann_store_tick(store);
+    if (rc == ANN_OK && ++leaves % 16 == 0) rc = ann_db_tick(store->db);
     ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
   }
   ann_trace_count(store->trace, walk->n_measured,
@@ -395,7 +390,7 @@ int ann_search(AnnSearcher *searcher, const AnnQuery *asked, AnnTopk *out_top) {
   AnnStore *store = searcher->store;
   Search search;
   AnnQuery query = *asked;
-  AnnPoll poll = {ann_store_tick, store};
+  AnnPoll poll = {ann_db_tick, store->db};
   int rc = make_ready(searcher), exact;
   if (query.k > ANN_MOST_ROWS) query.k = ANN_MOST_ROWS;
   ann_topk_init(out_top, query.k);

@@ -1,4 +1,4 @@
-/* store.h -- one ann table's shadow tables as memory: statements, counters, vectors.
+/* store.h -- one ann table's shadow tables as memory.
 ** Waiting ids are in waiting.h, pages in pages.h, places in places.h; all share one AnnStore.
 **
 ** Changes to counters, pages and places are made in memory and written together by
@@ -11,15 +11,13 @@
 ** same (SQLITE_FCNTL_DATA_VERSION, asked after the first read: before it the number is
 ** old).  Inside a write transaction on this table (xBegin ... xCommit) nobody else can
 ** write, and a rollback forgets everything.
-**
-**   ann_store_vector    one row by id: 2-3 us      ann_store_scan   in order of id: about 1 us a row
 */
 #ifndef ANN_INDEX_STORE_H
 #define ANN_INDEX_STORE_H
 
 #include "core/rotation.h"
-#include "index/api.h"
 #include "index/options.h"
+#include "index/source.h"
 #include "index/state.h"
 #include "index/trace.h"
 
@@ -32,51 +30,15 @@ struct AnnRouter;
 struct AnnFollow;
 struct AnnLearned;
 
-enum {
-  ANN_STMT_CONFIG_GET,
-  ANN_STMT_CONFIG_PUT,
-  ANN_STMT_CONFIG_DELETE,
-  ANN_STMT_SNAPSHOT,
-  ANN_STMT_VECTOR_GET,
-  ANN_STMT_VECTOR_PUT,
-  ANN_STMT_VECTOR_UPDATE,
-  ANN_STMT_VECTOR_DELETE,
-  ANN_STMT_VECTOR_SCAN,
-  ANN_STMT_VECTOR_MAX,
-  ANN_STMT_VECTOR_COUNT,
-  ANN_STMT_PAGE_GET,
-  ANN_STMT_PAGE_PUT,
-  ANN_STMT_PAGE_DELETE,
-  ANN_STMT_PAGE_CLEAR,
-  ANN_STMT_PAGE_NEXT,
-  ANN_STMT_PLACE_GET,
-  ANN_STMT_PLACE_PUT,
-  ANN_STMT_PLACE_DELETE,
-  ANN_STMT_PLACE_CLEAR,
-  ANN_STMT_PLACE_NEXT,
-  ANN_STMT_WAITING_AT,
-  ANN_STMT_WAITING_NEXT,
-  ANN_STMT_WAITING_PUT,
-  ANN_STMT_WAITING_DELETE,
-  ANN_STMT_WAITING_CLEAR,
-  ANN_STMT_QUERY_ONLY,
-  ANN_STMT_TICK,
-  ANN_STMT_ALLOWED,
-  ANN_N_STMTS
-};
-
 typedef struct AnnStore {
-  sqlite3 *db;              /* borrowed */
-  char *schema, *name;      /* owned */
+  AnnDb *db;                /* owned */
+  AnnSource *source;        /* owned: the vectors */
   AnnOptions options;       /* owned */
   AnnRotation rotation;     /* owned; made at first use */
-  sqlite3_stmt *stmts[ANN_N_STMTS];   /* owned; made at first use */
-  char *message;            /* owned: the first error's sentence, NULL for none */
   int checked;              /* the shadow tables were found in order */
   int in_write;             /* between xBegin and xCommit or xRollback */
   int depth;                /* ann_store_begin calls not yet ended */
   int drop_at_end;          /* rolled back in between: to be forgotten when they have ended */
-  int64_t mutations;        /* changes made to rows, runs, pages and places, ever */
   int poisoned;             /* written in part, then failed: only a rollback heals it */
 
   int kept;                 /* what is in memory belongs to kept_version */
@@ -151,40 +113,9 @@ void ann_store_committed(AnnStore *store);
 /* A write failed half-way: nothing more until the transaction is rolled back.  Nothing if it
 ** is already, as SQLite does by itself when memory, disk or time is out. */
 void ann_store_poison(AnnStore *store);
-/* Record the first error's sentence; returns rc. */
-int ann_store_fail(AnnStore *store, int rc, const char *format, ...);
-/* Take the sentence back: the failure is none. */
-void ann_store_unsay(AnnStore *store);
-/* A stored thing is not what FORMAT.md says: one place for a breakpoint. */
-int ann_store_corrupt(AnnStore *store, const char *what, int64_t number);
-/* The connection was interrupted?  ANN_OK or ANN_INTERRUPT; about half a microsecond. */
-int ann_store_tick(void *store);
-/* A reset statement, prepared on first use; NULL and *out_rc on failure. */
-sqlite3_stmt *ann_store_stmt(AnnStore *store, int which, int *out_rc);
-/* Step for a row: 1 in *out_row, or 0 and the statement is reset. */
-int ann_store_step(AnnStore *store, sqlite3_stmt *stmt, int *out_row);
-/* Step once and reset; ANN_OK unless it failed. */
-int ann_store_run(AnnStore *store, sqlite3_stmt *stmt);
-
 /* Bytes of one vector, in memory as in the table. */
 static inline int64_t ann_store_vector_bytes(const AnnStore *store) {
   return store->options.dimensions * (int64_t)sizeof(float);
 }
-
-/* Vectors.  out: options.dimensions floats. */
-int ann_store_vector(AnnStore *store, int64_t id, float *out_vector, int *out_found);
-/* id NULL lets SQLite choose; the id used comes back.  SQLITE_CONSTRAINT_ROWID when taken. */
-int ann_store_vector_put(AnnStore *store, const int64_t *id, const float *vector,
-                         int64_t *out_id);
-int ann_store_vector_update(AnnStore *store, int64_t id, const float *vector);
-int ann_store_vector_delete(AnnStore *store, int64_t id, int *out_found);
-/* A scan of ids first..last in order; one at a time.  *out_vector is valid until the next call. */
-int ann_store_scan_open(AnnStore *store, int64_t first, int64_t last);
-int ann_store_scan_next(AnnStore *store, int64_t *out_id, float *out_vector, int *out_found);
-void ann_store_scan_close(AnnStore *store);
-
-/* Rows with first <= id <= last, and the smallest and largest id among them. */
-int ann_store_count(AnnStore *store, int64_t first, int64_t last, int64_t *out_n,
-                    int64_t *out_smallest, int64_t *out_largest);
 
 #endif

@@ -90,7 +90,7 @@ int ann_trial_ask(AnnTrial *trial, const AnnSample *sample, int query) {
     if (rc == ANN_OK && same) rc = want(trial, neighbour->id, rank);
   }
   if (rc == ANN_OK && truth->has_id) rc = want_self(trial, truth);
-  return rc == ANN_OK ? ann_store_tick(trial->store) : rc;
+  return rc == ANN_OK ? ann_db_tick(trial->store->db) : rc;
 }
 
 void ann_trial_learn(const AnnTrial *trial, AnnSample *sample, int query) {

@@ -121,7 +121,7 @@ static int read_rows(Pass *pass, int64_t most, int *out_more) {
   if (most > pass->most) most = pass->most;
   for (pass->n = 0; rc == ANN_OK && pass->n < most; pass->n++) {
     float *row = pass->rows + pass->n * pass->stride;
-    rc = ann_store_scan_next(pass->store, &pass->ids[pass->n], row, out_more);
+    rc = ann_source_next(pass->store->source, &pass->ids[pass->n], row, out_more);
     if (rc != ANN_OK || !*out_more) break;
     add_row(pass, norm_of(pass, row));
   }
@@ -195,10 +195,10 @@ void ann_pass_free(AnnPass *pass) {
 }
 
 int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, int *out_more) {
-  AnnPoll poll = {ann_store_tick, pass->store};
+  AnnPoll poll = {ann_db_tick, pass->store->db};
   int64_t items = (pass->n_truths + TOGETHER - 1) / TOGETHER, seen = 0;
   int64_t chunk = WORK_AT_ONCE / (TOGETHER * pass->most * (pass->stride + WORK_PER_ROW));
-  int rc = ann_store_scan_open(pass->store, *io_from, INT64_MAX);
+  int rc = ann_source_scan(pass->store->source, *io_from, INT64_MAX);
   *out_more = 1;
   while (rc == ANN_OK && *out_more && seen < most) {
     rc = read_rows(pass, most - seen, out_more);
@@ -210,7 +210,7 @@ int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, 
     if (pass->ids[pass->n - 1] == INT64_MAX) *out_more = 0;
     else *io_from = pass->ids[pass->n - 1] + 1;
   }
-  ann_store_scan_close(pass->store);
+  ann_source_end(pass->store->source);
   return rc;
 }
 

@@ -101,7 +101,7 @@ int ann_update_place(AnnStore *store, int64_t id, const float *vector, AnnIdSet 
   use_room(store, copies);
   /* All are chosen before any is written: a division moves the centres of leaves. */
   if (ann_router_place(store->router, store, copies) != ANN_OK) {
-    return ann_store_corrupt(store, "tree", 0);
+    return ann_db_corrupt(store->db, "tree", 0);
   }
   return ann_update_enter(store, id, NULL, copies, divided);
 }
@@ -127,15 +127,15 @@ static int keep_others(AnnStore *store, const uint32_t *pages, uint32_t gone, in
 static int move_member(AnnStore *store, float *vector, int64_t id, uint32_t gone) {
   uint32_t pages[ANN_MAX_TREES] = {0};
   AnnCopy copies[ANN_MAX_TREES], *moved = &copies[0];
-  int found = 0, rc = ann_store_vector(store, id, vector, &found), lost = -1, at;
-  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "vector", id);
+  int found = 0, rc = ann_source_get(store->source, id, vector, &found), lost = -1, at;
+  if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "vector", id);
   if (rc == ANN_OK) rc = ann_places_get(store, id, pages, &found);
-  if (rc == ANN_OK && !found) rc = ann_store_corrupt(store, "place", id);
+  if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "place", id);
   if (rc == ANN_OK) rc = ann_router_find_here(store, vector);
   if (rc == ANN_OK) rc = keep_others(store, pages, gone, &lost);
   if (rc != ANN_OK) return rc;
   at = ann_router_choose(store->router, store, pages, store->options.trees);
-  if (lost < 0 || at < 0) return ann_store_corrupt(store, "place", id);
+  if (lost < 0 || at < 0) return ann_db_corrupt(store->db, "place", id);
   use_room(store, copies);
   ann_router_encode(store->router, store, at, moved);
   rc = append_copy(store, id, NULL, moved, NULL);
@@ -158,7 +158,7 @@ static int dissolve(AnnStore *store, uint32_t number) {
   ids = ann_alloc_array((uint64_t)n, sizeof *ids);
   at = ann_page_find(parent, number);
   if (!vector || !ids) rc = ANN_NOMEM;
-  else if (at < 0) rc = ann_store_corrupt(store, "page", above);
+  else if (at < 0) rc = ann_db_corrupt(store->db, "page", above);
   if (rc == ANN_OK) {
     for (i = 0; i < n; i++) ids[i] = ann_page_id(page, i);
     ann_page_remove(parent, at);
@@ -181,10 +181,10 @@ static int clear_forest(AnnStore *store) {
 
 /* Another row's damage does not keep this one from being deleted. */
 static int recentre_if_sound(AnnStore *store, int tree, uint32_t number) {
-  int64_t before = store->mutations;
+  int64_t before = ann_db_changes(store->db);
   int moved = 0, rc = ann_divide_recentre(store, tree, number, STRAYED, &moved);
-  if (rc != ANN_CORRUPT || store->mutations != before) return rc;
-  ann_store_unsay(store);
+  if (rc != ANN_CORRUPT || ann_db_changes(store->db) != before) return rc;
+  ann_db_unsay(store->db);
   return ANN_OK;
 }
 
@@ -199,7 +199,7 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
     rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &leaves[copy]);
     if (rc != ANN_OK) return rc;
     at[copy] = ann_page_find(leaves[copy], id);
-    if (at[copy] < 0) return ann_store_corrupt(store, "place", id);
+    if (at[copy] < 0) return ann_db_corrupt(store->db, "place", id);
   }
   rc = ann_places_delete(store, id);
   if (rc != ANN_OK) return rc;
@@ -238,17 +238,21 @@ static int settle(AnnStore *store, int64_t id, const float *vector, int straight
 
 int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, int straight,
                       int64_t *out_id) {
-  int64_t before = store->mutations;
-  int found, rc = ann_store_vector_put(store, id, vector, out_id);
+  int64_t before = ann_db_changes(store->db);
+  int found, rc;
+  ann_rows_forget(store, id ? *id : 0);      /* and with it the range that it joins */
+  rc = ann_source_put(store->source, id, vector, out_id);
   if (rc != ANN_OK) return rc;
   store->state.rows++;
   store->dirty = 1;
   rc = settle(store, *out_id, vector, straight);
   /* Only the row itself is written so far: take it back, and nothing has happened. */
   if (rc != ANN_OK) {
-    int alone = store->mutations == before + 1;
-    int undone = ann_store_vector_delete(store, *out_id, &found) == ANN_OK && found;
-    if (alone && undone) store->mutations = before;
+    int alone = ann_db_changes(store->db) == before + 1;
+    int undone;
+    ann_rows_forget(store, *out_id);
+    undone = ann_source_delete(store->source, *out_id, &found) == ANN_OK && found;
+    if (alone && undone) ann_db_unchanged(store->db, before);
     if (store->loaded) store->state.rows--;
   }
   return rc;
@@ -256,8 +260,9 @@ int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, i
 
 int ann_update_delete(AnnStore *store, int64_t id, int *out_found) {
   int placed = 0, rc = ann_update_unplace(store, id, &placed);
-  if (rc == ANN_OK) rc = ann_store_vector_delete(store, id, out_found);
-  if (rc == ANN_OK && placed && !*out_found) rc = ann_store_corrupt(store, "place", id);
+  ann_rows_forget(store, id);
+  if (rc == ANN_OK) rc = ann_source_delete(store->source, id, out_found);
+  if (rc == ANN_OK && placed && !*out_found) rc = ann_db_corrupt(store->db, "place", id);
   if (rc == ANN_OK && *out_found) {
     store->state.rows--;
     store->dirty = 1;
@@ -268,7 +273,8 @@ int ann_update_delete(AnnStore *store, int64_t id, int *out_found) {
 int ann_update_replace(AnnStore *store, int64_t id, const float *vector, int straight) {
   int placed = 0, rc = ann_update_unplace(store, id, &placed);
   /* A division on the way reads members' vectors, so the new one is stored first. */
-  if (rc == ANN_OK) rc = ann_store_vector_update(store, id, vector);
+  ann_rows_forget(store, id);
+  if (rc == ANN_OK) rc = ann_source_update(store->source, id, vector);
   if (rc == ANN_OK && placed) rc = settle(store, id, vector, straight);
   return rc;
 }

@@ -11,13 +11,13 @@ int ann_waiting_flush(AnnStore *store) {
   sqlite3_stmt *stmt;
   if (!store->tail_dirty) return ANN_OK;
   store->gap_known = 0;
-  stmt = ann_store_stmt(store, ANN_STMT_WAITING_PUT, &rc);
+  stmt = ann_db_stmt(store->db, ANN_STMT_WAITING_PUT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, store->tail_first);
   sqlite3_bind_int64(stmt, 2, store->tail_last);
-  rc = ann_store_run(store, stmt);
+  rc = ann_db_run(store->db, stmt);
   if (rc == ANN_OK) store->tail_dirty = 0;
-  store->mutations++;
+  ann_db_changed(store->db);
   return rc;
 }
 
@@ -43,15 +43,15 @@ static void put_tail(const AnnStore *store, int which, int64_t id, int64_t *out_
 static int find_run(AnnStore *store, int which, int64_t id, int64_t *out_first,
                     int64_t *out_last, int *out_found) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, which, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, which, &rc);
   *out_found = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, id);
-  rc = ann_store_step(store, stmt, out_found);
+  rc = ann_db_step(store->db, stmt, out_found);
   if (*out_found) {
     *out_first = sqlite3_column_int64(stmt, 0);
     *out_last = sqlite3_column_int64(stmt, 1);
-    if (*out_last < *out_first) rc = ann_store_corrupt(store, "waiting run", *out_first);
+    if (*out_last < *out_first) rc = ann_db_corrupt(store->db, "waiting run", *out_first);
   }
   sqlite3_reset(stmt);
   if (rc == ANN_OK) put_tail(store, which, id, out_first, out_last, out_found);
@@ -103,17 +103,8 @@ int ann_waiting_run(AnnStore *store, int64_t from, int64_t *out_first, int64_t *
 }
 
 static int know_max(AnnStore *store) {
-  int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt;
-  if (store->max_known) return ANN_OK;
-  stmt = ann_store_stmt(store, ANN_STMT_VECTOR_MAX, &rc);
-  if (!stmt) return rc;
-  rc = ann_store_step(store, stmt, &has_row);
-  if (has_row)
-    store->max_id = sqlite3_column_type(stmt, 0) == SQLITE_NULL ? INT64_MIN
-                                                                : sqlite3_column_int64(stmt, 0);
+  int rc = store->max_known ? ANN_OK : ann_source_max(store->source, &store->max_id);
   store->max_known = rc == ANN_OK;
-  sqlite3_reset(stmt);
   return rc;
 }
 
@@ -152,27 +143,28 @@ int ann_waiting_add(AnnStore *store, int64_t id) {
 
 int ann_waiting_shrink(AnnStore *store, int64_t first, int64_t last, int64_t done) {
   int rc = ann_waiting_flush(store);
-  sqlite3_stmt *stmt = rc == ANN_OK ? ann_store_stmt(store, ANN_STMT_WAITING_DELETE, &rc)
+  sqlite3_stmt *stmt = rc == ANN_OK ? ann_db_stmt(store->db, ANN_STMT_WAITING_DELETE, &rc)
                                     : NULL;
   store->tail_open = store->gap_known = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, first);
-  rc = ann_store_run(store, stmt);
+  rc = ann_db_run(store->db, stmt);
   if (rc != ANN_OK || done >= last) return rc;
-  stmt = ann_store_stmt(store, ANN_STMT_WAITING_PUT, &rc);
+  stmt = ann_db_stmt(store->db, ANN_STMT_WAITING_PUT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, done + 1);
   sqlite3_bind_int64(stmt, 2, last);
-  return ann_store_run(store, stmt);
+  return ann_db_run(store->db, stmt);
 }
 
 int ann_waiting_add_all(AnnStore *store) {
   int64_t n = 0, smallest = 0, largest = 0;
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_store_stmt(store, ANN_STMT_WAITING_CLEAR, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_WAITING_CLEAR, &rc);
   store->tail_open = store->tail_dirty = store->gap_known = store->none_wait = 0;
-  if (stmt) rc = ann_store_run(store, stmt);
-  if (rc == ANN_OK) rc = ann_store_count(store, INT64_MIN, INT64_MAX, &n, &smallest, &largest);
+  if (stmt) rc = ann_db_run(store->db, stmt);
+  if (rc == ANN_OK)
+    rc = ann_source_count(store->source, INT64_MIN, INT64_MAX, &n, &smallest, &largest);
   if (rc != ANN_OK || n == 0) return rc;
   store->tail_first = smallest;
   store->tail_last = largest;

@@ -32,8 +32,8 @@ void ann_context_release(void *arg) {
 static AnnTable *lookup(const AnnContext *context, const char *schema, const char *name) {
   AnnTable *table;
   for (table = context->tables; table; table = table->next) {
-    if (sqlite3_stricmp(table->store->schema, schema) == 0 &&
-        sqlite3_stricmp(table->store->name, name) == 0) {
+    if (sqlite3_stricmp(ann_db_schema(table->store->db), schema) == 0 &&
+        sqlite3_stricmp(ann_db_name(table->store->db), name) == 0) {
       return table;
     }
   }
@@ -254,9 +254,9 @@ int ann_context_find(AnnContext *context, const char *name, AnnHold *hold, AnnTa
 }
 
 int ann_context_report(const AnnStore *store, int rc, char **out_message) {
-  if (rc != ANN_OK && store && store->message) {
+  if (rc != ANN_OK && store && ann_db_message(store->db)) {
     sqlite3_free(*out_message);
-    *out_message = sqlite3_mprintf("%s", store->message);
+    *out_message = sqlite3_mprintf("%s", ann_db_message(store->db));
   }
   return rc;
 }

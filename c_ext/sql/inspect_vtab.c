@@ -63,13 +63,13 @@ static int table_bytes(const AnnStore *store, const char *suffix, const char *co
   sqlite3_stmt *stmt = NULL;
   char *sql = sqlite3_mprintf("SELECT sum(pgsize) FROM dbstat('%q', 1) WHERE name = '%q_%q' "
                               "COLLATE NOCASE",
-                              store->schema, store->name, suffix);
-  int rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) : ANN_NOMEM;
+                              ann_db_schema(store->db), ann_db_name(store->db), suffix);
+  int rc = sql ? sqlite3_prepare_v2(ann_db_handle(store->db), sql, -1, &stmt, NULL) : ANN_NOMEM;
   sqlite3_free(sql);
   if (rc != ANN_OK && rc != ANN_NOMEM) {
     sql = sqlite3_mprintf("SELECT sum(coalesce(length(\"%w\"), 0) + 12) FROM \"%w\".\"%w_%w\"",
-                          column, store->schema, store->name, suffix);
-    rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) : ANN_NOMEM;
+                          column, ann_db_schema(store->db), ann_db_name(store->db), suffix);
+    rc = sql ? sqlite3_prepare_v2(ann_db_handle(store->db), sql, -1, &stmt, NULL) : ANN_NOMEM;
     sqlite3_free(sql);
   }
   if (rc == ANN_OK && sqlite3_step(stmt) == SQLITE_ROW)
@@ -141,7 +141,7 @@ static int fill_trees(const AnnCall *call) {
     const AnnPage *page = &each.page;
     rc = ann_pages_each(store, &each, &found);
     if (rc != ANN_OK || !found) break;
-    if (!each.is_valid) rc = ann_store_corrupt(store, "page", each.number);
+    if (!each.is_valid) rc = ann_db_corrupt(store->db, "page", each.number);
     t = page->tree;
     if (rc == ANN_OK && page->level == 0) {
       leaves[t]++;
@@ -151,7 +151,7 @@ static int fill_trees(const AnnCall *call) {
       directories[t]++;
       if (page->level > depth[t]) depth[t] = page->level;
     }
-    if (rc == ANN_OK) rc = ann_store_tick(store);
+    if (rc == ANN_OK) rc = ann_db_tick(store->db);
   }
   ann_pages_end(&each);
   for (t = 0; rc == ANN_OK && store->state.roots[0] && t < store->options.trees; t++) {
@@ -192,7 +192,7 @@ static int fill_pages(const AnnCall *call) {
     ann_listing_number(listing, each.bytes);
     if (each.is_valid && page->parent) ann_listing_number(listing, page->parent);
     else ann_listing_null(listing);
-    rc = ann_store_tick(store);
+    rc = ann_db_tick(store->db);
   }
   ann_pages_end(&each);
   return rc;

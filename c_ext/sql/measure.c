@@ -129,7 +129,8 @@ static int read_query(const AnnCall *call, float *out_vector) {
   int rc = ann_value_vector(call->arguments[0], store->options.dimensions, out_vector, message);
   if (rc == ANN_ERROR) {
     *call->out_message = sqlite3_mprintf("%s, table %s, column %s: %s", call->function,
-                                         store->name, store->options.column, message);
+                                         ann_db_name(store->db), store->options.column,
+                                         message);
   }
   return rc;
 }

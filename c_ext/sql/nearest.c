@@ -81,7 +81,7 @@ static int read_query(AnnNearest *nearest, AnnTable *table, const AnnPlanColumns
     return refuse(out_message, sqlite3_mprintf("%s: expected the id of a row, got %s",
                                                columns->function, ann_value_kind(value)));
   }
-  rc = ann_store_vector(table->store, nearest->item, nearest->vector, &found);
+  rc = ann_source_get(table->store->source, nearest->item, nearest->vector, &found);
   if (rc == ANN_OK && !found) nearest->eof = 1;
   at = ann_plan_argument(index_number, ANN_ARG_SELF);
   if (rc == ANN_OK && at >= 0 && sqlite3_value_int(argv[at])) {
@@ -241,8 +241,8 @@ static AnnNearest *allocate(AnnContext *context, const AnnTable *table) {
   nearest->context = context;
   nearest->recall = ANN_DEFAULT_RECALL;
   nearest->max_distance = INFINITY;
-  nearest->schema = sqlite3_mprintf("%s", table->store->schema);
-  nearest->name = sqlite3_mprintf("%s", table->store->name);
+  nearest->schema = sqlite3_mprintf("%s", ann_db_schema(table->store->db));
+  nearest->name = sqlite3_mprintf("%s", ann_db_name(table->store->db));
   if (nearest->schema && nearest->name) return nearest;
   ann_nearest_free(nearest);
   return NULL;

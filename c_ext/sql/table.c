@@ -41,13 +41,13 @@ static int absorb_if_due(AnnTable *table) {
 /* Called at each row: has another statement begun since the last one? */
 static int row_begins(AnnTable *table) {
   int rc = ANN_OK;
-  table->mutations_seen = table->store->mutations;
+  table->mutations_seen = ann_db_changes(table->store->db);
   table->row_changes = table->store->state.changes;
-  if (sqlite3_total_changes(table->store->db) != table->changes_seen) {
+  if (sqlite3_total_changes(ann_db_handle(table->store->db)) != table->changes_seen) {
     table->streak = 0;
     rc = absorb_if_due(table);
     if (rc != ANN_OK) ann_store_poison(table->store);
-    table->mutations_seen = table->store->mutations;
+    table->mutations_seen = ann_db_changes(table->store->db);
     table->row_changes = table->store->state.changes;
   }
   return rc;
@@ -59,7 +59,7 @@ static void row_ends(AnnTable *table) {
       (table->streak >= STRAIGHT || state->rows - state->placed <= SHORT_ABSORB)) {
     table->due = 1;
   }
-  table->changes_seen = sqlite3_total_changes(table->store->db);
+  table->changes_seen = sqlite3_total_changes(ann_db_handle(table->store->db));
   table->streak++;
   table->context->generation++;
 }
@@ -69,7 +69,8 @@ static int row_result(AnnTable *table, int rc) {
   AnnStore *store = table->store;
   if (rc == ANN_OK) rc = ann_follow(store, table->row_changes);
   if (rc == ANN_OK) rc = ann_store_make_room(store);
-  if (rc != ANN_OK && store->mutations != table->mutations_seen) ann_store_poison(store);
+  if (rc != ANN_OK && ann_db_changes(store->db) != table->mutations_seen)
+    ann_store_poison(store);
   return rc;
 }
 
@@ -85,11 +86,10 @@ static int read_vector(AnnTable *table, const int64_t *id, sqlite3_value *value,
   if (!*out_vector) return ANN_NOMEM;
   rc = ann_value_vector(value, store->options.dimensions, *out_vector, message);
   if (rc == ANN_ERROR && id) {
-    ann_store_fail(store, rc, "ann table %s, column %s: %s (rowid %lld)", store->name,
-                   store->options.column, message, (long long)*id);
+    ann_db_fail_in(store->db, rc, "column", store->options.column, "%s (rowid %lld)", message,
+                   (long long)*id);
   } else if (rc == ANN_ERROR) {
-    ann_store_fail(store, rc, "ann table %s, column %s: %s", store->name, store->options.column,
-                   message);
+    ann_db_fail_in(store->db, rc, "column", store->options.column, "%s", message);
   }
   return rc;
 }
@@ -101,10 +101,9 @@ int ann_table_insert(AnnTable *table, const int64_t *id, sqlite3_value *value,
   int found = 0, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = row_begins(table);
   if (rc == ANN_OK) rc = read_vector(table, id, value, &vector);
-  if (rc == ANN_OK && id && sqlite3_vtab_on_conflict(store->db) == SQLITE_REPLACE) {
-    float *old = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *old);
-    rc = old ? ann_store_vector(store, *id, old, &found) : ANN_NOMEM;
-    ann_free(old);
+  if (rc == ANN_OK && id &&
+      sqlite3_vtab_on_conflict(ann_db_handle(store->db)) == SQLITE_REPLACE) {
+    rc = ann_source_has(store->source, *id, &found);
   }
   if (rc == ANN_OK && found) {
     rc = ann_update_replace(store, *id, vector, straight(table));
@@ -132,15 +131,12 @@ int ann_table_delete(AnnTable *table, int64_t id) {
 /* A row under another id: both ids' rows are settled before anything is changed. */
 static int move_row(AnnTable *table, int64_t id, int64_t new_id, const float *vector) {
   AnnStore *store = table->store;
-  float *old = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *old);
   int64_t used = 0;
-  int found = 0, rc = old ? ann_store_vector(store, new_id, old, &found) : ANN_NOMEM;
-  int replace = sqlite3_vtab_on_conflict(store->db) == SQLITE_REPLACE;
-  ann_free(old);
+  int found = 0, rc = ann_source_has(store->source, new_id, &found);
+  int replace = sqlite3_vtab_on_conflict(ann_db_handle(store->db)) == SQLITE_REPLACE;
   if (rc == ANN_OK && found && !replace) {
-    return ann_store_fail(store, SQLITE_CONSTRAINT_ROWID,
-                          "ann table %s: expected a new rowid, but %lld is there already",
-                          store->name, (long long)new_id);
+    return ann_db_fail(store->db, SQLITE_CONSTRAINT_ROWID,
+                       "expected a new rowid, but %lld is there already", (long long)new_id);
   }
   if (rc == ANN_OK && found) rc = ann_update_delete(store, new_id, &found);
   if (rc == ANN_OK) rc = ann_update_delete(store, id, &found);
@@ -157,7 +153,7 @@ int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value 
     rc = read_vector(table, &new_id, value, &vector);
   } else if (rc == ANN_OK) {
     vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
-    rc = vector ? ann_store_vector(store, id, vector, &found) : ANN_NOMEM;
+    rc = vector ? ann_source_get(store->source, id, vector, &found) : ANN_NOMEM;
   }
   if (rc == ANN_OK && found && new_id != id) {
     rc = move_row(table, id, new_id, vector);
@@ -191,8 +187,8 @@ static int command_check(AnnTable *table) {
   if (rc == ANN_OK) rc = ann_check(table->store, faults);
   if (rc == ANN_OK && faults->n > 0) {
     const AnnFault *first = &faults->items[0];
-    rc = ann_store_fail(table->store, ANN_CORRUPT, "ann table %s: %s%s", table->store->name,
-                        first->text, faults->n > 1 ? " (the first of several faults)" : "");
+    rc = ann_db_fail(table->store->db, ANN_CORRUPT, "%s%s", first->text,
+                     faults->n > 1 ? " (the first of several faults)" : "");
   }
   if (faults) ann_faults_clear(faults);
   ann_free(faults);
@@ -209,9 +205,9 @@ static int command_optimize(AnnTable *table, sqlite3_value *k) {
   int64_t max_pages = 0;
   int more = 0, rc;
   if (k && (!ann_value_integer(k, &max_pages) || max_pages < 1)) {
-    return ann_store_fail(table->store, ANN_ERROR,
-                          "ann table %s: expected k to be a number of pages from 1, got %s",
-                          table->store->name, sqlite3_value_text(k));
+    return ann_db_fail(table->store->db, ANN_ERROR,
+                       "expected k to be a number of pages from 1, got %s",
+                       sqlite3_value_text(k));
   }
   if (max_pages > UINT32_MAX) max_pages = UINT32_MAX;   /* no table has more */
   rc = ann_build_absorb(table->store, max_pages, 1, &more);
@@ -230,9 +226,8 @@ static int command_setting(AnnTable *table, const char *text, int *out_known) {
   *out_known = is_absorb || is_cache;
   if (!*out_known) return ANN_OK;
   if (end == value + 1 || *end || number < 0 || number > (is_absorb ? 100 : 1 << 20)) {
-    return ann_store_fail(store, ANN_ERROR,
-                          "ann table %s: expected a whole number from 0 to %d, got \"%s\"",
-                          store->name, is_absorb ? 100 : 1 << 20, text);
+    return ann_db_fail(store->db, ANN_ERROR, "expected a whole number from 0 to %d, got \"%s\"",
+                       is_absorb ? 100 : 1 << 20, text);
   }
   if (!is_absorb) store->options.cache_mb = (int)number;
   else table->absorb = (int)number;
@@ -250,8 +245,7 @@ static int command_backend(AnnTable *table, const char *text, int *out_known) {
   if (!*out_known || ann_backend_choose(text + 8) == ANN_OK) return ANN_OK;
   names = ann_backend_names();
   if (!names) return ANN_NOMEM;
-  rc = ann_store_fail(store, ANN_ERROR, "ann table %s: expected a backend %s, got \"%s\"",
-                      store->name, names, text);
+  rc = ann_db_fail(store->db, ANN_ERROR, "expected a backend %s, got \"%s\"", names, text);
   sqlite3_free(names);
   return rc;
 }
@@ -261,7 +255,7 @@ static int learn(AnnTable *table, sqlite3_value *value) {
   AnnStore *store = table->store;
   int64_t dimensions = store->options.dimensions, size = ann_store_vector_bytes(store), n = 1,
           i;
-  char message[ANN_VECTOR_MESSAGE];
+  char message[ANN_VECTOR_MESSAGE], which[64] = "";
   float *vectors = NULL;                     /* owned */
   int rc;
   if (sqlite3_value_type(value) == SQLITE_BLOB && sqlite3_value_bytes(value) > size &&
@@ -276,11 +270,11 @@ static int learn(AnnTable *table, sqlite3_value *value) {
     rc = ann_vector_from_blob(blob + i * size, size, dimensions, vectors + i * dimensions,
                               message);
   }
-  if (rc == ANN_ERROR && n > 1) {
-    ann_store_fail(store, rc, "ann table %s, learn, query %lld of %lld: %s", store->name,
-                   (long long)i, (long long)n, message);
-  } else if (rc == ANN_ERROR) {
-    ann_store_fail(store, rc, "ann table %s, learn: %s", store->name, message);
+  if (rc == ANN_ERROR) {
+    if (n > 1) {
+      sqlite3_snprintf(sizeof which, which, "query %lld of %lld", (long long)i, (long long)n);
+    }
+    ann_db_fail_in(store->db, rc, n > 1 ? "learn," : "learn", which, "%s", message);
   }
   for (i = 0; i < n && rc == ANN_OK; i++) {
     rc = ann_learned_add(store, vectors + i * dimensions);
@@ -319,11 +313,11 @@ static int run_command(AnnTable *table, const char *text, sqlite3_value *k) {
     else if (strcmp(text, "integrity-check") == 0) rc = command_check(table);
     else if (strcmp(text, "warm") == 0) rc = command_warm(table);
     else
-      rc = ann_store_fail(
-          store, ANN_ERROR,
-          "ann table %s: expected a command optimize, rebuild, "
+      rc = ann_db_fail(
+          store->db, ANN_ERROR,
+          "expected a command optimize, rebuild, "
           "integrity-check, warm, learn, cache_mb=N, absorb=N or backend=NAME, got \"%s\"",
-          store->name, text);
+          text);
   }
   ann_store_end(store);
   return rc;

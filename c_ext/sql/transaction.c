@@ -23,7 +23,7 @@ int ann_transaction_begin(sqlite3_vtab *vtab) {
 /* Settle what is in memory; last_insert_rowid() stays the user's. */
 static int settle(sqlite3_vtab *vtab) {
   AnnTable *table = table_of(vtab);
-  sqlite3 *db = table->store->db;
+  sqlite3 *db = ann_db_handle(table->store->db);
   sqlite3_int64 last = sqlite3_last_insert_rowid(db);
   int rc = ANN_OK;
   /* What a statement of our own opens and ends within another is nothing to settle. */
@@ -39,9 +39,9 @@ int ann_transaction_sync(sqlite3_vtab *vtab) {
   AnnTable *table = table_of(vtab);
   int rc = settle(vtab);
   if (rc == ANN_OK && table->created && ann_context_is_present(table)) {
-    sqlite3_int64 last = sqlite3_last_insert_rowid(table->store->db);
+    sqlite3_int64 last = sqlite3_last_insert_rowid(ann_db_handle(table->store->db));
     rc = ann_config_unmark(table->store);
-    sqlite3_set_last_insert_rowid(table->store->db, last);
+    sqlite3_set_last_insert_rowid(ann_db_handle(table->store->db), last);
   }
   if (rc == ANN_OK) table->created = 0;
   return rc;

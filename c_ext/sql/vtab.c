@@ -140,8 +140,8 @@ static int destroy(sqlite3_vtab *vtab) {
   int rc;
   forget_message(vtab);
   ann_store_detach(table->store);
-  rc = ann_schema_drop(table->store->db, table->store->schema, table->store->name,
-                       &vtab->zErrMsg);
+  rc = ann_schema_drop(ann_db_handle(table->store->db), ann_db_schema(table->store->db),
+                       ann_db_name(table->store->db), &vtab->zErrMsg);
   if (rc != ANN_OK) return rc;
   ann_context_orphan(table);
   return disconnect(vtab);
@@ -149,30 +149,23 @@ static int destroy(sqlite3_vtab *vtab) {
 
 static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
   AnnStore *store = table_of(vtab)->store;
-  char *name;
   int rc;
   forget_message(vtab);
   if (ann_options_is_reserved(new_name, store->options.column) ||
       ann_options_is_reserved("", new_name)) {
     vtab->zErrMsg = sqlite3_mprintf(
         "ann table %s: expected another new name than \"%s\", which names one of its columns",
-        store->name, new_name);
+        ann_db_name(store->db), new_name);
     return vtab->zErrMsg ? ANN_ERROR : ANN_NOMEM;
   }
-  name = sqlite3_mprintf("%s", new_name);
-  rc = name ? ann_table_settle(table_of(vtab)) : ANN_NOMEM;
+  rc = ann_table_settle(table_of(vtab));
   ann_context_report(store, rc, &vtab->zErrMsg);
   if (rc == ANN_OK) {
     ann_store_detach(store);
-    rc = ann_schema_rename(store->db, store->schema, store->name, new_name, &vtab->zErrMsg);
+    rc = ann_schema_rename(ann_db_handle(store->db), ann_db_schema(store->db),
+                           ann_db_name(store->db), new_name, &vtab->zErrMsg);
   }
-  if (rc == ANN_OK) {
-    sqlite3_free(store->name);
-    store->name = name;
-  } else {
-    sqlite3_free(name);
-  }
-  return rc;
+  return rc == ANN_OK ? ann_db_rename(store->db, new_name) : rc;
 }
 
 /* ---- planning ---- */
@@ -281,7 +274,8 @@ static int step_rows(Cursor *cursor) {
   int rc = sqlite3_step(cursor->rows);
   cursor->eof = rc != SQLITE_ROW;
   if (rc == SQLITE_ROW || rc == SQLITE_DONE) return ANN_OK;
-  cursor->base.pVtab->zErrMsg = sqlite3_mprintf("%s", sqlite3_errmsg(table->store->db));
+  cursor->base.pVtab->zErrMsg =
+      sqlite3_mprintf("%s", sqlite3_errmsg(ann_db_handle(table->store->db)));
   return rc;
 }
 
@@ -307,8 +301,9 @@ static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
     sql = sqlite3_mprintf(
         "SELECT id, vector FROM \"%w\".\"%w_vectors\" WHERE id BETWEEN %lld AND "
         "%lld ORDER BY id",
-        store->schema, store->name, low, high);
-    rc = sql ? sqlite3_prepare_v2(store->db, sql, -1, &cursor->rows, NULL) : ANN_NOMEM;
+        ann_db_schema(store->db), ann_db_name(store->db), low, high);
+    rc = sql ? sqlite3_prepare_v2(ann_db_handle(store->db), sql, -1, &cursor->rows, NULL)
+             : ANN_NOMEM;
     sqlite3_free(sql);
   }
   ann_context_report(store, rc, &cursor->base.pVtab->zErrMsg);
@@ -351,7 +346,8 @@ static int column_vector(Cursor *cursor, sqlite3_context *out) {
   if (!cursor->vector) cursor->vector = ann_alloc_array((uint64_t)n, sizeof(float));
   if (rc == ANN_OK && !cursor->vector) rc = ANN_NOMEM;
   if (rc == ANN_OK) {
-    rc = ann_store_vector(store, ann_nearest_row(cursor->nearest)->id, cursor->vector, &found);
+    rc = ann_source_get(store->source, ann_nearest_row(cursor->nearest)->id, cursor->vector,
+                        &found);
   }
   if (rc == ANN_OK && found) {
     sqlite3_result_blob64(out, cursor->vector, (uint64_t)n * sizeof(float), SQLITE_TRANSIENT);
@@ -407,9 +403,9 @@ static int refuse_hidden(sqlite3_vtab *vtab, sqlite3_value **columns, int is_com
     if (sqlite3_value_nochange(columns[i]) || sqlite3_value_type(columns[i]) == SQLITE_NULL) {
       continue;
     }
-    vtab->zErrMsg =
-        sqlite3_mprintf("ann table %s: expected no value for the hidden column %s, got %s",
-                        table_of(vtab)->store->name, names[i], ann_value_kind(columns[i]));
+    vtab->zErrMsg = sqlite3_mprintf(
+        "ann table %s: expected no value for the hidden column %s, got %s",
+        ann_db_name(table_of(vtab)->store->db), names[i], ann_value_kind(columns[i]));
     return ANN_ERROR;
   }
   return ANN_OK;
@@ -425,7 +421,7 @@ static int insert_row(sqlite3_vtab *vtab, sqlite3_value *rowid, sqlite3_value **
   if (is_command) {
     sqlite3_value *k = columns[COLUMN_K];
     const char *text = (const char *)sqlite3_value_text(columns[COLUMN_COMMAND]);
-    *out_rowid = sqlite3_last_insert_rowid(table->store->db);
+    *out_rowid = sqlite3_last_insert_rowid(ann_db_handle(table->store->db));
     if (text && strcmp(text, "learn") == 0) {
       return ann_table_learn(table, columns[COLUMN_VECTOR]);
     }
@@ -438,7 +434,7 @@ static int insert_row(sqlite3_vtab *vtab, sqlite3_value *rowid, sqlite3_value **
     rc = ann_table_insert(table, &id, columns[COLUMN_VECTOR], &id);
   } else {
     vtab->zErrMsg = sqlite3_mprintf("ann table %s: expected rowid to be an integer, got %s",
-                                    table->store->name, ann_value_kind(rowid));
+                                    ann_db_name(table->store->db), ann_value_kind(rowid));
     return SQLITE_MISMATCH;
   }
   *out_rowid = id;
@@ -448,7 +444,7 @@ static int insert_row(sqlite3_vtab *vtab, sqlite3_value *rowid, sqlite3_value **
 static int update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv,
                   sqlite3_int64 *out_rowid) {
   AnnTable *table = table_of(vtab);
-  sqlite3 *db = table->store->db;
+  sqlite3 *db = ann_db_handle(table->store->db);
   sqlite3_int64 last = sqlite3_last_insert_rowid(db);
   int64_t id, new_id;
   int rc;
@@ -462,7 +458,7 @@ static int update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv,
     rc = refuse_hidden(vtab, argv + 2, 0);
     if (rc == ANN_OK && !ann_value_integer(argv[1], &new_id)) {
       vtab->zErrMsg = sqlite3_mprintf("ann table %s: expected rowid to be an integer, got %s",
-                                      table->store->name, ann_value_kind(argv[1]));
+                                      ann_db_name(table->store->db), ann_value_kind(argv[1]));
       rc = SQLITE_MISMATCH;
     }
     if (rc == ANN_OK) {
@@ -487,7 +483,7 @@ static int integrity(sqlite3_vtab *vtab, const char *schema, const char *name, i
   }
   /* What cannot be looked at is said like a fault: a code alone would end all of the PRAGMA. */
   if (rc == SQLITE_READONLY) {
-    *out_message = sqlite3_mprintf("%s", table->store->message);
+    *out_message = sqlite3_mprintf("%s", ann_db_message(table->store->db));
     rc = ANN_OK;
   }
   if (faults) ann_faults_clear(faults);

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -12,6 +14,7 @@ import pytest
 
 import sqlite_ann
 from tests import arithmetic, oracle
+from tests.clibrary import ROOT, Library, opened
 
 D, ROWS = 8, 1200
 
@@ -132,3 +135,70 @@ def near() -> np.ndarray:
 def vectors() -> np.ndarray:
     """The forest's 1,200 vectors."""
     return clustered(2000, 1)[:ROWS]
+
+
+# ---- parts of c_ext/index, made alone ----
+
+LIBRARY = Path(os.environ.get("SQLITE_ANN_INDEX_TEST", ROOT / "build/dev/ann_index_test.so"))
+SHADOW_TABLES = """
+    CREATE TABLE v_config(id INTEGER PRIMARY KEY, name TEXT, value);
+    CREATE TABLE v_vectors(id INTEGER PRIMARY KEY, vector BLOB);
+    CREATE TABLE v_pages(id INTEGER PRIMARY KEY, data BLOB);
+    CREATE TABLE v_places(id INTEGER PRIMARY KEY, pages BLOB);
+    CREATE TABLE v_waiting(id INTEGER PRIMARY KEY, last INTEGER);
+"""
+
+
+class Parts:
+    """The library, and a database with the shadow tables of `v` alone: no ann table around them."""
+
+    def __init__(self, library: Library, db: apsw.Connection) -> None:
+        self.library, self.db = library, db
+        self.lib, self.ffi = library.lib, library.ffi
+        self._made: list[tuple[Any, Any]] = []
+        self.handle = self.made(
+            "AnnDb", self.lib.ann_db_new, self.lib.ann_db_free, self.lib.ann_test_handle(), b"main", b"v"
+        )
+
+    def made(self, kind: str, new: Any, free: Any, *arguments: Any) -> Any:
+        """What `new` makes; freed at the end, the last first."""
+        out = self.ffi.new(f"{kind} **")
+        assert new(*arguments, out) == 0
+        self._made.append((free, out[0]))
+        return out[0]
+
+    def end(self) -> None:
+        for free, part in reversed(self._made):
+            free(part)
+
+    @property
+    def sentence(self) -> str | None:
+        """The first error's, which is taken."""
+        text = self.lib.ann_db_message(self.handle)
+        found = self.ffi.string(text).decode() if text else None
+        self.lib.ann_db_unsay(self.handle)
+        return found
+
+    def rows(self, sql: str) -> list[Any]:
+        return self.db.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="session")
+def index_library() -> Library:
+    alloc = ROOT / "tests/core/alloc.c"
+    types = "typedef struct sqlite3 sqlite3; typedef struct sqlite3_stmt sqlite3_stmt;"
+    return opened(LIBRARY, types, ("core", "index"), alloc, Path(__file__).with_name("owners.c"))
+
+
+@pytest.fixture
+def parts(index_library: Library) -> Iterator[Parts]:
+    """An AnnDb on five empty shadow tables; memory that is not freed is a failure."""
+    db = apsw.Connection(":memory:")
+    db.enable_load_extension(True)
+    db.load_extension(str(LIBRARY.with_suffix("")), "sqlite3_annindextest_init")
+    db.execute(SHADOW_TABLES)
+    with index_library.counted():
+        found = Parts(index_library, db)
+        yield found
+        found.end()
+        db.close()
