@@ -104,6 +104,43 @@ def test_a_file_includes_only_what_stands_above_it():
     assert wrong == []
 
 
+OBJECTS = ROOT / "build/dev/CMakeFiles/sqlite_ann.dir/c_ext"
+LENT = {"ann_alloc", "ann_realloc", "ann_free", "sqlite3_api"}  # what core and index are given by whoever links them
+
+
+@pytest.mark.skipif(shutil.which("nm") is None, reason="nm reads what the compiler made")
+def test_a_file_calls_only_what_stands_above_it():
+    """By the objects: a header that stands high and a source that stands low would hide it from the includes."""
+    defined: dict[str, str] = {}
+    wanted: dict[str, set[str]] = {}
+    for name in C_FILES:
+        lines = subprocess.run(["nm", OBJECTS / f"{name}.o"], capture_output=True, text=True, check=True).stdout
+        for *_, kind, symbol in (line.split() for line in lines.splitlines()):
+            if kind in "TDRBC":
+                defined[symbol] = name
+            elif kind == "U":
+                wanted.setdefault(name, set()).add(symbol)
+    assert defined["ann_store_begin"] == "index/store.c"
+    assert "ann_page_append" in wanted["index/update.c"]
+    wrong = [
+        f"{name} calls {symbol} of {defined[symbol]}"
+        for name, symbols in wanted.items()
+        for symbol in sorted(symbols - LENT)
+        if symbol in defined and place_of(defined[symbol]) > place_of(name)
+    ]
+    assert wrong == []
+
+
+def test_parts_of_a_table_stand_above_it_and_do_not_know_it():
+    parts = [name for name in FILES if place_of(name) < place_of("index/store.c")]
+    assert [name for name in parts if re.search(r"\bAnnStore\b", code_of(name))] == []
+
+
+def test_where_a_table_stands_is_known_to_its_state_machine_alone():
+    inside = re.compile(r"(->|\.)life\b")
+    assert [name for name in FILES if inside.search(code_of(name))] == ["index/store.c"]
+
+
 def test_no_source_is_included():
     assert [(name, other) for name in FILES for other in included_by(name) if not other.endswith(".h")] == []
 

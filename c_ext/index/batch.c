@@ -224,8 +224,8 @@ int ann_batch_place(AnnBatch *batch) {
     if (rc == ANN_OK && batch->n_left > before / 2) rc = enter_one_by_one(batch);
   }
   batch->n = 0;
-  if (rc == ANN_OK && batch->store->n_places > PLACES_HELD) {
-    rc = ann_places_flush(batch->store);
+  if (rc == ANN_OK && ann_places_changed(batch->store->places) > PLACES_HELD) {
+    rc = ann_places_flush(batch->store->places);
   }
   return rc;
 }

@@ -73,16 +73,16 @@ static int64_t rows_to_hold(const AnnState *state, int64_t max_pages, int thorou
 }
 
 static int build_init(Build *build, AnnStore *store, int64_t max_pages, int thorough) {
-  AnnLearned *learned = NULL;
+  AnnLearnedQueries given;
   int n = store->options.threads ? store->options.threads : ann_pool_cores();
   int rc = ANN_OK;
   memset(build, 0, sizeof *build);
   build->store = store;
   build->thorough = thorough;
   build->max_pages = max_pages;
-  rc = ann_learned_get(store, &learned);
+  rc = ann_learned_get(store->learned, &given);
   if (rc != ANN_OK) return rc;
-  build->unmeasured = !learned->measured;
+  build->unmeasured = !given.measured;
   build->poll.check = ann_db_tick;
   build->poll.arg = store->db;
   if (!store->options.threads && n > MOST_THREADS) n = MOST_THREADS;
@@ -171,14 +171,14 @@ static int write_level(AnnStore *store, const AnnTree *tree, int which, int leve
     uint32_t parent_number = above ? above[nodes->parents[i]] : 0;
     AnnPage *page = NULL, *parent = NULL;
     const float *centre = nodes->centres + i * tree->length;
-    rc = ann_pages_new(store, which, level, parent_number, &out_numbers[i], &page);
+    rc = ann_pages_add(store->pages, which, level, parent_number, &out_numbers[i], &page);
     if (rc != ANN_OK) break;
     ann_centre_encode(centre, tree->length, nodes->spreads[i], ann_page_centre(page));
     if (!above) {
       store->state.roots[which] = out_numbers[i];
       continue;
     }
-    rc = ann_pages_get(store, parent_number, which, level + 1, &parent);
+    rc = ann_pages_get(store->pages, parent_number, which, level + 1, &parent);
     if (rc == ANN_OK) { rc = ann_divide_enter(store, parent, out_numbers[i], page); }
   }
   return rc;
@@ -194,7 +194,7 @@ static int write_tree(AnnStore *store, const AnnTree *tree, int which) {
     above = numbers;
   }
   ann_free(above);
-  store->dirty = 1;
+  store->state.dirty = 1;
   return rc;
 }
 
@@ -205,7 +205,7 @@ static int grow_trees(Build *build, const Sample *sample, AnnTree *trees) {
   int rc = ANN_OK, n = store->options.trees, pass;
   double leaf_rows = store->options.leaf_capacity * LEAF_FILL;
   plan.seed = (uint64_t)store->options.seed;
-  plan.fanout = ann_pages_capacity(store, 1) / 2;
+  plan.fanout = ann_pages_capacity(store->pages, 1) / 2;
   /* Members of the sample in a leaf, as the leaf's rows are to the table's. */
   plan.leaf_sample = (int64_t)(leaf_rows * (double)sample->n / (double)store->state.rows);
   if (plan.leaf_sample < SMALLEST_LEAF_SAMPLE) plan.leaf_sample = SMALLEST_LEAF_SAMPLE;
@@ -245,26 +245,26 @@ static int plant(Build *build) {
 
 /* Every row waits again: one run over all ids. */
 static int pull_up(AnnStore *store) {
-  int rc = ann_pages_delete_all(store);
-  if (rc == ANN_OK) rc = ann_places_delete_all(store);
+  int rc = ann_pages_delete_all(store->pages);
+  if (rc == ANN_OK) rc = ann_places_delete_all(store->places);
   memset(store->state.roots, 0, sizeof store->state.roots);
   store->state.placed = store->state.last_page = 0;
   store->state.calibrated_rows = store->state.changes = 0;
-  store->dirty = 1;
-  return rc == ANN_OK ? ann_waiting_add_all(store) : rc;
+  store->state.dirty = 1;
+  return rc == ANN_OK ? ann_waiting_add_all(store->waiting) : rc;
 }
 
 /* ---- absorbing ---- */
 
 static int is_full(const Build *build) {
-  return build->max_pages > 0 && (build->store->n_dirty_pages >= build->max_pages ||
+  return build->max_pages > 0 && (ann_pages_dirty(build->store->pages) >= build->max_pages ||
                                   build->rows / ROWS_PER_PAGE >= build->max_pages);
 }
 
 /* Rows of the next batch: of a slice, about as many as change the pages that are left. */
 static int64_t batch_rows(const Build *build) {
   int trees = build->store->options.trees;
-  int64_t pages = (build->max_pages - build->store->n_dirty_pages) / trees;
+  int64_t pages = (build->max_pages - ann_pages_dirty(build->store->pages)) / trees;
   int64_t rows = build->max_pages * ROWS_PER_PAGE - build->rows;
   int64_t n = pages < rows ? pages : rows;
   return build->max_pages == 0 ? INT64_MAX : n > 1 ? n : 1;
@@ -285,14 +285,14 @@ static int absorb_run(Build *build, int64_t first, int64_t last) {
   }
   ann_source_end(store->source);
   if (rc != ANN_OK) return rc;
-  return ann_waiting_shrink(store, first, last, more ? next : last);
+  return ann_waiting_shrink(store->waiting, first, last, more ? next : last);
 }
 
 static int absorb_runs(Build *build) {
   int64_t first, last;
   int found = 1, rc = ANN_OK;
   while (rc == ANN_OK && !is_full(build)) {
-    rc = ann_waiting_run(build->store, INT64_MIN, &first, &last, &found);
+    rc = ann_waiting_range(build->store->waiting, INT64_MIN, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
     rc = absorb_run(build, first, last);
   }

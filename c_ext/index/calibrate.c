@@ -2,9 +2,7 @@
 #include "index/calibrate.h"
 
 #include "index/fit.h"
-#include "index/follow.h"
-#include "index/learned.h"
-#include "index/pages.h"
+#include "index/pick.h"
 #include "index/route.h"
 #include "index/trial.h"
 
@@ -23,7 +21,7 @@ typedef struct Calibration {
 } Calibration;
 
 static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
-  AnnLearned *learned = NULL;
+  AnnLearnedQueries given;
   int64_t n_directories = 0;
   int rc, i;
   memset(c, 0, sizeof *c);
@@ -31,12 +29,12 @@ static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
   c->pool = pool;
   c->poll.check = ann_db_tick;
   c->poll.arg = store->db;
-  c->n_rows = ann_sample_size(store, ROWS_EACH, ANN_SAMPLE_MOST);
-  rc = ann_learned_get(store, &learned);
-  if (rc == ANN_OK) rc = ann_sample_init(&c->sample, store, c->n_rows + (int)learned->n);
+  c->n_rows = ann_sample_size(&store->options, store->state.placed, ROWS_EACH, ANN_SAMPLE_MOST);
+  rc = ann_learned_get(store->learned, &given);
+  if (rc == ANN_OK) rc = ann_sample_init(&c->sample, &store->options, c->n_rows + (int)given.n);
   /* What the workers look at; of the leaves as many as there is room for. */
   if (rc == ANN_OK) rc = ann_router_warm(store, &n_directories);
-  if (rc == ANN_OK && pool) rc = ann_pages_warm(store);
+  if (rc == ANN_OK && pool) rc = ann_pages_warm(store->pages);
   c->n_trials = pool ? 4 * ann_pool_workers(pool) : 1;
   if (c->n_trials > GROUP) c->n_trials = GROUP;
   for (i = 0; i < c->n_trials && rc == ANN_OK; i++) {
@@ -56,7 +54,8 @@ static void clear(Calibration *c) {
 }
 
 static int find_truth(Calibration *c) {
-  int rc = ann_truth_find(c->store, c->pool, c->sample.truths, c->sample.n_truths);
+  AnnTruthRows rows = {c->store->db, c->store->source, &c->store->options};
+  int rc = ann_truth_find(&rows, c->pool, c->sample.truths, c->sample.n_truths);
   if (rc == ANN_OK) ann_sample_sort(&c->sample);
   return rc;
 }
@@ -77,7 +76,7 @@ static int run_trials(Calibration *c, int n) {
     AnnTrial *trial = &c->trials[i];
     if (!c->pool || trial->rc == ANN_NOT_HERE) {
       ann_trial_run(trial, c->store, &c->poll);
-      ann_pages_trim(c->store);
+      ann_pages_trim(c->store->pages);
       n_again++;
     }
     rc = trial->rc;
@@ -105,15 +104,15 @@ static int measure(Calibration *c) {
 int ann_calibrate(AnnStore *store, AnnPool *pool) {
   Calibration c;
   int rc = init(&c, store, pool);
-  if (rc == ANN_OK) rc = ann_follow_cancel(store);
-  if (rc == ANN_OK) rc = ann_sample_pick(&c.sample, c.n_rows);
+  if (rc == ANN_OK) rc = ann_progresses_cancel(store->progresses);
+  if (rc == ANN_OK) rc = ann_pick_sample(store, c.n_rows, &c.sample);
   if (rc == ANN_OK) rc = find_truth(&c);
   if (rc == ANN_OK) rc = measure(&c);
-  if (rc == ANN_OK) rc = ann_fit(&c.sample);
-  if (rc == ANN_OK) rc = ann_learned_measured(store);
+  if (rc == ANN_OK) rc = ann_fit(store, &c.sample);
+  if (rc == ANN_OK) rc = ann_learned_measured(store->learned);
   store->state.calibrated_rows = store->state.placed;
   store->state.changes = 0;
-  store->dirty = 1;
+  store->state.dirty = 1;
   clear(&c);
   return rc;
 }

@@ -63,7 +63,7 @@ static int check_parent(Check *c, int64_t number, const AnnPage *page) {
     return fault(c, number, NULL, "page without a parent is not the root of tree %d",
                  page->tree);
   }
-  rc = ann_pages_get(c->store, page->parent, page->tree, page->level + 1, &parent);
+  rc = ann_pages_get(c->store->pages, page->parent, page->tree, page->level + 1, &parent);
   if (rc != ANN_OK) return find(c, rc, number, NULL);
   at = ann_page_find(parent, number);
   if (at < 0) {
@@ -108,7 +108,7 @@ static int check_leaf(Check *c, int64_t number, const AnnPage *page) {
   for (i = 0; i < page->n && rc == ANN_OK && !full(c); i++) {
     uint32_t pages[ANN_MAX_TREES] = {0};
     int64_t id = ann_page_id(page, i);
-    rc = find(c, ann_places_get(c->store, id, pages, &found), number, &id);
+    rc = find(c, ann_places_get(c->store->places, id, pages, &found), number, &id);
     if (rc != ANN_OK) break;
     if (!found || !is_among(pages, c->store->options.trees, number)) {
       rc = fault(c, number, &id, "entry is not where the places table says");
@@ -142,13 +142,14 @@ static int check_directory(Check *c, int64_t number, const AnnPage *page) {
                  (long long)id);
       continue;
     }
-    rc = find(c, ann_pages_get(c->store, (uint32_t)id, page->tree, page->level - 1, &child),
+    rc = find(c,
+              ann_pages_get(c->store->pages, (uint32_t)id, page->tree, page->level - 1, &child),
               number, NULL);
     if (rc == ANN_OK && child && child->parent != number) {
       rc = fault(c, number, NULL, "child %lld has another parent, %u", (long long)id,
                  child->parent);
     }
-    if (child && child->level == 0) ann_pages_forget(c->store, (uint32_t)id);
+    if (child && child->level == 0) ann_pages_forget(c->store->pages, (uint32_t)id);
     if (rc == ANN_OK) {
       ann_centre_decode(ann_page_child_centre(page, i), page->length, c->probe.vector);
       rc = check_code(c, number, page, i, c->probe.vector);
@@ -183,7 +184,7 @@ static int check_pages(Check *c) {
   AnnStoredPage each = {0};
   int rc = ANN_OK, found = 1;
   while (rc == ANN_OK && !full(c)) {
-    rc = ann_pages_each(c->store, &each, &found);
+    rc = ann_pages_each(c->store->pages, &each, &found);
     if (rc != ANN_OK || !found) break;
     rc = check_page(c, &each);
     if (rc == ANN_OK) rc = ann_db_tick(c->store->db);
@@ -218,10 +219,10 @@ static int check_places(Check *c) {
   int rc = ANN_OK, found = 1, waits = 0;
   while (rc == ANN_OK && !full(c)) {
     uint32_t pages[ANN_MAX_TREES];
-    rc = find(c, ann_places_next(c->store, id, &id, pages, &found), -1, &id);
+    rc = find(c, ann_places_next(c->store->places, id, &id, pages, &found), -1, &id);
     if (rc != ANN_OK || !found) break;
     n++;
-    rc = find(c, ann_waiting_has(c->store, id, &waits), -1, &id);
+    rc = find(c, ann_waiting_has(c->store->waiting, id, &waits), -1, &id);
     if (rc == ANN_OK && waits) rc = fault(c, -1, &id, "row is in the forest and waits as well");
     if (rc == ANN_OK && n % 256 == 0) rc = ann_db_tick(c->store->db);
     if (id == INT64_MAX) break;
@@ -238,7 +239,7 @@ static int check_waiting(Check *c) {
   int64_t from = INT64_MIN, first = 0, last = 0, end = 0, n = 0, count, smallest, largest;
   int rc = ANN_OK, found = 1, any = 0;
   while (rc == ANN_OK && !full(c)) {
-    rc = ann_waiting_next(c->store, from, &first, &last, &found);
+    rc = ann_waiting_next(c->store->waiting, from, &first, &last, &found);
     if (rc == ANN_CORRUPT) return find(c, rc, -1, &first);
     if (rc != ANN_OK || !found) break;
     if (any && first <= end) rc = fault(c, -1, &first, "waiting runs overlap");
@@ -262,10 +263,11 @@ static int check_waiting(Check *c) {
 static int check_config(Check *c) {
   AnnEffort effort;
   uint8_t *stored = NULL;                    /* owned */
-  char *wanted = ann_config_options_text(c->store);   /* owned */
+  char *wanted = ann_config_options_text(&c->store->options);   /* owned */
   int64_t size = 0;
-  int rc = wanted ? find(c, ann_effort_for(c->store, 1, 0.5, &effort), -1, NULL) : ANN_NOMEM;
-  if (rc == ANN_OK) rc = ann_config_blob(c->store, ANN_CONFIG_OPTIONS, &stored, &size);
+  int rc = wanted ? find(c, ann_effort_for(c->store->efforts, 1, 0.5, &effort), -1, NULL)
+                  : ANN_NOMEM;
+  if (rc == ANN_OK) rc = ann_config_blob(c->store->db, ANN_CONFIG_OPTIONS, &stored, &size);
   if (rc == ANN_OK &&
       (size != (int64_t)strlen(wanted) || memcmp(stored, wanted, (size_t)size))) {
     rc = fault(c, -1, NULL, "config row %d is not what CREATE VIRTUAL TABLE says",

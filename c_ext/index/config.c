@@ -4,11 +4,12 @@
 #include "core/bytes.h"
 #include "core/format.h"
 #include "core/metric.h"
+#include "core/rotation.h"
 #include "core/vector.h"
 
-int ann_config_put(AnnStore *store, int row, const char *name, const void *blob, int64_t size) {
+int ann_config_put(AnnDb *db, int row, const char *name, const void *blob, int64_t size) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_CONFIG_PUT, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(db, ANN_STMT_CONFIG_PUT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, row);
   sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
@@ -16,25 +17,25 @@ int ann_config_put(AnnStore *store, int row, const char *name, const void *blob,
   else if (row == ANN_CONFIG_OPTIONS)
     sqlite3_bind_text(stmt, 3, blob, (int)size, SQLITE_STATIC);
   else sqlite3_bind_blob64(stmt, 3, blob, (uint64_t)size, SQLITE_STATIC);
-  return ann_db_run(store->db, stmt);
+  return ann_db_run(db, stmt);
 }
 
-int ann_config_delete(AnnStore *store, int row) {
+int ann_config_delete(AnnDb *db, int row) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_CONFIG_DELETE, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(db, ANN_STMT_CONFIG_DELETE, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, row);
-  return ann_db_run(store->db, stmt);
+  return ann_db_run(db, stmt);
 }
 
-int ann_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t *out_size) {
+int ann_config_blob(AnnDb *db, int row, uint8_t **out_blob, int64_t *out_size) {
   int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_CONFIG_GET, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(db, ANN_STMT_CONFIG_GET, &rc);
   *out_blob = NULL;
   *out_size = 0;
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, row);
-  rc = ann_db_step(store->db, stmt, &has_row);
+  rc = ann_db_step(db, stmt, &has_row);
   if (rc == ANN_OK && has_row) {
     int size = sqlite3_column_bytes(stmt, 0);
     const void *blob = sqlite3_column_blob(stmt, 0);
@@ -47,14 +48,13 @@ int ann_config_blob(AnnStore *store, int row, uint8_t **out_blob, int64_t *out_s
   return rc;
 }
 
-int ann_config_put_state(AnnStore *store) {
+int ann_config_put_state(AnnDb *db, const AnnState *state) {
   uint8_t blob[ANN_STATE_SIZE];
-  ann_state_encode(&store->state, blob);
-  return ann_config_put(store, ANN_CONFIG_STATE, "state", blob, sizeof blob);
+  ann_state_encode(state, blob);
+  return ann_config_put(db, ANN_CONFIG_STATE, "state", blob, sizeof blob);
 }
 
-char *ann_config_options_text(const AnnStore *store) {
-  const AnnOptions *o = &store->options;
+char *ann_config_options_text(const AnnOptions *o) {
   return sqlite3_mprintf(
       "column=%s type=%s dimensions=%lld metric=%s trees=%d seed=%lld leaf_capacity=%d length=%lld",
       o->column, ann_type_name(o->type), (long long)o->dimensions, ann_metric_name(o->metric),
@@ -62,51 +62,51 @@ char *ann_config_options_text(const AnnStore *store) {
       (long long)ann_rotation_length(o->dimensions));
 }
 
-int ann_config_put_first(AnnStore *store) {
-  char *text = ann_config_options_text(store);
-  int rc = text ? ann_config_put(store, ANN_CONFIG_FORMAT, "format", NULL, 0) : ANN_NOMEM;
+int ann_config_put_first(AnnDb *db, const AnnOptions *options) {
+  AnnState state;
+  char *text = ann_config_options_text(options);
+  int rc = text ? ann_config_put(db, ANN_CONFIG_FORMAT, "format", NULL, 0) : ANN_NOMEM;
   if (rc == ANN_OK) {
-    rc = ann_config_put(store, ANN_CONFIG_OPTIONS, "options", text, (int64_t)strlen(text));
+    rc = ann_config_put(db, ANN_CONFIG_OPTIONS, "options", text, (int64_t)strlen(text));
   }
-  memset(&store->state, 0, sizeof store->state);
-  if (rc == ANN_OK) rc = ann_config_put_state(store);
+  memset(&state, 0, sizeof state);
+  if (rc == ANN_OK) rc = ann_config_put_state(db, &state);
   sqlite3_free(text);
   return rc;
 }
 
-int ann_config_create(AnnStore *store, int64_t mark) {
+int ann_config_create(AnnDb *db, const AnnOptions *options, int64_t mark) {
   uint8_t blob[8];
-  int rc = ann_config_put_first(store);
+  int rc = ann_config_put_first(db, options);
   ann_put64(blob, (uint64_t)mark);
-  return rc == ANN_OK ? ann_config_put(store, ANN_CONFIG_MADE, "made", blob, sizeof blob) : rc;
+  return rc == ANN_OK ? ann_config_put(db, ANN_CONFIG_MADE, "made", blob, sizeof blob) : rc;
 }
 
-int ann_config_is_marked(AnnStore *store, int64_t mark) {
+int ann_config_is_marked(AnnDb *db, int64_t mark) {
   uint8_t *blob = NULL;                      /* owned */
   int64_t size = 0;
-  int rc = ann_config_blob(store, ANN_CONFIG_MADE, &blob, &size);
+  int rc = ann_config_blob(db, ANN_CONFIG_MADE, &blob, &size);
   int marked = rc == ANN_OK && blob && size == 8 && (int64_t)ann_get64(blob) == mark;
   ann_free(blob);
   return marked;
 }
 
-int ann_config_unmark(AnnStore *store) { return ann_config_delete(store, ANN_CONFIG_MADE); }
+int ann_config_unmark(AnnDb *db) { return ann_config_delete(db, ANN_CONFIG_MADE); }
 
-int ann_config_check_format(AnnStore *store) {
+int ann_config_check_format(AnnDb *db) {
   int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_CONFIG_GET, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(db, ANN_STMT_CONFIG_GET, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_FORMAT);
-  rc = ann_db_step(store->db, stmt, &has_row);
+  rc = ann_db_step(db, stmt, &has_row);
   if (rc == ANN_OK && !has_row) {
-    rc = ann_db_fail(store->db, ANN_CORRUPT,
+    rc = ann_db_fail(db, ANN_CORRUPT,
                      "expected a row \"format\" in %s_config, which is missing",
-                     ann_db_name(store->db));
+                     ann_db_name(db));
   } else if (rc == ANN_OK && sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) {
-    rc = ann_db_corrupt(store->db, "config row", ANN_CONFIG_FORMAT);
+    rc = ann_db_corrupt(db, "config row", ANN_CONFIG_FORMAT);
   } else if (rc == ANN_OK && sqlite3_column_int(stmt, 0) != ANN_FORMAT_VERSION) {
-    rc = ann_db_fail(store->db, ANN_ERROR,
-                     "expected format %d, got %d; a newer sqlite_ann wrote it",
+    rc = ann_db_fail(db, ANN_ERROR, "expected format %d, got %d; a newer sqlite_ann wrote it",
                      ANN_FORMAT_VERSION, sqlite3_column_int(stmt, 0));
   }
   sqlite3_reset(stmt);

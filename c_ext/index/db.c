@@ -3,6 +3,9 @@
 
 #include <stdarg.h>
 
+/* Columns of ANN_STMT_ALLOWED whose values have a type, the first ones. */
+#define ALLOWED_TYPED 6
+
 struct AnnDb {
   sqlite3 *handle;                    /* borrowed */
   char *schema, *name;                /* owned */
@@ -200,6 +203,22 @@ int ann_db_tick(void *arg) {
 int ann_db_data_version(const AnnDb *db, unsigned *out_version) {
   return sqlite3_file_control(db->handle, db->schema, SQLITE_FCNTL_DATA_VERSION, out_version) ==
          SQLITE_OK;
+}
+
+int ann_db_is_in_write(const AnnDb *db) {
+  return sqlite3_txn_state(db->handle, db->schema) == SQLITE_TXN_WRITE;
+}
+
+int ann_db_ask_authorizer(AnnDb *db, int *out_typed) {
+  int rc = ANN_OK, i;
+  sqlite3_stmt *stmt = ann_db_stmt(db, ANN_STMT_ALLOWED, &rc);
+  if (stmt) rc = ann_db_run(db, stmt);
+  if (!out_typed) return rc;
+  *out_typed = 1;
+  for (i = 0; rc == ANN_OK && i < ALLOWED_TYPED && *out_typed; i++) {
+    *out_typed = sqlite3_api->column_decltype && sqlite3_column_decltype(stmt, i) != NULL;
+  }
+  return rc;
 }
 
 int ann_db_check_writable(AnnDb *db) {

@@ -46,9 +46,6 @@ enum {
   ANN_STMT_ALLOWED,
   ANN_N_STMTS
 };
-/* Columns of ANN_STMT_ALLOWED whose values have a type, the first ones. */
-#define ANN_ALLOWED_TYPED 6
-
 typedef struct AnnDb AnnDb;
 
 /* handle: borrowed.  ANN_OK, or ANN_NOMEM with nothing owned. */
@@ -74,6 +71,12 @@ int ann_db_run(AnnDb *db, sqlite3_stmt *stmt);
 ** old): 0 when SQLite does not tell. */
 int ann_db_data_version(const AnnDb *db, unsigned *out_version);
 
+/* Is a write transaction on the file open? */
+int ann_db_is_in_write(const AnnDb *db);
+/* May the host still read what answers are made of, by its authorizer?  What is in memory needs no
+** statement that would ask.  *out_typed (may be NULL): all columns have a type; one that is to be read
+** as NULL has none, and some builds of SQLite do not tell (0). */
+int ann_db_ask_authorizer(AnnDb *db, int *out_typed);
 /* ANN_OK, or SQLITE_READONLY with a sentence: PRAGMA query_only is on, so that what a transaction has
 ** changed cannot be written before it is looked at. */
 int ann_db_check_writable(AnnDb *db);

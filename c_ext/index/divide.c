@@ -152,7 +152,7 @@ static int take_members(AnnStore *store, Halves *h, uint32_t number) {
   if (rc != ANN_OK) return rc;
   for (i = 0; i < h->n && rc == ANN_OK; i++) {
     const AnnRow *row = NULL;
-    rc = ann_rows_get(store, h->ids[i], &row);
+    rc = ann_rows_get(store->rows, h->ids[i], &row);
     if (rc == ANN_OK && !row) rc = ann_db_corrupt(store->db, "page", number);
     if (rc != ANN_OK) break;
     ann_probe_rotate(&probe, store, row->vector);
@@ -167,7 +167,7 @@ static int divide_directory(AnnStore *store, int tree, uint32_t number) {
   AnnPage *page = NULL, *child = NULL;
   Halves h;
   uint32_t other = 0;
-  int rc = ann_pages_get(store, number, tree, ANN_ANY_LEVEL, &page), i, level;
+  int rc = ann_pages_get(store->pages, number, tree, ANN_ANY_LEVEL, &page), i, level;
   if (rc != ANN_OK) return rc;
   level = page->level;
   rc = halves_init(&h, page);
@@ -179,10 +179,10 @@ static int divide_directory(AnnStore *store, int tree, uint32_t number) {
   if (rc == ANN_OK) rc = divide_page(store, tree, number, &h, &other);
   for (i = 0; i < h.n && rc == ANN_OK; i++) {
     if (h.sides[i] == 0) continue;
-    rc = ann_pages_get(store, (uint32_t)h.ids[i], tree, level - 1, &child);
+    rc = ann_pages_get(store->pages, (uint32_t)h.ids[i], tree, level - 1, &child);
     if (rc != ANN_OK) break;
     child->parent = other;
-    ann_pages_touch(store, (uint32_t)h.ids[i]);
+    ann_pages_touch(store->pages, (uint32_t)h.ids[i]);
   }
   halves_clear(&h);
   return rc;
@@ -194,13 +194,13 @@ static int add_root(AnnStore *store, int tree, uint32_t number, AnnPage *page) {
   uint32_t above = 0;
   int rc;
   if (page->level >= 255) return ann_db_corrupt(store->db, "page", number);
-  rc = ann_pages_new(store, tree, page->level + 1, 0, &above, &root);
+  rc = ann_pages_add(store->pages, tree, page->level + 1, 0, &above, &root);
   if (rc != ANN_OK) return rc;
   memcpy(ann_page_centre(root), ann_page_centre(page), record_size(page->length));
   page->parent = above;
-  ann_pages_touch(store, number);
+  ann_pages_touch(store->pages, number);
   store->state.roots[tree] = above;
-  store->dirty = 1;
+  store->state.dirty = 1;
   return ann_divide_enter(store, root, number, page);
 }
 
@@ -208,10 +208,12 @@ static int add_root(AnnStore *store, int tree, uint32_t number, AnnPage *page) {
 static int make_room(AnnStore *store, int tree, uint32_t number, AnnPage *page,
                      uint32_t *out_parent, AnnPage **out_page) {
   int rc = page->parent ? ANN_OK : add_root(store, tree, number, page);
-  if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, tree, page->level + 1, out_page);
+  if (rc == ANN_OK)
+    rc = ann_pages_get(store->pages, page->parent, tree, page->level + 1, out_page);
   if (rc == ANN_OK && (*out_page)->n >= (*out_page)->capacity) {
     rc = divide_directory(store, tree, page->parent);
-    if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, tree, page->level + 1, out_page);
+    if (rc == ANN_OK)
+      rc = ann_pages_get(store->pages, page->parent, tree, page->level + 1, out_page);
   }
   *out_parent = page->parent;
   return rc;
@@ -224,16 +226,16 @@ static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
   uint32_t parent_number = 0;
   int rc = halves_cut(h, store, tree, number), at;
   if (rc == ANN_OK)
-    rc = ann_pages_get(store, number, tree, h->records ? ANN_ANY_LEVEL : 0, &page);
+    rc = ann_pages_get(store->pages, number, tree, h->records ? ANN_ANY_LEVEL : 0, &page);
   if (rc == ANN_OK) rc = make_room(store, tree, number, page, &parent_number, &parent);
   if (rc == ANN_OK) {
-    rc = ann_pages_new(store, tree, page->level, parent_number, out_other, &other);
+    rc = ann_pages_add(store->pages, tree, page->level, parent_number, out_other, &other);
   }
   if (rc != ANN_OK) return rc;
   at = ann_page_find(parent, number);
   if (at < 0) return ann_db_corrupt(store->db, "page", parent_number);
-  ann_pages_touch(store, number);
-  ann_pages_touch(store, parent_number);
+  ann_pages_touch(store->pages, number);
+  ann_pages_touch(store->pages, parent_number);
   rc = fill(store, page, h, 0);
   if (rc == ANN_OK) rc = fill(store, other, h, 1);
   ann_page_remove(parent, at);
@@ -245,13 +247,13 @@ static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
 int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_other) {
   AnnPage *page = NULL;
   Halves h;
-  int rc = ann_pages_get(store, number, tree, 0, &page), i;
+  int rc = ann_pages_get(store->pages, number, tree, 0, &page), i;
   if (rc != ANN_OK) return rc;
   rc = halves_init(&h, page);
   if (rc == ANN_OK) rc = take_members(store, &h, number);
   if (rc == ANN_OK) rc = divide_page(store, tree, number, &h, out_other);
   for (i = 0; i < h.n && rc == ANN_OK; i++) {
-    if (h.sides[i]) rc = ann_places_move(store, h.ids[i], number, *out_other);
+    if (h.sides[i]) rc = ann_places_move(store->places, h.ids[i], number, *out_other);
   }
   halves_clear(&h);
   return rc;
@@ -287,9 +289,9 @@ int ann_divide_recentre(AnnStore *store, int tree, uint32_t number, double share
                         int *out_moved) {
   AnnPage *page = NULL, *parent = NULL;
   Halves h;
-  int rc = ann_pages_get(store, number, tree, 0, &page), at = -1;
+  int rc = ann_pages_get(store->pages, number, tree, 0, &page), at = -1;
   *out_moved = 0;
-  if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, tree, 1, &parent);
+  if (rc == ANN_OK) rc = ann_pages_get(store->pages, page->parent, tree, 1, &parent);
   if (rc != ANN_OK) return rc;
   at = ann_page_find(parent, number);
   if (at < 0) return ann_db_corrupt(store->db, "page", page->parent);
@@ -297,8 +299,8 @@ int ann_divide_recentre(AnnStore *store, int tree, uint32_t number, double share
   if (rc == ANN_OK) rc = look_for_mean(store, &h, page, number, share, out_moved);
   if (rc == ANN_OK && *out_moved) {
     memset(h.sides, 0, (size_t)h.n);
-    ann_pages_touch(store, number);
-    ann_pages_touch(store, page->parent);
+    ann_pages_touch(store->pages, number);
+    ann_pages_touch(store->pages, page->parent);
     rc = fill(store, page, &h, 0);
     if (rc == ANN_OK) {
       ann_page_remove(parent, at);

@@ -16,14 +16,41 @@
 const int ann_effort_ks[ANN_EFFORT_KS] = {1, 10, 100, 1000};
 const double ann_effort_recalls[ANN_EFFORT_RECALLS] = {.5, .7, .8, .9, .95, .98, .99, .995};
 
+struct AnnEfforts {
+  AnnDb *db;                  /* borrowed */
+  const AnnState *state;      /* borrowed */
+  int trees;
+  AnnEffortGrid *grid;        /* owned: the calibration, NULL for none */
+  int known;                  /* grid, or its absence, is what the database says */
+};
+
+int ann_efforts_new(AnnDb *db, const AnnState *state, int trees, AnnEfforts **out_efforts) {
+  AnnEfforts *efforts = ann_alloc_zero(1, sizeof *efforts);
+  *out_efforts = efforts;
+  if (!efforts) return ANN_NOMEM;
+  efforts->db = db;
+  efforts->state = state;
+  efforts->trees = trees;
+  return ANN_OK;
+}
+
+void ann_efforts_drop(AnnEfforts *efforts) {
+  ann_free(efforts->grid);
+  efforts->grid = NULL;
+  efforts->known = 0;
+}
+
+void ann_efforts_free(AnnEfforts *efforts) {
+  if (efforts) ann_efforts_drop(efforts);
+  ann_free(efforts);
+}
+
 static uint32_t as_u32(int64_t n) { return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX; }
 
-int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
+int ann_effort_save(AnnEfforts *efforts, const AnnEffortGrid *grid) {
   uint8_t blob[ANN_EFFORT_SIZE], *p = blob;
   int i, j, rc;
-  ann_free(store->grid);
-  store->grid = NULL;
-  store->grid_known = 0;
+  ann_efforts_drop(efforts);
   for (i = 0; i < ANN_EFFORT_KS; i++) {
     for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 12) {
       const AnnEffort *cell = &grid->cells[i][j];
@@ -32,50 +59,50 @@ int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid) {
       ann_put32(p + 8, as_u32(cell->keep));
     }
   }
-  rc = ann_config_put(store, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
+  rc = ann_config_put(efforts->db, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
   ann_put32(blob, as_u32(grid->least_inspect));
   ann_put32(blob + 4, as_u32(grid->least_keep));
   if (rc != ANN_OK) return rc;
-  return ann_config_put(store, ANN_CONFIG_LEAST, "least", blob, ANN_LEAST_SIZE);
+  return ann_config_put(efforts->db, ANN_CONFIG_LEAST, "least", blob, ANN_LEAST_SIZE);
 }
 
 /* The least work; a table of an older version has none. */
-static int load_least(AnnStore *store) {
+static int load_least(AnnEfforts *efforts) {
   uint8_t *blob = NULL;                      /* owned */
   int64_t size = 0;
-  int rc = ann_config_blob(store, ANN_CONFIG_LEAST, &blob, &size);
+  int rc = ann_config_blob(efforts->db, ANN_CONFIG_LEAST, &blob, &size);
   if (rc == ANN_OK && blob && size != ANN_LEAST_SIZE) {
-    rc = ann_db_corrupt(store->db, "config row", ANN_CONFIG_LEAST);
+    rc = ann_db_corrupt(efforts->db, "config row", ANN_CONFIG_LEAST);
   } else if (rc == ANN_OK && blob) {
-    store->grid->least_inspect = ann_get32(blob);
-    store->grid->least_keep = ann_get32(blob + 4);
+    efforts->grid->least_inspect = ann_get32(blob);
+    efforts->grid->least_keep = ann_get32(blob + 4);
   }
   ann_free(blob);
   return rc;
 }
 
-/* The stored grid in store->grid, which stays NULL when there is none. */
-static int load(AnnStore *store) {
+/* The stored grid, which stays NULL when there is none. */
+static int load(AnnEfforts *efforts) {
   uint8_t *blob = NULL;               /* owned */
   int64_t size = 0;
-  int rc = ann_config_blob(store, ANN_CONFIG_CALIBRATION, &blob, &size), i, j;
+  int rc = ann_config_blob(efforts->db, ANN_CONFIG_CALIBRATION, &blob, &size), i, j;
   const uint8_t *p = blob;
   if (rc == ANN_OK && blob && size != ANN_EFFORT_SIZE) {
-    rc = ann_db_corrupt(store->db, "config row", ANN_CONFIG_CALIBRATION);
+    rc = ann_db_corrupt(efforts->db, "config row", ANN_CONFIG_CALIBRATION);
   } else if (rc == ANN_OK && blob) {
-    store->grid = ann_alloc_zero(1, sizeof *store->grid);
-    if (!store->grid) rc = ANN_NOMEM;
+    efforts->grid = ann_alloc_zero(1, sizeof *efforts->grid);
+    if (!efforts->grid) rc = ANN_NOMEM;
   }
-  for (i = 0; store->grid && i < ANN_EFFORT_KS; i++) {
+  for (i = 0; efforts->grid && i < ANN_EFFORT_KS; i++) {
     for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 12) {
-      store->grid->cells[i][j].reach = ann_get_f32(p);
-      store->grid->cells[i][j].inspect = ann_get32(p + 4);
-      store->grid->cells[i][j].keep = ann_get32(p + 8);
+      efforts->grid->cells[i][j].reach = ann_get_f32(p);
+      efforts->grid->cells[i][j].inspect = ann_get32(p + 4);
+      efforts->grid->cells[i][j].keep = ann_get32(p + 8);
     }
   }
   ann_free(blob);
-  if (rc == ANN_OK && store->grid) rc = load_least(store);
-  store->grid_known = rc == ANN_OK;
+  if (rc == ANN_OK && efforts->grid) rc = load_least(efforts);
+  efforts->known = rc == ANN_OK;
   return rc;
 }
 
@@ -127,8 +154,8 @@ static AnnEffort at_recall(const AnnEffort *row, double recall) {
 }
 
 /* More rows than at the calibration: how much more work they are, docs/ARCHITECTURE.md. */
-static void grow(const AnnStore *store, int64_t k, AnnEffort *effort) {
-  const AnnState *state = &store->state;
+static void grow(const AnnEfforts *efforts, int64_t k, AnnEffort *effort) {
+  const AnnState *state = efforts->state;
   double growth = (double)state->placed /
                   (double)(state->calibrated_rows > 0 ? state->calibrated_rows : 1);
   double root = sqrt(sqrt(growth));
@@ -143,10 +170,10 @@ static void grow(const AnnStore *store, int64_t k, AnnEffort *effort) {
 
 /* Rows added since then, or replaced by others, which may be unlike them: a part of the misses is not
 ** counted on. */
-static double careful(const AnnStore *store, double recall) {
-  AnnDrift drift = ann_state_drift(&store->state);
+static double careful(const AnnEfforts *efforts, double recall) {
+  AnnDrift drift = ann_state_drift(efforts->state);
   double replaced = (double)drift.exchanges / 2;
-  double grown = (double)(store->state.placed - drift.fewer), care = 0;
+  double grown = (double)(efforts->state->placed - drift.fewer), care = 0;
   if (replaced > 0 && drift.more > 0) care += CARE * replaced / (double)drift.more;
   if (grown > 0 && drift.fewer > 0) {
     double few = drift.fewer > CARE_ROWS ? CARE_ROWS / (double)drift.fewer : 1;
@@ -155,16 +182,16 @@ static double careful(const AnnStore *store, double recall) {
   return 1 - (1 - recall) / (1 + care);
 }
 
-int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_effort) {
+int ann_effort_for(AnnEfforts *efforts, int64_t k, double recall, AnnEffort *out_effort) {
   const AnnEffortGrid *grid;
-  int i = 1, rc = store->grid_known ? ANN_OK : load(store);
+  int i = 1, rc = efforts->known ? ANN_OK : load(efforts);
   if (rc != ANN_OK) return rc;
-  grid = store->grid;
-  recall = careful(store, recall);
+  grid = efforts->grid;
+  recall = careful(efforts, recall);
   if (!grid) {
     out_effort->reach = 0;
     out_effort->least = 0;
-    out_effort->inspect = store->state.placed / 2;
+    out_effort->inspect = efforts->state->placed / 2;
     out_effort->keep = 20 * k + 200;
     return ANN_OK;
   }
@@ -183,7 +210,7 @@ int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_eff
     out_effort->least = grid->least_inspect;
     if (out_effort->keep < grid->least_keep) out_effort->keep = grid->least_keep;
   }
-  grow(store, k, out_effort);
-  if (out_effort->keep < store->options.trees * k) out_effort->keep = store->options.trees * k;
+  grow(efforts, k, out_effort);
+  if (out_effort->keep < efforts->trees * k) out_effort->keep = efforts->trees * k;
   return ANN_OK;
 }

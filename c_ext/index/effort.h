@@ -17,7 +17,8 @@
 #ifndef ANN_INDEX_EFFORT_H
 #define ANN_INDEX_EFFORT_H
 
-#include "index/store.h"
+#include "index/db.h"
+#include "index/state.h"
 
 #define ANN_EFFORT_KS 4
 #define ANN_EFFORT_RECALLS 8
@@ -33,6 +34,7 @@
 /* A hard query may inspect this many times what most need. */
 #define ANN_EFFORT_PATIENCE 4
 
+/* cffi:on */
 extern const int ann_effort_ks[ANN_EFFORT_KS];                 /* 1, 10, 100, 1000 */
 extern const double ann_effort_recalls[ANN_EFFORT_RECALLS];    /* .5 … .995 */
 
@@ -49,6 +51,14 @@ typedef struct AnnEffortGrid {
   int64_t least_inspect, least_keep;    /* so that a stored row finds itself */
 } AnnEffortGrid;
 
+/* The calibration of one table: read at its first use. */
+typedef struct AnnEfforts AnnEfforts;
+
+/* db, state: borrowed.  ANN_OK or ANN_NOMEM. */
+int ann_efforts_new(AnnDb *db, const AnnState *state, int trees, AnnEfforts **out_efforts);
+void ann_efforts_free(AnnEfforts *efforts);
+void ann_efforts_drop(AnnEfforts *efforts);   /* forget what was read */
+
 /* The left side of the rule over the k-th best estimate; 0 while fewer than k are found. */
 double ann_effort_ratio(double score, int64_t inspected, double kth);
 /* The score from which on the rule says to stop; +infinity while fewer than k are found. */
@@ -56,7 +66,8 @@ float ann_effort_bound(const AnnEffort *effort, int64_t inspected, double kth);
 
 /* What a search for k at `recall` (0..1) must do, from the stored grid, or a cautious
 ** guess when there is none. */
-int ann_effort_for(AnnStore *store, int64_t k, double recall, AnnEffort *out_effort);
-int ann_effort_save(AnnStore *store, const AnnEffortGrid *grid);
+int ann_effort_for(AnnEfforts *efforts, int64_t k, double recall, AnnEffort *out_effort);
+int ann_effort_save(AnnEfforts *efforts, const AnnEffortGrid *grid);
+/* cffi:off */
 
 #endif

@@ -118,7 +118,7 @@ static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
   double least, most;
   int64_t i;
   int rc = costs_init(&self, sample, 0, 0, 0);
-  if (rc == ANN_OK && self.n > 0 && sample->store->options.metric != ANN_DOT) {
+  if (rc == ANN_OK && self.n > 0 && sample->options->metric != ANN_DOT) {
     for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->better;
     grid->least_keep = (int64_t)(SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE));
     for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->inspected;
@@ -132,9 +132,9 @@ static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
 
 /* 0 stands for no rule: products, and recalls that need nearly everything.  Where the first
 ** leaf is enough, the rule holds all the same. */
-static void settle_reach(const AnnStore *store, AnnEffort *cell) {
+static void settle_reach(int metric, AnnEffort *cell) {
   if (cell->reach < LEAST_REACH) cell->reach = LEAST_REACH;
-  if (store->options.metric == ANN_DOT || cell->reach >= OUT_OF_REACH) cell->reach = 0;
+  if (metric == ANN_DOT || cell->reach >= OUT_OF_REACH) cell->reach = 0;
 }
 
 /* Of two cells, what is enough for both: a reach of 0 is no rule, and the most of all. */
@@ -146,37 +146,38 @@ static AnnEffort both(AnnEffort a, AnnEffort b) {
 }
 
 /* One row of the grid, to rows as queries or to those given; as it was where nothing is known. */
-static int fit_row(const AnnSample *sample, int given, int which, AnnEffort *io_cells) {
+static int fit_row(AnnStore *store, const AnnSample *sample, int given, int which,
+                   AnnEffort *io_cells) {
   Costs costs;
   int j, rc = costs_init(&costs, sample, given, which, ann_effort_ks[which]);
   for (j = 0; j < ANN_EFFORT_RECALLS && rc == ANN_OK && costs.n > 0; j++) {
     AnnEffort cell = io_cells[j];
     fit_cell(&costs, 1 - ann_effort_recalls[j], &cell);
-    settle_reach(sample->store, &cell);
+    settle_reach(sample->options->metric, &cell);
     io_cells[j] = given && sample->n_rows > 0 ? both(io_cells[j], cell) : cell;
-    rc = ann_db_tick(sample->store->db);
+    rc = ann_db_tick(store->db);
   }
   costs_clear(&costs);
   return rc;
 }
 
 /* A row of which nothing is known is as the one before. */
-static int fit_rows(const AnnSample *sample, AnnEffortGrid *out_grid) {
+static int fit_rows(AnnStore *store, const AnnSample *sample, AnnEffortGrid *out_grid) {
   int rc = ANN_OK, i;
   memset(out_grid, 0, sizeof *out_grid);
   for (i = 0; i < ANN_EFFORT_KS && rc == ANN_OK; i++) {
     if (i > 0) memcpy(out_grid->cells[i], out_grid->cells[i - 1], sizeof out_grid->cells[i]);
-    rc = fit_row(sample, 0, i, out_grid->cells[i]);
-    if (rc == ANN_OK) rc = fit_row(sample, 1, i, out_grid->cells[i]);
+    rc = fit_row(store, sample, 0, i, out_grid->cells[i]);
+    if (rc == ANN_OK) rc = fit_row(store, sample, 1, i, out_grid->cells[i]);
   }
   return rc;
 }
 
-int ann_fit(const AnnSample *sample) {
+int ann_fit(AnnStore *store, const AnnSample *sample) {
   AnnEffortGrid grid;
   int rc;
   if (sample->n_measured == 0) return ANN_OK;
-  rc = fit_rows(sample, &grid);
+  rc = fit_rows(store, sample, &grid);
   if (rc == ANN_OK) rc = fit_self(sample, &grid);
-  return rc == ANN_OK ? ann_effort_save(sample->store, &grid) : rc;
+  return rc == ANN_OK ? ann_effort_save(store->efforts, &grid) : rc;
 }

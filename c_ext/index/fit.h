@@ -7,8 +7,9 @@
 #define ANN_INDEX_FIT_H
 
 #include "index/sample.h"
+#include "index/store.h"
 
 /* Fit the grid (effort.h) to the measured queries, and store it; nothing when there are none. */
-int ann_fit(const AnnSample *sample);
+int ann_fit(AnnStore *store, const AnnSample *sample);
 
 #endif

@@ -12,8 +12,7 @@
 ** and then the grid is fitted (fit.h).  Rows that are written meanwhile, behind where the pass
 ** over the table is, are not among the neighbours; those that were changed are left out.
 ** It counts for the rows that there are in the end: most of it was measured near there.
-** What is known so far is stored with the transaction, config rows 5 and 6 (FORMAT.md), so
-** that the next process goes on with it.  When slices are due, and what they do, depends on
+** What is known so far is progress.h.  When slices are due, and what they do, depends on
 ** the stored rows and the order of statements alone.
 */
 #ifndef ANN_INDEX_FOLLOW_H
@@ -25,10 +24,5 @@
 int ann_follow_is_due(const AnnState *state);
 /* A row was written; `before`: state.changes before it.  One slice of work if one is due. */
 int ann_follow(AnnStore *store, int64_t before);
-/* Give the calibration in progress up: the table was calibrated otherwise. */
-int ann_follow_cancel(AnnStore *store);
-int ann_follow_flush(AnnStore *store);
-int ann_follow_is_clean(const AnnStore *store);   /* nothing to flush */
-void ann_follow_drop(AnnStore *store);   /* forget what is in memory, stored or not */
 
 #endif

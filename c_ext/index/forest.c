@@ -171,8 +171,8 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
   for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
     AnnPage *root = NULL;
     AnnStep step;
-    rc = ann_pages_reach(store, walk->reader, store->state.roots[tree], 0, tree, ANN_ANY_LEVEL,
-                         &root);
+    rc = ann_pages_reach(store->pages, walk->reader != NULL, store->state.roots[tree], 0, tree,
+                         ANN_ANY_LEVEL, &root);
     if (rc != ANN_OK) break;
     memset(&step, 0, sizeof step);
     step.number = store->state.roots[tree];
@@ -229,8 +229,8 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   const float *spreads = NULL;
   float estimates[ANN_BLOCK], score;
   int64_t at;
-  int rc = ann_pages_reach(walk->store, walk->reader, step->number, step->parent, step->tree,
-                           step->level, &page),
+  int rc = ann_pages_reach(walk->store->pages, walk->reader != NULL, step->number, step->parent,
+                           step->tree, step->level, &page),
       block;
   if (rc != ANN_OK || page->n == 0) return rc;
   ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(page));
@@ -283,7 +283,7 @@ static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
                        "a directory of tree %d leads to page %lld; rebuild it", page->tree,
                        (long long)child);
   }
-  ann_pages_prefetch_slot(walk->store, (uint32_t)child);
+  ann_pages_prefetch_slot(walk->store->pages, (uint32_t)child);
   out_step->number = (uint32_t)child;
   out_step->parent = opened->number;
   out_step->tree = (uint8_t)page->tree;

@@ -10,103 +10,134 @@
 #define VECTOR_BYTES ((int64_t)64 << 20)
 #define KEY_LEARNED 0x6c726eu     /* "lrn": apart from the streams of core/tree.c */
 
-void ann_learned_drop(AnnStore *store) {
-  if (store->learned) ann_free(store->learned->vectors);
-  ann_free(store->learned);
-  store->learned = NULL;
+struct AnnLearned {
+  AnnDb *db;              /* borrowed */
+  int64_t dimensions;
+  uint64_t seed;
+  int64_t most;           /* queries that there is room for */
+  int known;              /* what follows is what the database says, or newer */
+  int dirty;              /* newer */
+  int64_t seen;           /* queries ever given */
+  int64_t n;              /* kept */
+  int measured;           /* the calibration knows all of them */
+  float *vectors;         /* owned: most x dimensions; NULL without queries */
+};
+
+static int64_t vector_bytes(const AnnLearned *learned) {
+  return learned->dimensions * (int64_t)sizeof(float);
 }
 
-static int decode(AnnStore *store, AnnLearned *learned, const uint8_t *blob, int64_t size) {
+int ann_learned_new(AnnDb *db, int64_t dimensions, uint64_t seed, AnnLearned **out_learned) {
+  AnnLearned *learned = ann_alloc_zero(1, sizeof *learned);
+  *out_learned = learned;
+  if (!learned) return ANN_NOMEM;
+  learned->db = db;
+  learned->dimensions = dimensions;
+  learned->seed = seed;
+  learned->most = VECTOR_BYTES / vector_bytes(learned);
+  if (learned->most > ANN_LEARNED_MOST) learned->most = ANN_LEARNED_MOST;
+  return ANN_OK;
+}
+
+void ann_learned_drop(AnnLearned *learned) {
+  ann_free(learned->vectors);
+  learned->vectors = NULL;
+  learned->known = learned->dirty = learned->measured = 0;
+  learned->seen = learned->n = 0;
+}
+
+void ann_learned_free(AnnLearned *learned) {
+  if (learned) ann_learned_drop(learned);
+  ann_free(learned);
+}
+
+/* Without queries there is nothing to have room for. */
+static int make_room(AnnLearned *learned) {
+  if (!learned->vectors) {
+    learned->vectors =
+        ann_alloc_array((uint64_t)learned->most, (uint64_t)vector_bytes(learned));
+  }
+  return learned->vectors ? ANN_OK : ANN_NOMEM;
+}
+
+static int decode(AnnLearned *learned, const uint8_t *blob, int64_t size) {
   char message[ANN_VECTOR_MESSAGE];
-  int64_t dimensions = store->options.dimensions;
   if (size >= HEADER_SIZE) {
     learned->seen = (int64_t)ann_get64(blob);
     learned->n = ann_get32(blob + 8);
     learned->measured = ann_get32(blob + 12) == 1;
   }
   if (size < HEADER_SIZE || learned->n > learned->most || learned->seen < learned->n ||
-      ann_vector_from_blob(blob + HEADER_SIZE, size - HEADER_SIZE, learned->n * dimensions,
-                           learned->vectors, message) != ANN_OK) {
-    return ann_db_corrupt(store->db, "config row", ANN_CONFIG_LEARNED);
+      ann_vector_from_blob(blob + HEADER_SIZE, size - HEADER_SIZE,
+                           learned->n * learned->dimensions, learned->vectors,
+                           message) != ANN_OK) {
+    return ann_db_corrupt(learned->db, "config row", ANN_CONFIG_LEARNED);
   }
   return ANN_OK;
 }
 
-int ann_learned_get(AnnStore *store, AnnLearned **out_learned) {
-  AnnLearned *learned = store->learned;
+static int load(AnnLearned *learned) {
   uint8_t *blob = NULL;                      /* owned */
   int64_t size = 0;
-  int rc = ANN_OK;
-  if (!learned) {
-    learned = store->learned = ann_alloc_zero(1, sizeof *learned);
-    if (!learned) return ANN_NOMEM;
-    learned->most = VECTOR_BYTES / ann_store_vector_bytes(store);
-    if (learned->most > ANN_LEARNED_MOST) learned->most = ANN_LEARNED_MOST;
-    learned->measured = 1;
-    rc = ann_config_blob(store, ANN_CONFIG_LEARNED, &blob, &size);
-    /* Without queries there is nothing to have room for. */
-    if (rc == ANN_OK && blob) {
-      learned->vectors =
-          ann_alloc_array((uint64_t)learned->most, (uint64_t)ann_store_vector_bytes(store));
-      rc = learned->vectors ? decode(store, learned, blob, size) : ANN_NOMEM;
-    }
-    ann_free(blob);
-    if (rc != ANN_OK) ann_learned_drop(store);
-  }
-  *out_learned = store->learned;
+  int rc = learned->known ? ANN_OK
+                          : ann_config_blob(learned->db, ANN_CONFIG_LEARNED, &blob, &size);
+  if (rc != ANN_OK || learned->known) return rc;
+  learned->measured = 1;
+  if (blob) rc = make_room(learned);
+  if (blob && rc == ANN_OK) rc = decode(learned, blob, size);
+  ann_free(blob);
+  if (rc != ANN_OK) ann_learned_drop(learned);
+  learned->known = rc == ANN_OK;
   return rc;
 }
 
-int ann_learned_add(AnnStore *store, const float *vector) {
-  AnnLearned *learned = NULL;
+int ann_learned_get(AnnLearned *learned, AnnLearnedQueries *out_queries) {
+  int rc = load(learned);
+  out_queries->n = learned->n;
+  out_queries->vectors = learned->vectors;
+  out_queries->measured = learned->measured;
+  return rc;
+}
+
+int ann_learned_add(AnnLearned *learned, const float *vector) {
   AnnRng rng;
   int64_t at;
-  int rc = ann_learned_get(store, &learned);
+  int rc = load(learned);
+  if (rc == ANN_OK) rc = make_room(learned);
   if (rc != ANN_OK) return rc;
-  if (!learned->vectors) {
-    learned->vectors =
-        ann_alloc_array((uint64_t)learned->most, (uint64_t)ann_store_vector_bytes(store));
-    if (!learned->vectors) return ANN_NOMEM;
-  }
-  rng = ann_rng_keyed((uint64_t)store->options.seed, KEY_LEARNED, (uint64_t)learned->seen);
+  rng = ann_rng_keyed(learned->seed, KEY_LEARNED, (uint64_t)learned->seen);
   learned->seen += learned->seen < INT64_MAX;
   learned->dirty = 1;
   at = learned->n < learned->most ? learned->n++
                                   : (int64_t)ann_rng_below(&rng, (uint64_t)learned->seen);
   if (at >= learned->most) return ANN_OK;
-  memcpy(learned->vectors + at * store->options.dimensions, vector,
-         (size_t)ann_store_vector_bytes(store));
+  memcpy(learned->vectors + at * learned->dimensions, vector, (size_t)vector_bytes(learned));
   learned->measured = 0;
   return ANN_OK;
 }
 
-int ann_learned_measured(AnnStore *store) {
-  AnnLearned *learned = NULL;
-  int rc = ann_learned_get(store, &learned);
+int ann_learned_measured(AnnLearned *learned) {
+  int rc = load(learned);
   if (rc != ANN_OK || learned->measured) return rc;
   learned->measured = learned->dirty = 1;
   return ANN_OK;
 }
 
-int ann_learned_is_clean(const AnnStore *store) {
-  return !store->learned || !store->learned->dirty;
-}
+int ann_learned_is_clean(const AnnLearned *learned) { return !learned->dirty; }
 
-int ann_learned_flush(AnnStore *store) {
-  AnnLearned *learned = store->learned;
+int ann_learned_flush(AnnLearned *learned) {
   int64_t size;
   uint8_t *blob;
   int rc;
-  if (!learned || !learned->dirty) return ANN_OK;
-  size = HEADER_SIZE + learned->n * ann_store_vector_bytes(store);
+  if (!learned->dirty) return ANN_OK;
+  size = HEADER_SIZE + learned->n * vector_bytes(learned);
   blob = ann_alloc_zero((uint64_t)size, 1);
   if (!blob) return ANN_NOMEM;
   ann_put64(blob, (uint64_t)learned->seen);
   ann_put32(blob + 8, (uint32_t)learned->n);
   ann_put32(blob + 12, (uint32_t)learned->measured);
-  ann_vector_to_blob(learned->vectors, learned->n * store->options.dimensions,
-                     blob + HEADER_SIZE);
-  rc = ann_config_put(store, ANN_CONFIG_LEARNED, "learned", blob, size);
+  ann_vector_to_blob(learned->vectors, learned->n * learned->dimensions, blob + HEADER_SIZE);
+  rc = ann_config_put(learned->db, ANN_CONFIG_LEARNED, "learned", blob, size);
   ann_free(blob);
   if (rc == ANN_OK) learned->dirty = 0;
   return rc;

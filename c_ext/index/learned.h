@@ -11,26 +11,33 @@
 #ifndef ANN_INDEX_LEARNED_H
 #define ANN_INDEX_LEARNED_H
 
-#include "index/store.h"
+#include "index/db.h"
 
 #define ANN_LEARNED_MOST 400      /* queries kept; fewer if their vectors exceed 64 MiB */
 
-typedef struct AnnLearned {
-  int64_t seen;           /* queries ever given */
-  int64_t n, most;        /* kept; room for */
-  int measured;           /* the calibration knows all of them */
-  int dirty;              /* not stored as it is */
-  float *vectors;         /* owned: most x dimensions */
-} AnnLearned;
+/* cffi:on */
+typedef struct AnnLearned AnnLearned;
 
-/* What the table has; borrowed until the store forgets what it holds.  ANN_OK, or a failure. */
-int ann_learned_get(AnnStore *store, AnnLearned **out_learned);
+/* What is kept; borrowed until the next call. */
+typedef struct AnnLearnedQueries {
+  int64_t n;
+  const float *vectors;   /* n x dimensions */
+  int measured;           /* the calibration knows all of them */
+} AnnLearnedQueries;
+
+/* db: borrowed.  ANN_OK or ANN_NOMEM. */
+int ann_learned_new(AnnDb *db, int64_t dimensions, uint64_t seed, AnnLearned **out_learned);
+void ann_learned_free(AnnLearned *learned);
+
+/* What the table has: ANN_OK, or a failure. */
+int ann_learned_get(AnnLearned *learned, AnnLearnedQueries *out_queries);
 /* One more query: `dimensions` finite floats. */
-int ann_learned_add(AnnStore *store, const float *vector);
+int ann_learned_add(AnnLearned *learned, const float *vector);
 /* A calibration with these queries is stored. */
-int ann_learned_measured(AnnStore *store);
-int ann_learned_flush(AnnStore *store);
-int ann_learned_is_clean(const AnnStore *store);   /* nothing to flush */
-void ann_learned_drop(AnnStore *store);   /* forget what is in memory, stored or not */
+int ann_learned_measured(AnnLearned *learned);
+int ann_learned_flush(AnnLearned *learned);
+int ann_learned_is_clean(const AnnLearned *learned);   /* nothing to flush */
+void ann_learned_drop(AnnLearned *learned);   /* forget what is in memory, stored or not */
+/* cffi:off */
 
 #endif

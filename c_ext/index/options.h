@@ -7,6 +7,7 @@
 
 #include "index/api.h"
 
+/* cffi:on */
 typedef struct AnnOptions {
   char *column;            /* owned: the vector column's name, unquoted */
   int type;                /* ANN_FLOAT32 */
@@ -19,6 +20,13 @@ typedef struct AnnOptions {
   int64_t seed;
 } AnnOptions;
 
+/* cffi:off */
+/* Bytes of one vector, in memory as in the table. */
+static inline int64_t ann_options_vector_bytes(const AnnOptions *options) {
+  return options->dimensions * (int64_t)sizeof(float);
+}
+/* cffi:on */
+
 /* argv[0..n-1]: the arguments after module, schema and table name.  ANN_OK, ANN_NOMEM,
 ** or ANN_ERROR with one sentence in *out_message (sqlite3_malloc, the caller's). */
 int ann_options_parse(const char *table, int n, const char *const *argv,
@@ -28,5 +36,6 @@ int ann_options_parse(const char *table, int n, const char *const *argv,
 int ann_options_is_reserved(const char *table, const char *column);
 int ann_options_equal(const AnnOptions *a, const AnnOptions *b);
 void ann_options_clear(AnnOptions *options);
+/* cffi:off */
 
 #endif

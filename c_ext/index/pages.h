@@ -10,52 +10,71 @@
 #define ANN_INDEX_PAGES_H
 
 #include "core/page.h"
-#include "index/store.h"
+#include "index/budget.h"
+#include "index/db.h"
+#include "index/state.h"
+#include "index/trace.h"
+
+/* cffi:on */
+typedef struct AnnPages AnnPages;
+
+/* What the pages of a table stand on; all borrowed. */
+typedef struct AnnPagesPlan {
+  AnnDb *db;
+  AnnState *state;          /* counts pages, and numbers new ones */
+  AnnBudget *budget;
+  AnnTrace *const *trace;   /* of the search that is being explained, or NULL */
+  int64_t length;           /* L */
+  int leaf_capacity;
+} AnnPagesPlan;
+
+/* ANN_OK or ANN_NOMEM. */
+int ann_pages_new(const AnnPagesPlan *plan, AnnPages **out_pages);
+void ann_pages_free(AnnPages *pages);
 
 /* The page, valid and of the stated tree (or ANN_ANY_TREE) and level (ANN_ANY_LEVEL: a
 ** directory); ANN_CORRUPT with a sentence otherwise. */
 #define ANN_ANY_LEVEL (-1)
 #define ANN_ANY_TREE (-1)
-int ann_pages_get(AnnStore *store, uint32_t number, int tree, int level, AnnPage **out_page);
+int ann_pages_get(AnnPages *pages, uint32_t number, int tree, int level, AnnPage **out_page);
 /* The same if it is in memory and as stated, else NULL; changes nothing, so that many threads
 ** may ask while no page changes. */
-AnnPage *ann_pages_peek(const AnnStore *store, uint32_t number, int tree, int level);
+AnnPage *ann_pages_peek(const AnnPages *pages, uint32_t number, int tree, int level);
 /* The one or the other, on the way down from `parent` (0: a root), which the page must name: so no
-** page is reached by two ways.  reader is the same store, or NULL in a worker, which may not read
-** and gets ANN_NOT_HERE for what ann_pages_peek does not have. */
+** page is reached by two ways.  A worker may not read, and gets ANN_NOT_HERE for what
+** ann_pages_peek does not have. */
 #define ANN_NOT_HERE (-1)
-int ann_pages_reach(const AnnStore *store, AnnStore *reader, uint32_t number, uint32_t parent,
-                    int tree, int level, AnnPage **out_page);
+int ann_pages_reach(AnnPages *pages, int may_read, uint32_t number, uint32_t parent, int tree,
+                    int level, AnnPage **out_page);
 /* Entries that a new page of a level holds at most.  A directory has twice as many as a leaf:
 ** fewer of them are opened by a search, and their children are told apart by their codes. */
-int ann_pages_capacity(const AnnStore *store, int level);
+int ann_pages_capacity(const AnnPages *pages, int level);
 /* A new, empty, changed page with a number never used before. */
-int ann_pages_new(AnnStore *store, int tree, int level, uint32_t parent, uint32_t *out_number,
+int ann_pages_add(AnnPages *pages, int tree, int level, uint32_t parent, uint32_t *out_number,
                   AnnPage **out_page);
 /* Say that a page has been, or is about to be, changed. */
-void ann_pages_touch(AnnStore *store, uint32_t number);
-int ann_pages_delete(AnnStore *store, uint32_t number);
+void ann_pages_touch(AnnPages *pages, uint32_t number);
+int ann_pages_delete(AnnPages *pages, uint32_t number);
 /* Delete every page, in the table and in memory. */
-int ann_pages_delete_all(AnnStore *store);
+int ann_pages_delete_all(AnnPages *pages);
 
 /* Write all changed pages, in order of their numbers. */
-int ann_pages_flush(AnnStore *store);
+int ann_pages_flush(AnnPages *pages);
 /* Let an unchanged page go. */
-void ann_pages_forget(AnnStore *store, uint32_t number);
+void ann_pages_forget(AnnPages *pages, uint32_t number);
 /* A hint that a page, if it is in memory, is about to be scanned. */
-void ann_pages_prefetch(const AnnStore *store, uint32_t number);
+void ann_pages_prefetch(const AnnPages *pages, uint32_t number);
 /* A hint that the page is about to be looked up. */
-void ann_pages_prefetch_slot(const AnnStore *store, uint32_t number);
-/* Above the budget (cache_mb)? */
-int ann_pages_over_budget(const AnnStore *store);
+void ann_pages_prefetch_slot(const AnnPages *pages, uint32_t number);
 /* Let go of unchanged pages down to the budget, those that were not asked for lately first;
 ** of directories, into which steps of a walk may point, only in ann_pages_trim. */
-void ann_pages_trim_leaves(AnnStore *store);
-void ann_pages_trim(AnnStore *store);
+void ann_pages_trim_leaves(AnnPages *pages);
+void ann_pages_trim(AnnPages *pages);
 /* Keep every page that there is room for, in order of number. */
-int ann_pages_warm(AnnStore *store);
-void ann_pages_drop(AnnStore *store);    /* forget all, changed or not */
-void ann_pages_clear(AnnStore *store);   /* and free the table itself */
+int ann_pages_warm(AnnPages *pages);
+void ann_pages_drop(AnnPages *pages);    /* forget all, changed or not */
+int64_t ann_pages_dirty(const AnnPages *pages);  /* pages changed and not written */
+int64_t ann_pages_hits(const AnnPages *pages);   /* asked for and already in memory, ever */
 
 /* Every stored page in order of number, read without the cache: as far as it is valid. */
 typedef struct AnnStoredPage {
@@ -67,8 +86,9 @@ typedef struct AnnStoredPage {
 } AnnStoredPage;
 
 /* Zeroed at first; *out_found is 0 at the end, or after a failure, when nothing is owned. */
-int ann_pages_each(AnnStore *store, AnnStoredPage *each, int *out_found);
+int ann_pages_each(AnnPages *pages, AnnStoredPage *each, int *out_found);
 /* To end before the end. */
 void ann_pages_end(AnnStoredPage *each);
+/* cffi:off */
 
 #endif

@@ -16,7 +16,7 @@ typedef struct Sample {
   AnnTruth *rows;         /* owned: `most` of them */
   float *vectors;         /* owned: theirs */
   float *row;             /* owned: one row of the table */
-  const AnnLearned *given; /* borrowed: queries instead of rows, or NULL */
+  const AnnLearnedQueries *given; /* borrowed: queries instead of rows, or NULL */
 } Sample;
 
 /* Of every query a share of hits; of all, what their mean and scatter need. */
@@ -115,7 +115,7 @@ static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbour
     if (at == place_of(store->state.rows, first + sample->n, wanted)) {
       float *vector = sample->vectors + sample->n * store->options.dimensions;
       memcpy(vector, sample->row, (size_t)ann_store_vector_bytes(store));
-      rc = ann_truth_init(&sample->rows[sample->n], store, &id, vector, neighbours);
+      rc = ann_truth_init(&sample->rows[sample->n], &store->options, &id, vector, neighbours);
       sample->n += rc == ANN_OK;
     }
     if (at % 256 == 255 && rc == ANN_OK) rc = ann_db_tick(store->db);
@@ -130,7 +130,7 @@ static int pick_given(Sample *sample, int64_t first, int64_t wanted, int64_t nei
   int rc = ANN_OK;
   while (rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted) {
     int64_t at = place_of(sample->given->n, first + sample->n, wanted);
-    rc = ann_truth_init(&sample->rows[sample->n], store, NULL,
+    rc = ann_truth_init(&sample->rows[sample->n], &store->options, NULL,
                         sample->given->vectors + at * store->options.dimensions, neighbours);
     sample->n += rc == ANN_OK;
   }
@@ -162,7 +162,8 @@ static int search(const AnnTruth *row, AnnSearcher *searcher, AnnQuery *query, T
 int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_t wanted,
                        double recall, int given, AnnRecall *out_recall) {
   int64_t rows = store->state.rows, first = 0, most, i;
-  AnnLearned *learned = NULL;
+  AnnLearnedQueries learned;
+  AnnTruthRows table = {store->db, store->source, &store->options};
   Sample sample;
   AnnQuery query;
   Tally tally;
@@ -170,21 +171,21 @@ int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_
   memset(out_recall, 0, sizeof *out_recall);
   memset(&tally, 0, sizeof tally);
   memset(&query, 0, sizeof query);
-  rc = ann_learned_get(store, &learned);
+  rc = ann_learned_get(store->learned, &learned);
   if (rc != ANN_OK) return rc;
-  if (rows < 2 || (given && learned->n == 0)) return ANN_OK;
+  if (rows < 2 || (given && learned.n == 0)) return ANN_OK;
   most = given ? rows : rows - 1;
   tally.neighbours = query.k = k < most ? k : most;
   query.recall = recall;
-  if (given) rows = learned->n;
+  if (given) rows = learned.n;
   if (wanted > rows) wanted = rows;
   rc = init(&sample, store, query.k, wanted);
-  sample.given = given ? learned : NULL;
+  sample.given = given ? &learned : NULL;
   while (rc == ANN_OK && first < wanted) {
     rc = given ? pick_given(&sample, first, wanted, query.k)
                : pick(&sample, first, wanted, query.k);
     if (rc == ANN_OK && sample.n == 0) rc = ann_db_corrupt(store->db, "count of rows", rows);
-    if (rc == ANN_OK) rc = ann_truth_find(store, NULL, sample.rows, sample.n);   /* step 2 */
+    if (rc == ANN_OK) rc = ann_truth_find(&table, NULL, sample.rows, sample.n);   /* step 2 */
     for (i = 0; i < sample.n && rc == ANN_OK; i++) {
       rc = search(&sample.rows[i], searcher, &query, &tally);
       if (rc == ANN_OK) rc = ann_db_tick(store->db);

@@ -124,8 +124,8 @@ static int queue_roots(AnnRouter *router, const AnnStore *store, AnnStore *reade
   for (tree = 0; tree < store->options.trees; tree++) {
     AnnPage *root = NULL;
     AnnRouted step;
-    rc =
-        ann_pages_reach(store, reader, store->state.roots[tree], 0, tree, ANN_ANY_LEVEL, &root);
+    rc = ann_pages_reach(store->pages, reader != NULL, store->state.roots[tree], 0, tree,
+                         ANN_ANY_LEVEL, &root);
     if (rc != ANN_OK) return rc;
     memset(&step, 0, sizeof step);
     step.number = store->state.roots[tree];
@@ -173,8 +173,8 @@ static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *re
   AnnPage *page = NULL;
   AnnLookup lookup = router->probe.lookup;
   float estimates[ANN_BLOCK];
-  int rc = ann_pages_reach(store, reader, parent->number, parent->parent, parent->tree,
-                           parent->level, &page),
+  int rc = ann_pages_reach(store->pages, reader != NULL, parent->number, parent->parent,
+                           parent->tree, parent->level, &page),
       first;
   if (rc != ANN_OK) return rc;
   if (parent->level > 1 && router->n_directories + page->n > router->n_allocated) {
@@ -322,11 +322,11 @@ int ann_router_place(AnnRouter *router, const AnnStore *store, AnnCopy *out_copi
 static int warm(AnnStore *store, uint32_t number, uint32_t parent, int tree, int level,
                 int64_t *n) {
   AnnPage *page = NULL;
-  int rc = ann_pages_reach(store, store, number, parent, tree, level, &page), i;
+  int rc = ann_pages_reach(store->pages, store != NULL, number, parent, tree, level, &page), i;
   ++*n;
   if (rc == ANN_OK && !ann_page_spreads(page)) rc = ANN_NOMEM;
   if (rc != ANN_OK || page->level <= 1) return rc;
-  for (i = 0; i < page->n && rc == ANN_OK && !ann_pages_over_budget(store); i++) {
+  for (i = 0; i < page->n && rc == ANN_OK && !ann_budget_is_exceeded(&store->budget); i++) {
     rc = warm(store, (uint32_t)ann_page_id(page, i), number, tree, page->level - 1, n);
   }
   return rc;

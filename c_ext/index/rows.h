@@ -9,48 +9,69 @@
 #ifndef ANN_INDEX_ROWS_H
 #define ANN_INDEX_ROWS_H
 
-#include "index/store.h"
+#include "index/budget.h"
+#include "index/source.h"
+#include "index/trace.h"
 
+/* cffi:on */
 typedef struct AnnRow {
   int64_t id;
   double norm;          /* squared length, as core/metric.h sums it; of cosine only */
   uint8_t used;         /* asked for since the hand of the clock passed */
-  float vector[];       /* options.dimensions components */
+  float vector[];       /* `dimensions` components */
 } AnnRow;
 
+typedef struct AnnRows AnnRows;
+
+/* What they stand on; all borrowed. */
+typedef struct AnnRowsPlan {
+  AnnDb *db;
+  AnnSource *source;
+  const AnnBudget *budget;
+  AnnTrace *const *trace;   /* of the search that is being explained, or NULL */
+  int metric;
+  int64_t dimensions;
+} AnnRowsPlan;
+
+/* ANN_OK or ANN_NOMEM. */
+int ann_rows_new(const AnnRowsPlan *plan, AnnRows **out_rows);
+void ann_rows_free(AnnRows *rows);
+
 /* *out_row: borrowed until the next call, NULL when the table has no such row. */
-int ann_rows_get(AnnStore *store, int64_t id, const AnnRow **out_row);
+int ann_rows_get(AnnRows *rows, int64_t id, const AnnRow **out_row);
 /* The rows with ids from first to last, ascending, or as many of the first of them as there
 ** is room for: they need no SQLite. */
-typedef struct AnnRun {
+typedef struct AnnRange {
   int64_t first, last;
   int64_t n, n_allocated;
   const AnnRow **rows;    /* owned array of borrowed rows: while none of them goes */
   int complete;           /* they are all */
   int ready;
-} AnnRun;
+} AnnRange;
 
 /* NULL when it is not known. */
-const AnnRun *ann_rows_run(const AnnStore *store, int64_t first, int64_t last);
-/* While such a run is read from the table: begin, one call for each row, end when no more came.
+const AnnRange *ann_rows_range(const AnnRows *rows, int64_t first, int64_t last);
+/* While such a range is read from the table: begin, one call for each row, end when no more came.
 ** What does not fit is not kept, and no other row goes for it; no failure is reported. */
-void ann_rows_run_begin(AnnStore *store, int64_t first, int64_t last);
-void ann_rows_run_add(AnnStore *store, int64_t id, const float *vector);
-void ann_rows_run_end(AnnStore *store);
+void ann_rows_range_begin(AnnRows *rows, int64_t first, int64_t last);
+void ann_rows_range_add(AnnRows *rows, int64_t id, const float *vector);
+void ann_rows_range_end(AnnRows *rows);
 /* A row that was just written: kept, if there is room for it. */
-void ann_rows_keep(AnnStore *store, int64_t id, const float *vector);
+void ann_rows_keep(AnnRows *rows, int64_t id, const float *vector);
 /* A hint that a row, if it is in memory, is about to be asked for. */
-void ann_rows_prefetch(const AnnStore *store, int64_t id);
+void ann_rows_prefetch(const AnnRows *rows, int64_t id);
 /* The same for where the row is found; some rows before it. */
-void ann_rows_prefetch_slot(const AnnStore *store, int64_t id);
+void ann_rows_prefetch_slot(const AnnRows *rows, int64_t id);
 /* The row has been, or is about to be, inserted, changed or deleted. */
-void ann_rows_forget(AnnStore *store, int64_t id);
+void ann_rows_forget(AnnRows *rows, int64_t id);
 /* Let go of as many as the budget asks for. */
-void ann_rows_trim(AnnStore *store);
-int64_t ann_rows_bytes(const AnnStore *store);   /* held now */
+void ann_rows_trim(AnnRows *rows);
+int64_t ann_rows_bytes(const AnnRows *rows);   /* held now */
 /* Keep every row that there is room for, in order of id. */
-int ann_rows_warm(AnnStore *store);
-void ann_rows_drop(AnnStore *store);     /* forget all */
-void ann_rows_clear(AnnStore *store);    /* and free the table itself */
+int ann_rows_warm(AnnRows *rows);
+void ann_rows_drop(AnnRows *rows);     /* forget all */
+int64_t ann_rows_hits(const AnnRows *rows);   /* asked for and already in memory, ever */
+void ann_rows_hit(AnnRows *rows, int64_t n);  /* so many of a range were used */
+/* cffi:off */
 
 #endif

@@ -30,6 +30,7 @@
   (ANN_NEAR_RANKS + ANN_FAR_RANKS)   /* the query's own row, as if it were a neighbour */
 #define ANN_SAMPLE_RANKS (ANN_SELF_RANK + 1)
 
+/* cffi:on */
 /* What one true neighbour costs to find. */
 typedef struct AnnCost {
   float reach[ANN_EFFORT_RULES];  /* the rule's largest ratio up to its leaf, for each k */
@@ -39,7 +40,7 @@ typedef struct AnnCost {
 #define ANN_NOT_REACHED UINT32_MAX /* inspected, of one that was not found */
 
 typedef struct AnnSample {
-  AnnStore *store; /* borrowed */
+  const AnnOptions *options;  /* borrowed */
   int n, n_wanted;            /* queries; room for */
   int n_rows;                 /* of them rows: the first ones; the others were given */
   int n_far;                  /* for large k too: the first of the rows ... */
@@ -52,15 +53,12 @@ typedef struct AnnSample {
   int n_measured; /* queries whose costs are known: the first ones */
 } AnnSample;
 
-/* How many queries are to be picked for a table as it is: one of so many of its rows, `most` at
+/* How many queries are to be picked for a table of so many rows: one for rows_each of them, `most` at
 ** most. */
-int ann_sample_size(const AnnStore *store, int64_t rows_each, int most);
+int ann_sample_size(const AnnOptions *options, int64_t rows, int64_t rows_each, int most);
 /* Empty, with room for so many queries: ANN_OK or ANN_NOMEM.  clear takes what init failed on. */
-int ann_sample_init(AnnSample *sample, AnnStore *store, int n_wanted);
+int ann_sample_init(AnnSample *sample, const AnnOptions *options, int n_wanted);
 void ann_sample_clear(AnnSample *sample);
-/* Choose n_rows rows of the forest, which is not empty, all with the same probability and spread
-** over its leaves, and take the given queries: the same for the same pages and counters. */
-int ann_sample_pick(AnnSample *sample, int n_rows);
 /* Of which query truth i is. */
 int ann_sample_query(const AnnSample *sample, int i);
 /* Truths of the queries in ids and vectors, still empty. */
@@ -71,5 +69,6 @@ void ann_sample_sort(AnnSample *sample);
 const AnnRanked *ann_sample_neighbour(const AnnSample *sample, int query, int rank);
 AnnCost *ann_sample_costs(const AnnSample *sample, int query);
 const float *ann_sample_vector(const AnnSample *sample, int query);
+/* cffi:off */
 
 #endif

@@ -45,8 +45,8 @@ typedef struct Search {
 
 /* Have the row that is ranked a little later on its way. */
 static void prefetch_rows(const AnnStore *store, const int64_t *ids, int64_t n, int64_t i) {
-  if (i + SLOTS_AHEAD < n) ann_rows_prefetch_slot(store, ids[i + SLOTS_AHEAD]);
-  if (i + ROWS_AHEAD < n) ann_rows_prefetch(store, ids[i + ROWS_AHEAD]);
+  if (i + SLOTS_AHEAD < n) ann_rows_prefetch_slot(store->rows, ids[i + SLOTS_AHEAD]);
+  if (i + ROWS_AHEAD < n) ann_rows_prefetch(store->rows, ids[i + ROWS_AHEAD]);
 }
 
 static int wanted(const AnnQuery *query, int64_t id) {
@@ -57,7 +57,7 @@ static int wanted(const AnnQuery *query, int64_t id) {
 /* Score one row, if the table has it; of the forest's rows it has all. */
 static int score_row(Search *search, int64_t id, int must_be_there) {
   const AnnRow *row = NULL;
-  int rc = ann_rows_get(search->store, id, &row);
+  int rc = ann_rows_get(search->store->rows, id, &row);
   if (rc == ANN_OK && !row && must_be_there) rc = ann_source_lacks(search->store->source, id);
   if (rc != ANN_OK || !row) return rc;
   ann_trace_count(search->store->trace, 1, ann_store_vector_bytes(search->store));
@@ -66,7 +66,7 @@ static int score_row(Search *search, int64_t id, int must_be_there) {
 }
 
 /* Score rows that are in memory. */
-static int score_kept(Search *search, const AnnRun *run) {
+static int score_kept(Search *search, const AnnRange *run) {
   AnnStore *store = search->store;
   int64_t every = TICK_COMPONENTS / store->options.dimensions, i;
   int rc = ANN_OK;
@@ -78,7 +78,7 @@ static int score_kept(Search *search, const AnnRun *run) {
     far = ann_origin_distance_of(&search->origin, row->vector, row->norm);
     if (far <= ann_topk_worst(search->top)) rc = ann_topk_push(search->top, far, row->id);
   }
-  store->n_row_hits += run->n;
+  ann_rows_hit(store->rows, run->n);
   ann_trace_count(store->trace, run->n, run->n * ann_store_vector_bytes(store));
   return rc;
 }
@@ -92,7 +92,7 @@ static int score_read(Search *search, int64_t first, int64_t last) {
   while (rc == ANN_OK) {
     rc = ann_source_next(store->source, &id, vector, &found);
     if (rc != ANN_OK || !found) break;
-    ann_rows_run_add(store, id, vector);
+    ann_rows_range_add(store->rows, id, vector);
     if (wanted(search->query, id)) {
       rc = ann_topk_push(search->top, ann_origin_distance(&search->origin, vector), id);
     }
@@ -106,16 +106,16 @@ static int score_read(Search *search, int64_t first, int64_t last) {
 /* The same, by what of them is in memory. */
 static int score_run(Search *search, int64_t first, int64_t last) {
   AnnStore *store = search->store;
-  const AnnRun *run = ann_rows_run(store, first, last);
+  const AnnRange *run = ann_rows_range(store->rows, first, last);
   int rc;
   if (run) {
     rc = score_kept(search, run);
     if (rc != ANN_OK || run->complete || run->rows[run->n - 1]->id == last) return rc;
     return score_read(search, run->rows[run->n - 1]->id + 1, last);
   }
-  ann_rows_run_begin(store, first, last);
+  ann_rows_range_begin(store->rows, first, last);
   rc = score_read(search, first, last);
-  if (rc == ANN_OK) ann_rows_run_end(store);
+  if (rc == ANN_OK) ann_rows_range_end(store->rows);
   return rc;
 }
 
@@ -124,7 +124,7 @@ static int score_waiting(Search *search) {
   int found = 1, rc = ANN_OK;
   ann_trace_enter(search->store->trace, ANN_TRACE_WAITING);
   while (rc == ANN_OK) {
-    rc = ann_waiting_run(search->store, from, &first, &last, &found);
+    rc = ann_waiting_range(search->store->waiting, from, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
     rc = score_run(search, first, last);
     if (last == INT64_MAX) break;
@@ -184,8 +184,8 @@ static int scan_leaf(Search *search, const AnnStep *leaf) {
   float estimates[ANN_BLOCK];
   const AnnQuery *query = search->query;
   int filtered = query->only != NULL || query->exclude != NULL;
-  int rc = ann_pages_reach(search->store, search->store, leaf->number, leaf->parent, leaf->tree,
-                           0, &page),
+  int rc = ann_pages_reach(search->store->pages, search->store != NULL, leaf->number,
+                           leaf->parent, leaf->tree, 0, &page),
       first, n;
   int64_t before = search->inspected;
   for (first = 0; rc == ANN_OK && first < page->n; first += ANN_BLOCK) {
@@ -207,7 +207,8 @@ static int scan_leaf(Search *search, const AnnStep *leaf) {
     ann_trace_count(search->store->trace, search->inspected - before,
                     (int64_t)ann_page_size(page));
   }
-  if (ann_pages_over_budget(search->store)) ann_pages_trim_leaves(search->store);
+  if (ann_budget_is_exceeded(&search->store->budget))
+    ann_pages_trim_leaves(search->store->pages);
   return rc;
 }
 
@@ -268,7 +269,7 @@ static int walk_leaves(Search *search) {
     next = after;
     found = found_after;
     if (found) {
-      ann_pages_prefetch(store, next.number);
+      ann_pages_prefetch(store->pages, next.number);
       rc = ann_walk_next(walk, &after, &found_after);
       if (rc != ANN_OK) break;
     }
@@ -333,7 +334,8 @@ static int plan_effort(Search *search, int *out_exact) {
   int trees = search->store->options.trees;
   /* search_k alone says how far to walk; what it finds there is to be kept. */
   double recall = query->search_k > 0 && !query->recall_given ? 0.9999 : query->recall;
-  int rc = ann_effort_for(search->store, query->k, recall < 1 ? recall : 0.9999, effort);
+  int rc =
+      ann_effort_for(search->store->efforts, query->k, recall < 1 ? recall : 0.9999, effort);
   if (effort->reach > 0 && effort->inspect < INT64_MAX / ANN_EFFORT_PATIENCE) {
     effort->inspect *= ANN_EFFORT_PATIENCE;
   }

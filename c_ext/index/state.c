@@ -61,6 +61,7 @@ int ann_state_decode(const uint8_t *p, int64_t size, int trees, AnnState *out_st
   out_state->calibrated_rows = (int64_t)ann_get64(p + 48);
   out_state->planted_rows = (int64_t)ann_get64(p + 56);
   for (i = 0; i < ANN_MAX_TREES; i++) out_state->roots[i] = ann_get32(p + 64 + 4 * i);
+  out_state->dirty = 0;
   if (makes_sense(out_state, trees)) return ANN_OK;
   memset(out_state, 0, sizeof *out_state);   /* nobody is to compute with them */
   return ANN_CORRUPT;

@@ -8,6 +8,7 @@
 /* No counter is above this, so that sums and products with a few hundred stay numbers. */
 #define ANN_MOST_ROWS ((int64_t)1 << 48)
 
+/* cffi:on */
 /* The counters; one blob, config row 2. */
 typedef struct AnnState {
   int64_t rows;             /* vectors in the table */
@@ -19,6 +20,7 @@ typedef struct AnnState {
   int64_t calibrated_rows;  /* rows placed at the last calibration, 0 for none */
   int64_t planted_rows;     /* rows of the table for which the trees were grown */
   uint32_t roots[ANN_MAX_TREES];   /* page of each tree's root; roots[0] = 0: no forest */
+  int dirty;                /* not stored as they are; no part of the blob */
 } AnnState;
 
 /* How the forest differs from that of the last calibration. */
@@ -32,5 +34,6 @@ AnnDrift ann_state_drift(const AnnState *state);
 void ann_state_encode(const AnnState *state, uint8_t *out);
 /* ANN_OK, or ANN_CORRUPT when they cannot be the counters of a table with so many trees. */
 int ann_state_decode(const uint8_t *p, int64_t size, int trees, AnnState *out_state);
+/* cffi:off */
 
 #endif

@@ -1,182 +1,263 @@
 /* store.c -- see store.h. */
 #include "index/store.h"
 
+#include <limits.h>
+
 #include "index/config.h"
-#include "index/follow.h"
-#include "index/learned.h"
-#include "index/pages.h"
-#include "index/places.h"
-#include "index/rows.h"
 #include "index/schema.h"
-#include "index/waiting.h"
 
-void ann_store_poison(AnnStore *store) {
-  if (store->in_write) store->poisoned = 1;
-}
+/* ---- what becomes of memory, event by event ---- */
 
-/* ---- life ---- */
+enum {
+  KEEP,     /* stays as it is */
+  COMPARE,  /* stays if it is what this read transaction sees, else dropped */
+  STAMP,    /* stays, as what the database says from now on */
+  TRIM,     /* stays within the budget */
+  FORGET,   /* read again when it is needed */
+  WRITE,    /* written, and stays */
+};
 
-int ann_store_new(sqlite3 *handle, const char *schema, const char *name, AnnOptions *options,
-                  AnnStore **out_store) {
-  AnnStore *store = ann_alloc_zero(1, sizeof *store);
-  int rc;
-  if (!store) return ANN_NOMEM;
-  rc = ann_db_new(handle, schema, name, &store->db);
-  if (rc == ANN_OK) rc = ann_source_new(store->db, options->dimensions, &store->source);
-  if (rc != ANN_OK) {
-    ann_store_free(store);
-    return rc;
-  }
-  store->options = *options;
-  memset(options, 0, sizeof *options);
-  *out_store = store;
-  return ANN_OK;
-}
+enum { LOOK, LEAVE, BEGIN, SETTLE, COMMIT, ROLLBACK };
 
-void ann_store_detach(AnnStore *store) {
-  ann_store_drop(store);
-  ann_db_close(store->db);
-  store->checked = 0;
-}
+/* docs/ARCHITECTURE.md has this table in words.  What was changed and is not written makes every
+** event but SETTLE and ROLLBACK impossible. */
+static const struct {
+  int read;       /* clean pages, rows, calibration, given queries, whether any ids wait */
+  int counters;
+  int changed;    /* pages, places, the range that grows, a calibration under way */
+} fates[] = {
+  [LOOK] = {COMPARE, KEEP, KEEP}, /* the first read of a call; counters are read with it */
+  [LEAVE] = {TRIM, FORGET, KEEP}, /* the end of a call, no write transaction being open */
+  [BEGIN] = {KEEP, FORGET, KEEP}, /* xBegin */
+  [SETTLE] = {KEEP, WRITE, WRITE}, /* xSavepoint, xRelease, xSync, any inspection */
+  [COMMIT] = {STAMP, FORGET, KEEP}, /* xCommit */
+  [ROLLBACK] = {FORGET, FORGET, FORGET}, /* xRollback, xRollbackTo, DROP, RENAME */
+};
 
-void ann_store_free(AnnStore *store) {
-  if (!store) return;
-  if (store->db) ann_store_detach(store);
-  ann_pages_clear(store);
-  ann_rows_clear(store);
-  ann_places_clear(store);
-  ann_free(store->router);
-  ann_rotation_clear(&store->rotation);
-  ann_options_clear(&store->options);
-  ann_source_free(store->source);
-  ann_db_free(store->db);
-  ann_free(store);
-}
-
-/* Forget what was read from the database. */
-static void forget_kept(AnnStore *store) {
-  ann_pages_drop(store);
-  ann_rows_drop(store);
-  ann_follow_drop(store);
-  ann_learned_drop(store);
-  ann_free(store->grid);
-  store->grid = NULL;
-  store->grid_known = store->kept = store->none_wait = 0;
-}
-
-void ann_store_drop(AnnStore *store) {
-  forget_kept(store);
-  ann_places_drop(store);
-  store->loaded = store->dirty = 0;
-  ann_waiting_drop(store);
-}
-
-void ann_store_forget(AnnStore *store) {
-  if (store->depth > 0) store->drop_at_end = 1;
-  else ann_store_drop(store);
+static void forget_read(AnnStore *store) {
+  ann_pages_drop(store->pages);
+  ann_rows_drop(store->rows);
+  ann_efforts_drop(store->efforts);
+  ann_learned_drop(store->learned);
+  ann_progresses_drop(store->progresses);
+  ann_waiting_forget(store->waiting);
+  store->life.kept = 0;
 }
 
 /* Is what is in memory what this read transaction sees?  The number of the file stays when a write
 ** transaction is rolled back, with what somebody wrote to our tables by hand and we have read: when
 ** a look outside follows one inside, it is forgotten. */
-static void validate(AnnStore *store) {
+static void compare(AnnStore *store) {
+  AnnLife *life = &store->life;
   unsigned version = 0;
-  int known = ann_db_data_version(store->db, &version), was_in_write = store->kept_in_write;
-  store->kept_in_write =
-      sqlite3_txn_state(ann_db_handle(store->db), ann_db_schema(store->db)) == SQLITE_TXN_WRITE;
-  if (known && store->kept && version == store->kept_version &&
-      !(was_in_write && !store->kept_in_write)) {
+  int known = ann_db_data_version(store->db, &version), was_in_write = life->kept_in_write;
+  life->kept_in_write = ann_db_is_in_write(store->db);
+  if (known && life->kept && version == life->kept_version &&
+      !(was_in_write && !life->kept_in_write)) {
     return;
   }
-  forget_kept(store);
-  store->kept = known;
-  store->kept_version = version;
+  forget_read(store);
+  life->kept = known;
+  life->kept_version = version;
 }
 
-/* Between statements only what the budget allows is kept. */
-static void leave(AnnStore *store) {
-  store->loaded = 0;
-  ann_waiting_drop(store);
-  ann_pages_trim(store);
-  ann_rows_trim(store);
-}
-
-void ann_store_committed(AnnStore *store) {
-  store->kept = store->kept && store->loaded && !store->dirty && store->n_dirty_pages == 0 &&
-                store->n_places == 0 && ann_db_data_version(store->db, &store->kept_version);
-  store->kept_in_write = 0;
-  if (!store->kept) ann_store_drop(store);
-  leave(store);
-}
-
-static int check_once(AnnStore *store) {
-  int rc = ANN_OK;
-  char *message = NULL;
-  if (!store->checked) {
-    rc = ann_schema_check(ann_db_handle(store->db), ann_db_schema(store->db),
-                          ann_db_name(store->db), &message);
-    if (rc == ANN_OK) rc = ann_config_check_format(store);
-    else if (message) ann_db_fail(store->db, rc, "%s", message);
-    sqlite3_free(message);
-    store->checked = rc == ANN_OK;
+/* The transaction was committed: what is in memory is the new state, if all of it was written. */
+static void stamp(AnnStore *store) {
+  AnnLife *life = &store->life;
+  life->kept = life->kept && life->loaded && ann_store_is_clean(store) &&
+               ann_db_data_version(store->db, &life->kept_version);
+  life->kept_in_write = 0;
+  if (!life->kept) {
+    forget_read(store);
+    ann_places_drop(store->places);
   }
-  if (rc == ANN_OK && !store->rotation.signs) {
-    rc = ann_rotation_init(&store->rotation, store->options.dimensions,
-                           (uint64_t)store->options.seed);
+  ann_pages_trim(store->pages);
+  ann_rows_trim(store->rows);
+}
+
+static int write_all(AnnStore *store) {
+  int rc = ann_waiting_flush(store->waiting);
+  if (rc == ANN_OK) rc = ann_pages_flush(store->pages);
+  if (rc == ANN_OK) rc = ann_places_flush(store->places);
+  if (rc == ANN_OK) rc = ann_progresses_flush(store->progresses);
+  if (rc == ANN_OK) rc = ann_learned_flush(store->learned);
+  return rc;
+}
+
+static int write_counters(AnnStore *store) {
+  int rc = store->state.dirty ? ann_config_put_state(store->db, &store->state) : ANN_OK;
+  if (rc == ANN_OK) store->state.dirty = 0;
+  return rc;
+}
+
+static int happens(AnnStore *store, int event) {
+  int rc = ANN_OK;
+  if (fates[event].changed == WRITE) rc = write_all(store);
+  if (fates[event].changed == FORGET) {
+    ann_places_drop(store->places);
+    ann_waiting_drop(store->waiting);
+  }
+  switch (fates[event].read) {
+  case COMPARE: compare(store); break;
+  case STAMP: stamp(store); break;
+  case FORGET: forget_read(store); break;
+  case TRIM:
+    ann_pages_trim(store->pages);
+    ann_rows_trim(store->rows);
+    break;
+  default: break;
+  }
+  if (rc == ANN_OK && fates[event].counters == WRITE) rc = write_counters(store);
+  if (fates[event].counters == FORGET) {
+    store->life.loaded = store->state.dirty = 0;
+    ann_waiting_drop(store->waiting);
   }
   return rc;
 }
 
-/* May the host still read what answers are made of?  What is in memory needs no statement that
-** would ask its authorizer. */
-static int ask_authorizer(AnnStore *store) {
+/* ---- life ---- */
+
+/* Pages and rows, which share the budget and the stopwatch. */
+static int make_caches(AnnStore *store) {
+  const AnnOptions *options = &store->options;
+  AnnPagesPlan pages = {store->db,
+                        &store->state,
+                        &store->budget,
+                        &store->trace,
+                        ann_rotation_length(options->dimensions),
+                        options->leaf_capacity};
+  AnnRowsPlan rows = {store->db,     store->source,   &store->budget,
+                      &store->trace, options->metric, options->dimensions};
+  int rc = ann_pages_new(&pages, &store->pages);
+  return rc == ANN_OK ? ann_rows_new(&rows, &store->rows) : rc;
+}
+
+static int make_parts(AnnStore *store, sqlite3 *handle, const char *schema, const char *name) {
+  const AnnOptions *options = &store->options;
+  int rc = ann_db_new(handle, schema, name, &store->db);
+  if (rc == ANN_OK) rc = ann_source_new(store->db, options->dimensions, &store->source);
+  if (rc == ANN_OK) rc = make_caches(store);
+  if (rc == ANN_OK) rc = ann_places_new(store->db, options->trees, &store->places);
+  if (rc == ANN_OK) rc = ann_waiting_new(store->db, store->source, &store->waiting);
+  if (rc == ANN_OK) {
+    rc = ann_efforts_new(store->db, &store->state, options->trees, &store->efforts);
+  }
+  if (rc == ANN_OK) {
+    rc = ann_learned_new(store->db, options->dimensions, (uint64_t)options->seed,
+                         &store->learned);
+  }
+  if (rc == ANN_OK) {
+    rc = ann_progresses_new(store->db, &store->state, options, &store->progresses);
+  }
+  return rc;
+}
+
+int ann_store_new(sqlite3 *handle, const char *schema, const char *name, AnnOptions *options,
+                  AnnStore **out_store) {
+  AnnStore *store = ann_alloc_zero(1, sizeof *store);
+  int rc;
+  *out_store = NULL;
+  if (!store) return ANN_NOMEM;
+  store->options = *options;
+  store->life.late_savepoint = INT_MAX;
+  ann_store_set_cache(store, options->cache_mb);
+  rc = make_parts(store, handle, schema, name);
+  if (rc != ANN_OK) {
+    memset(&store->options, 0, sizeof store->options); /* they stay the caller's */
+    ann_store_free(store);
+    return rc;
+  }
+  memset(options, 0, sizeof *options);
+  *out_store = store;
+  return ANN_OK;
+}
+
+void ann_store_free(AnnStore *store) {
+  if (!store) return;
+  ann_progresses_free(store->progresses);
+  ann_learned_free(store->learned);
+  ann_efforts_free(store->efforts);
+  ann_waiting_free(store->waiting);
+  ann_places_free(store->places);
+  ann_rows_free(store->rows);
+  ann_pages_free(store->pages);
+  ann_source_free(store->source);
+  ann_db_free(store->db);
+  ann_free(store->router);
+  ann_rotation_clear(&store->rotation);
+  ann_options_clear(&store->options);
+  ann_free(store);
+}
+
+void ann_store_set_cache(AnnStore *store, int cache_mb) {
+  store->options.cache_mb = cache_mb;
+  store->budget.most = ann_budget_bytes(cache_mb);
+}
+
+/* ---- calls ---- */
+
+static int make_rotation(AnnStore *store) {
+  if (store->rotation.signs) return ANN_OK;
+  return ann_rotation_init(&store->rotation, store->options.dimensions,
+                           (uint64_t)store->options.seed);
+}
+
+static int check_schema(AnnStore *store) {
+  char *message = NULL;
+  int rc = ann_schema_check(ann_db_handle(store->db), ann_db_schema(store->db),
+                            ann_db_name(store->db), &message);
+  if (rc != ANN_OK && message) ann_db_fail(store->db, rc, "%s", message);
+  sqlite3_free(message);
+  return rc;
+}
+
+static int check_once(AnnStore *store) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_ALLOWED, &rc);
-  return stmt ? ann_db_run(store->db, stmt) : rc;
+  if (!store->life.checked) {
+    rc = check_schema(store);
+    if (rc == ANN_OK) rc = ann_config_check_format(store->db);
+    store->life.checked = rc == ANN_OK;
+  }
+  return rc == ANN_OK ? make_rotation(store) : rc;
 }
 
 /* The snapshot's statement had to be compiled anew: the schema has changed, or what an authorizer
 ** allows.  What is denied is an error; what is to be read as NULL has no type, and is read again. */
 static int ask_if_compiled_anew(AnnStore *store, sqlite3_stmt *snapshot) {
-  int rc, i;
+  int rc, all_typed = 1;
   if (sqlite3_stmt_status(snapshot, SQLITE_STMTSTATUS_REPREPARE, 0) == 0) return ANN_OK;
-  rc = ask_authorizer(store);
+  rc = ann_db_ask_authorizer(store->db, &all_typed);
   if (rc != ANN_OK) return rc;
-  for (i = 0; i < ANN_ALLOWED_TYPED; i++) {
-    sqlite3_stmt *stmt = ann_db_prepared(store->db, ANN_STMT_ALLOWED);
-    /* Some builds of SQLite lack it. */
-    if (!sqlite3_api->column_decltype || !sqlite3_column_decltype(stmt, i)) forget_kept(store);
-  }
+  if (!all_typed) forget_read(store);
   sqlite3_stmt_status(snapshot, SQLITE_STMTSTATUS_REPREPARE, 1);
   return ANN_OK;
 }
 
-int ann_store_begin(AnnStore *store) {
-  int rc, has_row = 0;
-  sqlite3_stmt *stmt;
-  store->depth++;
-  if (store->depth == 1) ann_db_unsay(store->db);
-  if (store->drop_at_end) {
+/* Why no call may begin now, if so. */
+static int refuse_call(AnnStore *store) {
+  if (store->life.drop_at_end) {
     return ann_db_fail(store->db, ANN_ERROR, "the transaction was rolled back");
   }
-  if (store->poisoned) {
+  if (store->life.poisoned) {
     return ann_db_fail(store->db, ANN_ERROR,
                        "a write failed half-way; roll the transaction back");
   }
-  rc = check_once(store);
-  if (rc != ANN_OK) return rc;
-  /* In a transaction that has written the snapshot is not asked for again. */
-  if (store->loaded) return store->depth == 1 ? ask_authorizer(store) : ANN_OK;
-  stmt = ann_db_stmt(store->db, ANN_STMT_SNAPSHOT, &rc);
+  return ANN_OK;
+}
+
+/* The counters, by a statement that stays open: it holds the snapshot. */
+static int look(AnnStore *store) {
+  int rc = ANN_OK, has_row = 0;
+  sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_SNAPSHOT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_STATE);
-  rc = ann_db_step(store->db, stmt, &has_row);      /* not reset: holds the snapshot */
+  rc = ann_db_step(store->db, stmt, &has_row);
   if (rc == ANN_OK && !has_row) {
     return ann_db_fail(store->db, ANN_CORRUPT,
                        "expected a row \"state\" in %s_config, which is missing",
                        ann_db_name(store->db));
   }
-  if (rc == ANN_OK) validate(store);
+  if (rc == ANN_OK) happens(store, LOOK);
   if (rc == ANN_OK) rc = ask_if_compiled_anew(store, stmt);
   if (rc == ANN_OK) {
     const uint8_t *blob = sqlite3_column_blob(stmt, 0);
@@ -184,73 +265,157 @@ int ann_store_begin(AnnStore *store) {
                           &store->state);
     if (rc != ANN_OK) ann_db_corrupt(store->db, "config row", ANN_CONFIG_STATE);
   }
-  store->loaded = rc == ANN_OK;
+  return rc;
+}
+
+int ann_store_begin(AnnStore *store) {
+  int rc;
+  store->life.depth++;
+  if (store->life.depth == 1) ann_db_unsay(store->db);
+  rc = refuse_call(store);
+  if (rc == ANN_OK) rc = check_once(store);
+  if (rc != ANN_OK) return rc;
+  /* In a transaction that has written the snapshot is not asked for again. */
+  if (store->life.loaded) {
+    return store->life.depth == 1 ? ann_db_ask_authorizer(store->db, NULL) : ANN_OK;
+  }
+  rc = look(store);
+  store->life.loaded = rc == ANN_OK;
   return rc;
 }
 
 int ann_store_begin_afresh(AnnStore *store) {
-  char *message = NULL;
   int64_t smallest, largest;
   int rc;
-  store->depth++;
+  store->life.depth++;
+  store->life.poisoned = 0;
   ann_db_unsay(store->db);
   ann_store_drop(store);
-  rc = ann_schema_check(ann_db_handle(store->db), ann_db_schema(store->db),
-                        ann_db_name(store->db), &message);
-  if (rc != ANN_OK && message) ann_db_fail(store->db, rc, "%s", message);
-  sqlite3_free(message);
-  if (rc == ANN_OK && !store->rotation.signs) {
-    rc = ann_rotation_init(&store->rotation, store->options.dimensions,
-                           (uint64_t)store->options.seed);
-  }
-  if (rc == ANN_OK) rc = ann_config_put_first(store);
+  rc = check_schema(store);
+  if (rc == ANN_OK) rc = make_rotation(store);
+  if (rc == ANN_OK) rc = ann_config_put_first(store->db, &store->options);
+  memset(&store->state, 0, sizeof store->state);
   if (rc == ANN_OK) {
     rc = ann_source_count(store->source, INT64_MIN, INT64_MAX, &store->state.rows, &smallest,
                           &largest);
   }
-  store->loaded = store->dirty = rc == ANN_OK;
+  store->life.loaded = store->state.dirty = rc == ANN_OK;
   return rc;
 }
 
 void ann_store_end(AnnStore *store) {
-  if (--store->depth > 0) return;
+  AnnLife *life = &store->life;
+  if (--life->depth > 0) return;
   sqlite3_reset(ann_db_prepared(store->db, ANN_STMT_SNAPSHOT));
   ann_source_end(store->source);
-  if (store->drop_at_end) ann_store_drop(store);
-  store->drop_at_end = 0;
-  if (!store->in_write) leave(store);
+  if (life->drop_at_end) ann_store_drop(store);
+  life->drop_at_end = 0;
+  if (!life->writing) happens(store, LEAVE);
 }
 
 int ann_store_flush(AnnStore *store) {
-  int rc = ann_waiting_flush(store);
-  if (rc == ANN_OK) rc = ann_pages_flush(store);
-  if (rc == ANN_OK) rc = ann_places_flush(store);
-  if (rc == ANN_OK) rc = ann_follow_flush(store);
-  if (rc == ANN_OK) rc = ann_learned_flush(store);
-  if (rc == ANN_OK && store->dirty) {
-    rc = ann_config_put_state(store);
-    if (rc == ANN_OK) store->dirty = 0;
-  }
+  int rc = happens(store, SETTLE);
   if (rc != ANN_OK) ann_store_poison(store);
   return rc;
 }
 
-int ann_store_is_clean(const AnnStore *store) {
-  return !store->dirty && store->n_dirty_pages == 0 && store->n_places == 0 &&
-         !store->tail_dirty && ann_follow_is_clean(store) && ann_learned_is_clean(store);
-}
-
 int ann_store_flush_to_look(AnnStore *store) {
   int rc;
-  if (!store->in_write || store->poisoned || ann_store_is_clean(store)) return ANN_OK;
+  if (!store->life.writing || store->life.poisoned || ann_store_is_clean(store)) return ANN_OK;
   rc = ann_db_check_writable(store->db);
   return rc == ANN_OK ? ann_store_flush(store) : rc;
 }
 
 int ann_store_make_room(AnnStore *store) {
   int rc;
-  if (!ann_pages_over_budget(store)) return ANN_OK;
+  if (!ann_budget_is_exceeded(&store->budget)) return ANN_OK;
   rc = ann_store_flush(store);
-  if (rc == ANN_OK) ann_pages_trim(store);
+  if (rc == ANN_OK) ann_pages_trim(store->pages);
   return rc;
+}
+
+void ann_store_poison(AnnStore *store) {
+  if (store->life.writing) store->life.poisoned = 1;
+}
+
+int ann_store_is_clean(const AnnStore *store) {
+  return !store->state.dirty && ann_pages_dirty(store->pages) == 0 &&
+         ann_places_changed(store->places) == 0 && ann_waiting_is_clean(store->waiting) &&
+         ann_progresses_is_clean(store->progresses) && ann_learned_is_clean(store->learned);
+}
+
+int ann_store_is_loaded(const AnnStore *store) { return store->life.loaded; }
+
+int ann_store_is_poisoned(const AnnStore *store) { return store->life.poisoned; }
+
+int ann_store_is_writing(const AnnStore *store) { return store->life.writing; }
+
+int ann_store_is_busy(const AnnStore *store) { return store->life.depth > 0; }
+
+/* ---- events ---- */
+
+void ann_store_write_begins(AnnStore *store) {
+  if (store->life.writing) return;
+  happens(store, BEGIN);
+  store->life.writing = 1;
+}
+
+static void end_write(AnnStore *store) {
+  store->life.writing = store->life.poisoned = 0;
+  store->life.late_savepoint = INT_MAX;
+}
+
+void ann_store_committed(AnnStore *store) {
+  end_write(store);
+  happens(store, COMMIT);
+}
+
+void ann_store_drop(AnnStore *store) { happens(store, ROLLBACK); }
+
+/* A call may be under way that holds pages, as when SQLite rolls everything back because one of
+** that call's statements failed: they are forgotten when it ends. */
+void ann_store_rolled_back(AnnStore *store) {
+  end_write(store);
+  if (store->life.depth > 0) store->life.drop_at_end = 1;
+  else ann_store_drop(store);
+}
+
+/* When it was the flush that failed, SQLite rolls back to the savepoint that was to be opened: that
+** one heals nothing, nor does any after it. */
+void ann_store_savepoint_opened(AnnStore *store, int n) {
+  AnnLife *life = &store->life;
+  if (life->poisoned && n < life->late_savepoint) life->late_savepoint = n;
+}
+
+void ann_store_savepoint_released(AnnStore *store, int n) {
+  AnnLife *life = &store->life;
+  if (life->depth == 0 && n <= life->late_savepoint) life->late_savepoint = INT_MAX;
+}
+
+void ann_store_rolled_back_to(AnnStore *store, int n) {
+  AnnLife *life = &store->life;
+  /* A statement of our own failed, and its savepoint with it: whoever ran it sees to that. */
+  if (life->depth > 0) return;
+  ann_store_drop(store);
+  /* Also where a rebuild had healed it in between: that is undone. */
+  life->poisoned = n >= life->late_savepoint;
+  if (!life->poisoned) life->late_savepoint = INT_MAX;
+}
+
+void ann_store_detach(AnnStore *store) {
+  ann_store_drop(store);
+  ann_db_close(store->db);
+  store->life.checked = 0;
+}
+
+void ann_store_retire(AnnStore *store) {
+  ann_store_detach(store);
+  store->life.writing = 0;
+}
+
+void ann_store_take_up(AnnStore *store) {
+  if (store->life.writing) return;
+  if (store->life.depth > 0) store->life.drop_at_end = 1;
+  else ann_store_drop(store);
+  store->life.checked = 0;
 }

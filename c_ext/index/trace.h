@@ -12,6 +12,7 @@
 
 #include "core/base.h"
 
+/* cffi:on */
 enum {
   ANN_TRACE_PLAN,         /* what is to be done: the effort; all that is no other step's */
   ANN_TRACE_ROTATE,       /* the query made ready */
@@ -45,6 +46,7 @@ void ann_trace_start(AnnTrace *trace);
 int ann_trace_switch(AnnTrace *trace, int step);
 const char *ann_trace_name(int step);
 
+/* cffi:off */
 /* The same where there may be nothing to trace (NULL). */
 static inline int ann_trace_enter(AnnTrace *trace, int step) {
   return trace ? ann_trace_switch(trace, step) : step;

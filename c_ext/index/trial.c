@@ -46,7 +46,7 @@ void ann_trial_clear(AnnTrial *trial) {
 static int is_unchanged(AnnStore *store, const AnnOrigin *origin, const AnnRanked *neighbour,
                         int *out_same) {
   const AnnRow *row = NULL;
-  int rc = ann_rows_get(store, neighbour->id, &row);
+  int rc = ann_rows_get(store->rows, neighbour->id, &row);
   *out_same = rc == ANN_OK && row &&
               ann_origin_distance_of(origin, row->vector, row->norm) == neighbour->key;
   return rc;
@@ -59,7 +59,7 @@ static int want(AnnTrial *trial, int64_t id, int rank) {
   memset(wanted, 0, sizeof *wanted);
   wanted->id = id;
   wanted->rank = rank;
-  rc = ann_places_get(trial->store, id, wanted->pages, &found);
+  rc = ann_places_get(trial->store->places, id, wanted->pages, &found);
   trial->n_wanted += rc == ANN_OK && found;  /* else it waits, and is found anyway */
   return rc;
 }
@@ -68,7 +68,7 @@ static int want(AnnTrial *trial, int64_t id, int rank) {
 static int want_self(AnnTrial *trial, const AnnTruth *truth) {
   const AnnRow *row = NULL;
   size_t size = (size_t)ann_store_vector_bytes(trial->store);
-  int rc = ann_rows_get(trial->store, truth->id, &row);
+  int rc = ann_rows_get(trial->store->rows, truth->id, &row);
   if (rc != ANN_OK || !row || memcmp(row->vector, truth->origin.vector, size) != 0) return rc;
   return want(trial, truth->id, ANN_SELF_RANK);
 }
@@ -133,8 +133,8 @@ static void keep_estimate(AnnTrial *trial, float value, int64_t id) {
 static int scan_leaf(AnnTrial *trial, AnnStore *reader, const AnnStep *leaf) {
   AnnPage *page = NULL;
   float values[ANN_BLOCK];
-  int first, rc = ann_pages_reach(trial->store, reader, leaf->number, leaf->parent, leaf->tree,
-                                  0, &page);
+  int first, rc = ann_pages_reach(trial->store->pages, reader != NULL, leaf->number,
+                                  leaf->parent, leaf->tree, 0, &page);
   if (rc != ANN_OK) return rc;
   for (first = 0; first < page->n; first += ANN_BLOCK) {
     uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &trial->probe.lookup,
@@ -146,7 +146,7 @@ static int scan_leaf(AnnTrial *trial, AnnStore *reader, const AnnStep *leaf) {
   }
   trial->inspected += page->n;
   trial->n_leaves++;
-  if (reader && ann_pages_over_budget(reader)) ann_pages_trim_leaves(reader);
+  if (reader && ann_budget_is_exceeded(&reader->budget)) ann_pages_trim_leaves(reader->pages);
   return ANN_OK;
 }
 

@@ -29,7 +29,7 @@ typedef struct Bound {
 
 /* One pass under way. */
 struct AnnPass {
-  AnnStore *store;
+  AnnTruthRows from;      /* the table */
   AnnTruth *truths;
   int64_t n_truths, stride;
   int64_t n, most;        /* rows held now; room for */
@@ -43,19 +43,19 @@ struct AnnPass {
 };
 typedef struct AnnPass Pass;
 
-int ann_truth_init(AnnTruth *truth, const AnnStore *store, const int64_t *id,
+int ann_truth_init(AnnTruth *truth, const AnnOptions *options, const int64_t *id,
                    const float *vector, int64_t k) {
   truth->has_id = id != NULL;
   truth->id = id ? *id : 0;
   truth->thinned = 0;
-  ann_origin_init(&truth->origin, store->options.metric, vector, store->options.dimensions);
+  ann_origin_init(&truth->origin, options->metric, vector, options->dimensions);
   return ann_topk_reserve(&truth->exact, k);
 }
 
 void ann_truth_clear(AnnTruth *truth) { ann_topk_clear(&truth->exact); }
 
 static double norm_of(const Pass *pass, const float *vector) {
-  return (double)ann_kernels()->dot(vector, vector, (size_t)pass->store->options.dimensions);
+  return (double)ann_kernels()->dot(vector, vector, (size_t)pass->from.options->dimensions);
 }
 
 /* What the product, a sum of floats, errs by at most, for one of its factors; twice, since
@@ -71,19 +71,19 @@ static void set_bound(Pass *pass, int64_t i) {
   Bound *bound = &pass->bounds[i];
   bound->scale = 0;
   bound->offset = -error_of(pass, bound->norm);
-  switch (pass->store->options.metric) {
+  switch (pass->from.options->metric) {
   case ANN_COSINE: bound->scale = (1 - worst) * sqrt(bound->norm); break;
   case ANN_L2: bound->offset += (bound->norm - worst * worst) / 2; break;
   default: bound->offset -= worst;
   }
 }
 
-static int init(Pass *pass, AnnStore *store, AnnTruth *truths, int64_t n) {
+static int init(Pass *pass, const AnnTruthRows *from, AnnTruth *truths, int64_t n) {
   int64_t i;
-  pass->store = store;
+  pass->from = *from;
   pass->truths = truths;
   pass->n_truths = n;
-  pass->stride = (store->options.dimensions + LANES - 1) / LANES * LANES;
+  pass->stride = (from->options->dimensions + LANES - 1) / LANES * LANES;
   pass->most = ROWS_BYTES / (pass->stride * (int64_t)sizeof(float));
   if (pass->most < FEWEST_ROWS) pass->most = FEWEST_ROWS;
   pass->ids = ann_alloc_array((uint64_t)pass->most, sizeof *pass->ids);
@@ -100,7 +100,7 @@ static int init(Pass *pass, AnnStore *store, AnnTruth *truths, int64_t n) {
   }
   for (i = 0; i < n; i++) {
     memcpy(pass->vectors + i * pass->stride, truths[i].origin.vector,
-           (size_t)ann_store_vector_bytes(store));
+           (size_t)ann_options_vector_bytes(from->options));
     pass->bounds[i].norm = norm_of(pass, truths[i].origin.vector);
     set_bound(pass, i);
   }
@@ -112,7 +112,7 @@ static void add_row(Pass *pass, double norm) {
   pass->row_norms[pass->n] = norm;
   pass->row_lengths[pass->n] = sqrt(norm);
   pass->row_offsets[pass->n] = -error_of(pass, norm);
-  if (pass->store->options.metric == ANN_L2) pass->row_offsets[pass->n] += norm / 2;
+  if (pass->from.options->metric == ANN_L2) pass->row_offsets[pass->n] += norm / 2;
 }
 
 /* Hold the next rows of the scan, at most `most`. */
@@ -121,7 +121,7 @@ static int read_rows(Pass *pass, int64_t most, int *out_more) {
   if (most > pass->most) most = pass->most;
   for (pass->n = 0; rc == ANN_OK && pass->n < most; pass->n++) {
     float *row = pass->rows + pass->n * pass->stride;
-    rc = ann_source_next(pass->store->source, &pass->ids[pass->n], row, out_more);
+    rc = ann_source_next(pass->from.source, &pass->ids[pass->n], row, out_more);
     if (rc != ANN_OK || !*out_more) break;
     add_row(pass, norm_of(pass, row));
   }
@@ -171,9 +171,9 @@ static void compare_some(void *arg, int64_t first, int64_t last, int worker) {
   }
 }
 
-int ann_pass_new(AnnStore *store, AnnTruth *truths, int64_t n, AnnPass **out_pass) {
+int ann_pass_new(const AnnTruthRows *from, AnnTruth *truths, int64_t n, AnnPass **out_pass) {
   Pass *pass = ann_alloc_zero(1, sizeof *pass);
-  int rc = pass ? init(pass, store, truths, n) : ANN_NOMEM;
+  int rc = pass ? init(pass, from, truths, n) : ANN_NOMEM;
   if (rc != ANN_OK) {
     ann_pass_free(pass);
     pass = NULL;
@@ -195,10 +195,10 @@ void ann_pass_free(AnnPass *pass) {
 }
 
 int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, int *out_more) {
-  AnnPoll poll = {ann_db_tick, pass->store->db};
+  AnnPoll poll = {ann_db_tick, pass->from.db};
   int64_t items = (pass->n_truths + TOGETHER - 1) / TOGETHER, seen = 0;
   int64_t chunk = WORK_AT_ONCE / (TOGETHER * pass->most * (pass->stride + WORK_PER_ROW));
-  int rc = ann_source_scan(pass->store->source, *io_from, INT64_MAX);
+  int rc = ann_source_scan(pass->from.source, *io_from, INT64_MAX);
   *out_more = 1;
   while (rc == ANN_OK && *out_more && seen < most) {
     rc = read_rows(pass, most - seen, out_more);
@@ -210,14 +210,14 @@ int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, 
     if (pass->ids[pass->n - 1] == INT64_MAX) *out_more = 0;
     else *io_from = pass->ids[pass->n - 1] + 1;
   }
-  ann_source_end(pass->store->source);
+  ann_source_end(pass->from.source);
   return rc;
 }
 
-int ann_truth_find(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n) {
+int ann_truth_find(const AnnTruthRows *rows, AnnPool *pool, AnnTruth *truths, int64_t n) {
   AnnPass *pass = NULL;                      /* owned */
   int64_t from = INT64_MIN;
-  int more = 1, rc = ann_pass_new(store, truths, n, &pass);
+  int more = 1, rc = ann_pass_new(rows, truths, n, &pass);
   if (rc == ANN_OK) rc = ann_pass_scan(pass, pool, INT64_MAX, &from, &more);
   ann_pass_free(pass);
   return rc;

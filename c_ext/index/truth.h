@@ -14,10 +14,12 @@
 #include "core/metric.h"
 #include "core/pool.h"
 #include "core/topk.h"
-#include "index/store.h"
+#include "index/options.h"
+#include "index/source.h"
 
 #define ANN_TRUTH_SHARE 8
 
+/* cffi:on */
 typedef struct AnnTruth {
   int64_t id;             /* of the row that the vector is, which is left out */
   int has_id;             /* it is a row */
@@ -28,20 +30,28 @@ typedef struct AnnTruth {
 
 /* id: NULL for a vector that is no row.  k: neighbours wanted, at least 1; 16 bytes each.  ANN_OK
 ** or ANN_NOMEM with nothing owned. */
-int ann_truth_init(AnnTruth *truth, const AnnStore *store, const int64_t *id,
+int ann_truth_init(AnnTruth *truth, const AnnOptions *options, const int64_t *id,
                    const float *vector, int64_t k);
 void ann_truth_clear(AnnTruth *truth);
 
+/* The table whose rows are compared; all borrowed. */
+typedef struct AnnTruthRows {
+  AnnDb *db;
+  AnnSource *source;
+  const AnnOptions *options;
+} AnnTruthRows;
+
 /* Fill `exact` of n truths.  pool: NULL for one thread. */
-int ann_truth_find(AnnStore *store, AnnPool *pool, AnnTruth *truths, int64_t n);
+int ann_truth_find(const AnnTruthRows *rows, AnnPool *pool, AnnTruth *truths, int64_t n);
 
 /* The same by some rows at a time. */
 typedef struct AnnPass AnnPass;
 /* truths: borrowed, as long as the pass lives.  ANN_OK, or ANN_NOMEM with nothing owned. */
-int ann_pass_new(AnnStore *store, AnnTruth *truths, int64_t n, AnnPass **out_pass);
+int ann_pass_new(const AnnTruthRows *rows, AnnTruth *truths, int64_t n, AnnPass **out_pass);
 /* About `most` rows from the id *io_from on, which then is where to go on; *out_more is 0 when
 ** there are none left. */
 int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, int *out_more);
 void ann_pass_free(AnnPass *pass);
+/* cffi:off */
 
 #endif

@@ -27,8 +27,8 @@ static int make_room(AnnStore *store, AnnCopy *copy, AnnPage **out_page) {
   AnnPage *page = NULL, *other_page = NULL;
   uint32_t other = 0;
   int rc = ann_divide_leaf(store, copy->tree, copy->page, &other);
-  if (rc == ANN_OK) rc = ann_pages_get(store, copy->page, copy->tree, 0, &page);
-  if (rc == ANN_OK) rc = ann_pages_get(store, other, copy->tree, 0, &other_page);
+  if (rc == ANN_OK) rc = ann_pages_get(store->pages, copy->page, copy->tree, 0, &page);
+  if (rc == ANN_OK) rc = ann_pages_get(store->pages, other, copy->tree, 0, &other_page);
   if (rc != ANN_OK) return rc;
   *out_page = page;
   if (distance_to(other_page, &router->probe) < distance_to(page, &router->probe)) {
@@ -51,7 +51,7 @@ static int has_strayed(const AnnPage *page, int least) {
 static int append_copy(AnnStore *store, int64_t id, const float *vector, AnnCopy *copy,
                        AnnIdSet *divided) {
   AnnPage *page = NULL;
-  int rc = ann_pages_get(store, copy->page, copy->tree, 0, &page), moved = 0;
+  int rc = ann_pages_get(store->pages, copy->page, copy->tree, 0, &page), moved = 0;
   if (rc == ANN_OK && page->n >= page->capacity) {
     uint32_t full = copy->page;
     rc = ann_router_fit(store, 1, &store->router);
@@ -60,7 +60,7 @@ static int append_copy(AnnStore *store, int64_t id, const float *vector, AnnCopy
     if (rc == ANN_OK && divided) rc = ann_idset_add(divided, full, NULL);
   }
   if (rc != ANN_OK) return rc;
-  ann_pages_touch(store, copy->page);
+  ann_pages_touch(store->pages, copy->page);
   rc = ann_page_append(page, id, &copy->code, NULL);
   /* A build fills its leaves in order of id, so that the first say little of the rest. */
   if (rc != ANN_OK || !has_strayed(page, page->capacity / (divided ? 2 : DISSOLVE_SHARE))) {
@@ -78,11 +78,11 @@ int ann_update_enter(AnnStore *store, int64_t id, const float *vector, AnnCopy *
     rc = append_copy(store, id, vector, &io_copies[copy], divided);
     pages[copy] = io_copies[copy].page;
   }
-  if (rc == ANN_OK) rc = ann_places_put(store, id, pages);
+  if (rc == ANN_OK) rc = ann_places_put(store->places, id, pages);
   if (rc != ANN_OK) return rc;
   store->state.placed++;
   store->state.changes++;
-  store->dirty = 1;
+  store->state.dirty = 1;
   return ANN_OK;
 }
 
@@ -117,7 +117,7 @@ static int keep_others(AnnStore *store, const uint32_t *pages, uint32_t gone, in
       *out_lost = copy;
       continue;
     }
-    rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &page);
+    rc = ann_pages_get(store->pages, pages[copy], ANN_ANY_TREE, 0, &page);
     if (rc == ANN_OK) ann_router_keep(store->router, store, ann_page_centre(page));
   }
   return rc;
@@ -129,7 +129,7 @@ static int move_member(AnnStore *store, float *vector, int64_t id, uint32_t gone
   AnnCopy copies[ANN_MAX_TREES], *moved = &copies[0];
   int found = 0, rc = ann_source_get(store->source, id, vector, &found), lost = -1, at;
   if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "vector", id);
-  if (rc == ANN_OK) rc = ann_places_get(store, id, pages, &found);
+  if (rc == ANN_OK) rc = ann_places_get(store->places, id, pages, &found);
   if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "place", id);
   if (rc == ANN_OK) rc = ann_router_find_here(store, vector);
   if (rc == ANN_OK) rc = keep_others(store, pages, gone, &lost);
@@ -140,7 +140,7 @@ static int move_member(AnnStore *store, float *vector, int64_t id, uint32_t gone
   ann_router_encode(store->router, store, at, moved);
   rc = append_copy(store, id, NULL, moved, NULL);
   pages[lost] = moved->page;
-  return rc == ANN_OK ? ann_places_put(store, id, pages) : rc;
+  return rc == ANN_OK ? ann_places_put(store->places, id, pages) : rc;
 }
 
 /* Remove a nearly empty leaf, unless it is its parent's only child. */
@@ -149,8 +149,8 @@ static int dissolve(AnnStore *store, uint32_t number) {
   float *vector = NULL; /* owned */
   int64_t *ids = NULL; /* owned */
   uint32_t above;
-  int rc = ann_pages_get(store, number, ANN_ANY_TREE, 0, &page), n, i, at;
-  if (rc == ANN_OK) rc = ann_pages_get(store, page->parent, page->tree, 1, &parent);
+  int rc = ann_pages_get(store->pages, number, ANN_ANY_TREE, 0, &page), n, i, at;
+  if (rc == ANN_OK) rc = ann_pages_get(store->pages, page->parent, page->tree, 1, &parent);
   if (rc != ANN_OK || parent->n < 2) return rc;
   above = page->parent;
   n = page->n;
@@ -162,8 +162,8 @@ static int dissolve(AnnStore *store, uint32_t number) {
   if (rc == ANN_OK) {
     for (i = 0; i < n; i++) ids[i] = ann_page_id(page, i);
     ann_page_remove(parent, at);
-    ann_pages_touch(store, above);
-    rc = ann_pages_delete(store, number);
+    ann_pages_touch(store->pages, above);
+    rc = ann_pages_delete(store->pages, number);
   }
   for (i = 0; i < n && rc == ANN_OK; i++) rc = move_member(store, vector, ids[i], number);
   ann_free(vector);
@@ -172,8 +172,8 @@ static int dissolve(AnnStore *store, uint32_t number) {
 }
 
 static int clear_forest(AnnStore *store) {
-  int rc = ann_pages_delete_all(store);
-  if (rc == ANN_OK) rc = ann_places_delete_all(store);
+  int rc = ann_pages_delete_all(store->pages);
+  if (rc == ANN_OK) rc = ann_places_delete_all(store->places);
   memset(store->state.roots, 0, sizeof store->state.roots);
   store->state.calibrated_rows = store->state.changes = 0;
   return rc;
@@ -192,28 +192,28 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
   uint32_t pages[ANN_MAX_TREES] = {0};
   AnnPage *leaves[ANN_MAX_TREES];
   int at[ANN_MAX_TREES];
-  int rc = ann_places_get(store, id, pages, out_found), copy;
+  int rc = ann_places_get(store->places, id, pages, out_found), copy;
   if (rc != ANN_OK || !*out_found) return rc;
   /* All are found before one is changed. */
   for (copy = 0; copy < store->options.trees; copy++) {
-    rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &leaves[copy]);
+    rc = ann_pages_get(store->pages, pages[copy], ANN_ANY_TREE, 0, &leaves[copy]);
     if (rc != ANN_OK) return rc;
     at[copy] = ann_page_find(leaves[copy], id);
     if (at[copy] < 0) return ann_db_corrupt(store->db, "place", id);
   }
-  rc = ann_places_delete(store, id);
+  rc = ann_places_delete(store->places, id);
   if (rc != ANN_OK) return rc;
   for (copy = 0; copy < store->options.trees; copy++) {
     ann_page_remove(leaves[copy], at[copy]);
-    ann_pages_touch(store, pages[copy]);
+    ann_pages_touch(store->pages, pages[copy]);
   }
   store->state.placed--;
   store->state.changes++;
-  store->dirty = 1;
+  store->state.dirty = 1;
   if (store->state.placed == 0) return clear_forest(store);
   for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
     AnnPage *page = NULL;
-    rc = ann_pages_get(store, pages[copy], ANN_ANY_TREE, 0, &page);
+    rc = ann_pages_get(store->pages, pages[copy], ANN_ANY_TREE, 0, &page);
     if (rc == ANN_OK && page->n < page->capacity / DISSOLVE_SHARE) {
       rc = dissolve(store, pages[copy]);
     } else if (rc == ANN_OK && has_strayed(page, page->capacity / DISSOLVE_SHARE)) {
@@ -226,13 +226,13 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
 /* Into the forest, or onto the waiting list. */
 static int settle(AnnStore *store, int64_t id, const float *vector, int straight) {
   int waits = 0, rc = ANN_OK;
-  if (straight && store->state.roots[0]) rc = ann_waiting_has(store, id, &waits);
+  if (straight && store->state.roots[0]) rc = ann_waiting_has(store->waiting, id, &waits);
   if (rc != ANN_OK || waits) return rc;
-  if (!straight || !store->state.roots[0]) return ann_waiting_add(store, id);
-  rc = ann_waiting_close(store);
+  if (!straight || !store->state.roots[0]) return ann_waiting_add(store->waiting, id);
+  rc = ann_waiting_close(store->waiting);
   if (rc == ANN_OK) rc = ann_update_place(store, id, vector, NULL);
   /* Whoever divides its leaves will want to see it. */
-  if (rc == ANN_OK) ann_rows_keep(store, id, vector);
+  if (rc == ANN_OK) ann_rows_keep(store->rows, id, vector);
   return rc;
 }
 
@@ -240,32 +240,32 @@ int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, i
                       int64_t *out_id) {
   int64_t before = ann_db_changes(store->db);
   int found, rc;
-  ann_rows_forget(store, id ? *id : 0);      /* and with it the range that it joins */
+  ann_rows_forget(store->rows, id ? *id : 0);      /* and with it the range that it joins */
   rc = ann_source_put(store->source, id, vector, out_id);
   if (rc != ANN_OK) return rc;
   store->state.rows++;
-  store->dirty = 1;
+  store->state.dirty = 1;
   rc = settle(store, *out_id, vector, straight);
   /* Only the row itself is written so far: take it back, and nothing has happened. */
   if (rc != ANN_OK) {
     int alone = ann_db_changes(store->db) == before + 1;
     int undone;
-    ann_rows_forget(store, *out_id);
+    ann_rows_forget(store->rows, *out_id);
     undone = ann_source_delete(store->source, *out_id, &found) == ANN_OK && found;
     if (alone && undone) ann_db_unchanged(store->db, before);
-    if (store->loaded) store->state.rows--;
+    if (ann_store_is_loaded(store)) store->state.rows--;
   }
   return rc;
 }
 
 int ann_update_delete(AnnStore *store, int64_t id, int *out_found) {
   int placed = 0, rc = ann_update_unplace(store, id, &placed);
-  ann_rows_forget(store, id);
+  ann_rows_forget(store->rows, id);
   if (rc == ANN_OK) rc = ann_source_delete(store->source, id, out_found);
   if (rc == ANN_OK && placed && !*out_found) rc = ann_db_corrupt(store->db, "place", id);
   if (rc == ANN_OK && *out_found) {
     store->state.rows--;
-    store->dirty = 1;
+    store->state.dirty = 1;
   }
   return rc;
 }
@@ -273,7 +273,7 @@ int ann_update_delete(AnnStore *store, int64_t id, int *out_found) {
 int ann_update_replace(AnnStore *store, int64_t id, const float *vector, int straight) {
   int placed = 0, rc = ann_update_unplace(store, id, &placed);
   /* A division on the way reads members' vectors, so the new one is stored first. */
-  ann_rows_forget(store, id);
+  ann_rows_forget(store->rows, id);
   if (rc == ANN_OK) rc = ann_source_update(store->source, id, vector);
   if (rc == ANN_OK && placed) rc = settle(store, id, vector, straight);
   return rc;

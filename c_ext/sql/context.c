@@ -1,8 +1,6 @@
 /* context.c -- see context.h. */
 #include "sql/context.h"
 
-#include <limits.h>
-
 #include "index/config.h"
 #include "index/search.h"
 #include "sql/version.h"
@@ -60,7 +58,6 @@ static int make_table(AnnContext *context, const char *schema, const char *name,
   table->context = context;
   table->absorb = DEFAULT_ABSORB;
   table->changes_seen = -1;
-  table->late_savepoint = INT_MAX;
   table->next = context->tables;
   context->tables = table;
   *out_table = table;
@@ -69,7 +66,7 @@ static int make_table(AnnContext *context, const char *schema, const char *name,
 
 int ann_context_is_present(AnnTable *table) {
   return table->created == 0 ||
-         (!table->orphaned && ann_config_is_marked(table->store, table->created));
+         (!table->orphaned && ann_config_is_marked(table->store->db, table->created));
 }
 
 int ann_context_take(AnnContext *context, const char *schema, const char *name,
@@ -84,10 +81,7 @@ int ann_context_take(AnnContext *context, const char *schema, const char *name,
   if (!table) rc = make_table(context, schema, name, options, &table);
   if (rc != ANN_OK) return rc;
   /* It may be another file's, or another table that took the name. */
-  if (!table->store->in_write) {
-    ann_store_forget(table->store);
-    table->store->checked = 0;
-  }
+  ann_store_take_up(table->store);
   table->references++;
   *out_table = table;
   return ANN_OK;
@@ -101,8 +95,8 @@ void ann_context_give(AnnTable *table) {
   } else {
     ann_searcher_free(table->searcher);
     table->searcher = NULL;
-    ann_store_detach(table->store);
-    table->store->in_write = table->created = 0;
+    ann_store_retire(table->store);
+    table->created = 0;
   }
 }
 

@@ -23,7 +23,6 @@ typedef struct AnnTable {
   int absorb; /* percent of the rows that may wait; 0: never absorb by itself */
   int64_t row_changes; /* state.changes when the row began */
   int64_t mutations_seen; /* the store's, when the row began: was it half-made? */
-  int late_savepoint; /* the first that was opened after a write failed half-way, else INT_MAX */
   int due; /* rows were put on the waiting list and may be absorbed */
   int streak; /* rows written by the running statement so far */
   int changes_seen; /* sqlite3_total_changes after the last row: tells statements apart */

@@ -95,7 +95,7 @@ static int fill_bytes(AnnStore *store, const char *key, AnnListing *listing) {
 }
 
 static int fill_info(const AnnCall *call) {
-  AnnLearned *learned = NULL;
+  AnnLearnedQueries learned;
   AnnStore *store = call->table->store;
   AnnListing *listing = call->listing;
   const AnnState *state = &store->state;
@@ -117,11 +117,11 @@ static int fill_info(const AnnCall *call) {
   info_number(listing, "planted_rows", state->planted_rows);
   info_number(listing, "calibrated_rows", state->calibrated_rows);
   info_number(listing, "changes", state->changes);
-  rc = rc == ANN_OK ? ann_learned_get(store, &learned) : rc;
-  if (rc == ANN_OK) info_number(listing, "learned", learned->n);
+  rc = rc == ANN_OK ? ann_learned_get(store->learned, &learned) : rc;
+  if (rc == ANN_OK) info_number(listing, "learned", learned.n);
   info_text(listing, "backend", ann_kernels()->name);
-  info_number(listing, "cache_bytes", store->page_bytes + ann_rows_bytes(store));
-  info_number(listing, "cache_hits", store->n_page_hits + store->n_row_hits);
+  info_number(listing, "cache_bytes", store->budget.pages + ann_rows_bytes(store->rows));
+  info_number(listing, "cache_hits", ann_pages_hits(store->pages) + ann_rows_hits(store->rows));
   info_number(listing, "searches", store->n_searches);
   info_number(listing, "inspected", store->n_inspected);
   info_number(listing, "absorb", call->table->absorb);
@@ -139,7 +139,7 @@ static int fill_trees(const AnnCall *call) {
   int rc = ANN_OK, found = 1, t;
   while (rc == ANN_OK) {
     const AnnPage *page = &each.page;
-    rc = ann_pages_each(store, &each, &found);
+    rc = ann_pages_each(store->pages, &each, &found);
     if (rc != ANN_OK || !found) break;
     if (!each.is_valid) rc = ann_db_corrupt(store->db, "page", each.number);
     t = page->tree;
@@ -173,7 +173,7 @@ static int fill_pages(const AnnCall *call) {
   int rc = ANN_OK, found = 1;
   while (rc == ANN_OK) {
     const AnnPage *page = &each.page;
-    rc = ann_pages_each(store, &each, &found);
+    rc = ann_pages_each(store->pages, &each, &found);
     if (rc != ANN_OK || !found) break;
     ann_listing_number(listing, each.number);
     if (each.is_valid) {

@@ -27,7 +27,8 @@ static int is_due(const AnnTable *table) {
 }
 
 int ann_table_is_settled(const AnnTable *table) {
-  return !table->store->poisoned && ann_store_is_clean(table->store) && !is_due(table);
+  return !ann_store_is_poisoned(table->store) && ann_store_is_clean(table->store) &&
+         !is_due(table);
 }
 
 /* Absorb when more rows wait than may. */
@@ -170,7 +171,7 @@ int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value 
 int ann_table_settle(AnnTable *table) {
   AnnStore *store = table->store;
   int rc = ANN_OK;
-  if (!store->loaded && !store->poisoned) return ANN_OK;
+  if (!ann_store_is_loaded(store) && !ann_store_is_poisoned(store)) return ANN_OK;
   rc = ann_store_begin(store);                /* says why, when it is poisoned */
   if (rc == ANN_OK) rc = absorb_if_due(table);
   if (rc == ANN_OK) rc = ann_store_flush(store);
@@ -197,8 +198,8 @@ static int command_check(AnnTable *table) {
 
 static int command_warm(AnnTable *table) {
   int rc = ann_store_flush(table->store);
-  if (rc == ANN_OK) rc = ann_pages_warm(table->store);
-  return rc == ANN_OK ? ann_rows_warm(table->store) : rc;
+  if (rc == ANN_OK) rc = ann_pages_warm(table->store->pages);
+  return rc == ANN_OK ? ann_rows_warm(table->store->rows) : rc;
 }
 
 static int command_optimize(AnnTable *table, sqlite3_value *k) {
@@ -229,7 +230,7 @@ static int command_setting(AnnTable *table, const char *text, int *out_known) {
     return ann_db_fail(store->db, ANN_ERROR, "expected a whole number from 0 to %d, got \"%s\"",
                        is_absorb ? 100 : 1 << 20, text);
   }
-  if (!is_absorb) store->options.cache_mb = (int)number;
+  if (!is_absorb) ann_store_set_cache(store, (int)number);
   else table->absorb = (int)number;
   /* What a bulk load left is taken in when this statement ends. */
   if (is_absorb) table->due = number > 0;
@@ -277,7 +278,7 @@ static int learn(AnnTable *table, sqlite3_value *value) {
     ann_db_fail_in(store->db, rc, n > 1 ? "learn," : "learn", which, "%s", message);
   }
   for (i = 0; i < n && rc == ANN_OK; i++) {
-    rc = ann_learned_add(store, vectors + i * dimensions);
+    rc = ann_learned_add(store->learned, vectors + i * dimensions);
     if (rc != ANN_OK) ann_store_poison(store);
   }
   ann_free(vectors);
@@ -294,7 +295,6 @@ int ann_table_learn(AnnTable *table, sqlite3_value *queries) {
 
 static int command_rebuild(AnnTable *table) {
   int rc;
-  table->store->poisoned = 0;
   rc = ann_store_begin_afresh(table->store);
   if (rc == ANN_OK) rc = ann_build_rebuild(table->store);
   ann_store_end(table->store);

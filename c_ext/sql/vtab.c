@@ -116,7 +116,7 @@ static int create_table(sqlite3 *db, void *aux, int argc, const char *const *arg
   rc = ann_schema_create(db, argv[1], argv[2], out_message);
   if (rc == ANN_OK) {
     mark = ++vtab->table->context->marks;
-    rc = ann_config_create(vtab->table->store, mark);
+    rc = ann_config_create(vtab->table->store->db, &vtab->table->store->options, mark);
     ann_context_report(vtab->table->store, rc, out_message);
     if (rc != ANN_OK) {
       ann_store_detach(vtab->table->store);
@@ -129,7 +129,7 @@ static int create_table(sqlite3 *db, void *aux, int argc, const char *const *arg
     return rc;
   }
   /* SQLite counts a table among those being written from its creation on, without xBegin. */
-  vtab->table->store->in_write = 1;
+  ann_store_write_begins(vtab->table->store);
   vtab->table->created = mark;
   *out_vtab = &vtab->base;
   return ANN_OK;

@@ -156,6 +156,8 @@ class Parts:
         self.library, self.db = library, db
         self.lib, self.ffi = library.lib, library.ffi
         self._made: list[tuple[Any, Any]] = []
+        self.state, self.budget = self.ffi.new("AnnState *"), self.ffi.new("AnnBudget *", [1 << 20, 0])
+        self.trace = self.ffi.new("AnnTrace **")
         self.handle = self.made(
             "AnnDb", self.lib.ann_db_new, self.lib.ann_db_free, self.lib.ann_test_handle(), b"main", b"v"
         )
@@ -166,6 +168,12 @@ class Parts:
         assert new(*arguments, out) == 0
         self._made.append((free, out[0]))
         return out[0]
+
+    def source(self, dimensions: int = 3) -> Any:
+        return self.made("AnnSource", self.lib.ann_source_new, self.lib.ann_source_free, self.handle, dimensions)
+
+    def options(self, dimensions: int = 3, metric: int = 2) -> Any:
+        return self.ffi.new("AnnOptions *", {"dimensions": dimensions, "metric": metric, "trees": 2})
 
     def end(self) -> None:
         for free, part in reversed(self._made):

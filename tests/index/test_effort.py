@@ -52,3 +52,23 @@ def test_search_k_bounds_the_work(forest, near):
     for search_k in (50, 200, 1000):
         table.search(near[0], 10, None, "search_k = ?", search_k)
         assert table.info("inspected") == search_k
+
+
+def test_efforts_alone_guess_without_a_calibration_and_remember_one(parts):
+    lib, ffi = parts.lib, parts.ffi
+    efforts = parts.made("AnnEfforts", lib.ann_efforts_new, lib.ann_efforts_free, parts.handle, parts.state, 2)
+    parts.state.placed = parts.state.calibrated_rows = 5000
+    out = ffi.new("AnnEffort *")
+    assert lib.ann_effort_for(efforts, 10, 0.9, out) == 0
+    assert (out.reach, out.inspect, out.keep) == (0, 2500, 400)
+    grid = ffi.new("AnnEffortGrid *")
+    for k in range(lib.ANN_EFFORT_KS):
+        for recall in range(lib.ANN_EFFORT_RECALLS):
+            grid.cells[k][recall].inspect, grid.cells[k][recall].keep = 100, 60
+    assert lib.ann_effort_save(efforts, grid) == 0
+    assert (lib.ann_effort_for(efforts, 10, 0.9, out), out.inspect, out.keep) == (0, 100, 60)
+    parts.db.execute("UPDATE v_config SET value = x'00' WHERE name = 'calibration'")
+    assert lib.ann_effort_for(efforts, 10, 0.9, out) == 0  # remembered
+    lib.ann_efforts_drop(efforts)
+    assert lib.ann_effort_for(efforts, 10, 0.9, out) == lib.ANN_CORRUPT
+    assert parts.sentence == "ann table v: config row 3 is damaged; rebuild it"

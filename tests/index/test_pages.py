@@ -71,3 +71,94 @@ def test_pages_are_as_long_as_their_entries_need(forest):
         assert size == 64 + 32 + 256 + int(np.ceil(entries / 32)) * blocks[kind]
         assert (capacity == 32) == (kind == "leaf")
         assert entries <= capacity
+
+
+# ---- alone, on shadow tables without an ann table ----
+
+L = 32
+
+
+@pytest.fixture
+def pages(parts):
+    plan = {
+        "db": parts.handle,
+        "state": parts.state,
+        "budget": parts.budget,
+        "trace": parts.trace,
+        "length": L,
+        "leaf_capacity": 32,
+    }
+    return parts.made(
+        "AnnPages", parts.lib.ann_pages_new, parts.lib.ann_pages_free, parts.ffi.new("AnnPagesPlan *", plan)
+    )
+
+
+def added(parts, pages, level=0, parent=0):
+    number, page = parts.ffi.new("uint32_t *"), parts.ffi.new("AnnPage **")
+    assert parts.lib.ann_pages_add(pages, 0, level, parent, number, page) == 0
+    return number[0]
+
+
+def test_new_pages_alone_are_numbered_counted_and_written_together(parts, pages):
+    directory, leaf = added(parts, pages, level=1), added(parts, pages, parent=1)
+    assert (directory, leaf, parts.state.last_page) == (1, 2, 2)
+    assert (parts.state.directory_pages, parts.state.leaf_pages) == (1, 1)
+    assert parts.rows("SELECT count(*) FROM v_pages") == [(0,)]
+    assert parts.lib.ann_pages_dirty(pages) == 2
+    assert parts.lib.ann_pages_flush(pages) == 0
+    assert parts.rows("SELECT id FROM v_pages") == [(1,), (2,)]
+    assert parts.lib.ann_pages_dirty(pages) == 0
+
+
+def test_a_page_alone_is_read_once_and_forgotten_when_dropped(parts, pages):
+    number, page = added(parts, pages), parts.ffi.new("AnnPage **")
+    parts.lib.ann_pages_flush(pages)
+    held = parts.budget.pages
+    parts.lib.ann_pages_drop(pages)
+    assert (held > L, parts.budget.pages) == (True, 0)
+    for hits in (0, 0, 1):
+        assert parts.lib.ann_pages_hits(pages) == hits
+        assert parts.lib.ann_pages_get(pages, number, 0, 0, page) == 0
+    assert parts.budget.pages > 0
+    assert parts.lib.ann_pages_get(pages, number, 1, 0, page) == parts.lib.ANN_CORRUPT  # of another tree
+    assert parts.sentence == f"ann table v: page {number} is damaged; rebuild it"
+    assert parts.lib.ann_pages_get(pages, 77, 0, 0, page) == parts.lib.ANN_CORRUPT
+    assert parts.sentence == "ann table v: page 77 is missing; rebuild it"
+
+
+def test_a_page_is_reached_from_its_parent_only_and_a_worker_reads_nothing(parts, pages):
+    parent = added(parts, pages, level=1)
+    leaf, page = added(parts, pages, parent=parent), parts.ffi.new("AnnPage **")
+    reach = parts.lib.ann_pages_reach
+    assert reach(pages, 1, leaf, parent, 0, 0, page) == 0
+    assert reach(pages, 1, leaf, parent + 5, 0, 0, page) == parts.lib.ANN_CORRUPT
+    assert parts.sentence == f"ann table v: page {leaf} is damaged; rebuild it"
+    parts.lib.ann_pages_flush(pages)
+    parts.lib.ann_pages_drop(pages)
+    assert reach(pages, 0, leaf, parent, 0, 0, page) == -1  # ANN_NOT_HERE
+    assert reach(pages, 1, leaf, parent, 0, 0, page) == 0
+    assert reach(pages, 0, leaf, parent, 0, 0, page) == 0
+
+
+def test_pages_alone_keep_to_the_budget_but_for_what_is_not_written(parts, pages):
+    parts.budget.most = 4096
+    for _ in range(40):
+        added(parts, pages)
+    parts.lib.ann_pages_trim(pages)
+    assert parts.budget.pages > parts.budget.most
+    parts.lib.ann_pages_flush(pages)
+    parts.lib.ann_pages_trim(pages)
+    assert 0 < parts.budget.pages <= parts.budget.most
+
+
+@pytest.mark.parametrize("n", range(1, 6))
+def test_pages_alone_survive_every_allocation_that_fails(parts, pages, n):
+    number, page = parts.ffi.new("uint32_t *"), parts.ffi.new("AnnPage **")
+    parts.library.fail_once(n)
+    rc = parts.lib.ann_pages_add(pages, 0, 0, 0, number, page)
+    if rc == 0:
+        rc = parts.lib.ann_pages_flush(pages)
+    assert rc == (7 if parts.library.failed else 0)
+    parts.library.fail_from(0)
+    assert parts.lib.ann_pages_flush(pages) == 0
+    assert parts.rows("SELECT count(*) FROM v_pages") == [(parts.state.leaf_pages,)]

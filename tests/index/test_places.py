@@ -51,3 +51,22 @@ def test_a_row_that_waits_or_is_gone_has_no_place(forest, near):
     index = table.sound()
     assert not {17, 5000, 5150, 5199} & set(index.places)
     assert {18, 5001} <= set(index.places)
+
+
+def test_places_alone_are_changed_in_memory_and_written_in_order_of_id(parts):
+    lib, ffi = parts.lib, parts.ffi
+    places = parts.made("AnnPlaces", lib.ann_places_new, lib.ann_places_free, parts.handle, 2)
+    out, found = ffi.new("uint32_t[8]"), ffi.new("int *")
+    for id_ in (300, -5, 7):
+        assert lib.ann_places_put(places, id_, ffi.new("uint32_t[]", [1, 2])) == 0
+    assert lib.ann_places_move(places, 7, 2, 9) == 0
+    assert (lib.ann_places_changed(places), parts.rows("SELECT * FROM v_places")) == (3, [])
+    assert (lib.ann_places_get(places, 7, out, found), found[0], list(out)[:2]) == (0, 1, [1, 9])
+    assert lib.ann_places_flush(places) == 0
+    assert [id_ for id_, _ in parts.rows("SELECT * FROM v_places")] == [-5, 7, 300]
+    assert lib.ann_places_delete(places, 7) == 0
+    assert (lib.ann_places_get(places, 7, out, found), found[0]) == (0, 0)
+    lib.ann_places_drop(places)
+    assert (lib.ann_places_get(places, 7, out, found), found[0], list(out)[:2]) == (0, 1, [1, 9])
+    assert lib.ann_places_move(places, 7, 4, 9) == lib.ANN_CORRUPT
+    assert parts.sentence == "ann table v: place 7 is damaged; rebuild it"

@@ -235,3 +235,47 @@ def test_a_small_table_is_read_once_and_every_change_is_seen(table, near):
     assert right(near[7])
     assert table.search(near[6], 3, None, "id IN (SELECT value FROM json_each('[3, 4]'))")[0][0] in (3, 4)
     assert right(near[8])
+
+
+# ---- alone ----
+
+
+@pytest.fixture
+def rows(parts):
+    plan = {
+        "db": parts.handle,
+        "source": parts.source(),
+        "budget": parts.budget,
+        "trace": parts.trace,
+        "metric": parts.lib.ANN_L2,
+        "dimensions": 3,
+    }
+    for id_ in range(50):
+        parts.db.execute("INSERT INTO v_vectors VALUES (?, ?)", (id_, np.full(3, id_, "<f4").tobytes()))
+    return parts.made("AnnRows", parts.lib.ann_rows_new, parts.lib.ann_rows_free, parts.ffi.new("AnnRowsPlan *", plan))
+
+
+def got(parts, rows, id_):
+    out = parts.ffi.new("AnnRow **")
+    assert parts.lib.ann_rows_get(rows, id_, out) == 0
+    return None if out[0] == parts.ffi.NULL else out[0].vector[0]
+
+
+def test_rows_alone_are_read_once_until_they_are_forgotten(parts, rows):
+    assert (got(parts, rows, 7), got(parts, rows, 99)) == (7, None)
+    parts.db.execute("UPDATE v_vectors SET vector = zeroblob(12) WHERE id = 7")
+    assert (got(parts, rows, 7), parts.lib.ann_rows_hits(rows)) == (7, 1)
+    parts.lib.ann_rows_forget(rows, 7)
+    assert got(parts, rows, 7) == 0
+
+
+def test_rows_alone_take_what_the_pages_leave(parts, rows):
+    parts.budget.most, parts.budget.pages = 3000, 2000
+    for id_ in range(50):
+        got(parts, rows, id_)
+    held = parts.lib.ann_rows_bytes(rows)
+    assert 500 < held <= 1000
+    parts.budget.pages = 3000
+    parts.lib.ann_rows_trim(rows)
+    assert parts.lib.ann_rows_bytes(rows) == 0
+    assert got(parts, rows, 7) == 7

@@ -1,32 +1,35 @@
-"""The queries of a calibration: drawn anew when the table has changed, the same for the same table."""
+"""The queries of a calibration, alone: how many, and whose neighbours stand for which rank."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
 
-from .conftest import clustered
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("metric", ["l2", "cosine"])
-def test_a_small_group_of_hard_rows_counts_as_much_as_it_is_large(table, metric):
-    """One row in ten is noise among clusters: at recall .9 of all queries, not all of it may be lost."""
-    rng = np.random.default_rng(3)
-    rows, queries = np.split(clustered(4300, 5, 16), [4000])
-    noise = rng.choice(4000, 400, replace=False)
-    rows[noise] = 6 * rng.standard_normal((400, 16))
-    table.create(d=16, metric=metric).load(rows)
-    table.command("rebuild")
-    queries[::10] = 6 * rng.standard_normal((30, 16))
-    assert table.recall(queries, 10, 0.9) > 0.88
-    assert table.recall(queries, 10, 0.99) > 0.975
+def test_a_sample_alone_has_a_query_for_some_rows_within_its_bounds(parts):
+    options = parts.options(dimensions=8)
+    sizes = [parts.lib.ann_sample_size(options, rows, 10, 400) for rows in (0, 1500, 3000, 10**9)]
+    assert sizes == [100, 150, 300, 400]
+    options.dimensions = 65536
+    assert parts.lib.ann_sample_size(options, 10**9, 10, 400) == 256  # 64 MiB of vectors
 
 
-def test_another_seed_measures_other_rows(table):
-    grids = []
-    for seed in (0, 0, 1):
-        table.db.execute("DROP TABLE IF EXISTS v")
-        table.create(seed=seed).load(clustered(1500, 3))
-        grids.append(table.index.calibration)
-    assert grids[0] == grids[1] != grids[2]
+def test_neighbours_stand_for_ranks_near_and_far(parts):
+    """1 ... 10, 20, ... 100 of the near ones; tenths of the thinned for the first queries; the row itself last."""
+    lib, ffi = parts.lib, parts.ffi
+    options, sample = parts.options(), ffi.new("AnnSample *")
+    assert lib.ann_sample_init(sample, options, 60) == 0
+    sample.n, sample.n_rows = 60, 50
+    assert lib.ann_sample_make_truths(sample) == 0
+    assert sample.n_truths == 60 + 48 + 10
+    assert [lib.ann_sample_query(sample, i) for i in (0, 59, 60, 107, 108, 117)] == [0, 59, 0, 47, 50, 59]
+    for i, n in ((0, 100), (60, 50), (59, 3), (117, 50)):
+        for j in range(n):
+            lib.ann_topk_push(ffi.addressof(sample.truths[i], "exact"), j, j)
+    lib.ann_sample_sort(sample)
+
+    def ranks(query):
+        found = [lib.ann_sample_neighbour(sample, query, rank) for rank in range(30)]
+        return [neighbour.id if neighbour != ffi.NULL else None for neighbour in found]
+
+    assert ranks(0) == [*range(10), *range(19, 100, 10), *range(4, 50, 5), None]
+    assert ranks(59) == [0, 1, 2, *[None] * 16, *range(4, 50, 5), None]
+    assert ranks(49) == [None] * 30  # has no truth for large k
+    lib.ann_sample_clear(sample)

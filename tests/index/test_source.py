@@ -10,7 +10,7 @@ D = 3
 
 @pytest.fixture
 def source(parts):
-    return parts.made("AnnSource", parts.lib.ann_source_new, parts.lib.ann_source_free, parts.handle, D)
+    return parts.source(D)
 
 
 def put(parts, source, id_, vector):

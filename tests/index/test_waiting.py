@@ -59,3 +59,25 @@ def test_deleting_a_waiting_row_costs_no_run_and_its_id_may_come_back(table, nea
     index = table.sound()
     np.testing.assert_array_equal(index.vector(100), near[7])
     assert index.state["rows"] == 298
+
+
+def test_ranges_alone_grow_in_memory_until_they_are_written(parts):
+    lib, ffi, source = parts.lib, parts.ffi, parts.source()
+    waiting = parts.made("AnnWaiting", lib.ann_waiting_new, lib.ann_waiting_free, parts.handle, source)
+    waits, ends = ffi.new("int *"), ffi.new("int64_t[2]")
+    for id_ in (4, 5, 9):
+        parts.db.execute("INSERT INTO v_vectors VALUES (?, zeroblob(12))", (id_,))
+        assert lib.ann_waiting_add(waiting, id_) == 0
+    assert parts.rows("SELECT * FROM v_waiting") == []
+    assert (lib.ann_waiting_range(waiting, -(2**63), ends, ends + 1, waits), waits[0], list(ends)) == (0, 1, [4, 9])
+    assert not lib.ann_waiting_is_clean(waiting)
+    assert (lib.ann_waiting_flush(waiting), lib.ann_waiting_is_clean(waiting)) == (0, 1)
+    assert parts.rows("SELECT * FROM v_waiting") == [(4, 9)]
+    assert lib.ann_waiting_shrink(waiting, 4, 9, 5) == 0
+    assert parts.rows("SELECT * FROM v_waiting") == [(6, 9)]
+    for id_, expected in ((5, 0), (6, 1), (9, 1), (10, 0)):
+        assert (lib.ann_waiting_has(waiting, id_, waits), waits[0]) == (0, expected)
+    parts.db.execute("UPDATE v_waiting SET last = 2")
+    lib.ann_waiting_drop(waiting)
+    assert lib.ann_waiting_has(waiting, 7, waits) == lib.ANN_CORRUPT
+    assert parts.sentence == "ann table v: waiting run 6 is damaged; rebuild it"

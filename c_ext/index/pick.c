@@ -1,0 +1,107 @@
+/* pick.c -- see pick.h. */
+#include "index/pick.h"
+
+#include "core/idset.h"
+#include "core/rng.h"
+
+#define TRIES 20                /* entries drawn for each query wanted, at most */
+#define KEY_SAMPLE 0x736d70u    /* "smp": apart from the streams of core/tree.c */
+#define GOLDEN 0x9E3779B97F4A7C15u /* 2^64 / the golden ratio: i x this is evenly spread */
+
+/* The leaves of the forest, in the order of their directories. */
+typedef struct Leaves {
+  uint32_t *numbers; /* owned: room for state.leaf_pages */
+  int64_t n, most;
+} Leaves;
+
+static int add_leaves(AnnStore *store, uint32_t number, uint32_t parent, int tree, int level,
+                      Leaves *leaves) {
+  AnnPage *page = NULL;
+  int rc = ann_pages_reach(store->pages, store != NULL, number, parent, tree, level, &page), n,
+      i;
+  if (rc != ANN_OK) return rc;
+  level = page->level;
+  n = page->n;
+  for (i = 0; i < n && rc == ANN_OK; i++) {
+    int64_t child = ann_page_id(page, i);
+    if (child <= 0 || child > UINT32_MAX || leaves->n == leaves->most) {
+      return ann_db_corrupt(store->db, "page", number);
+    }
+    if (level == 1) leaves->numbers[leaves->n++] = (uint32_t)child;
+    else rc = add_leaves(store, (uint32_t)child, number, tree, level - 1, leaves);
+  }
+  return rc == ANN_OK ? ann_db_tick(store->db) : rc;
+}
+
+static int find_leaves(AnnStore *store, Leaves *leaves) {
+  int rc = ANN_OK, tree;
+  memset(leaves, 0, sizeof *leaves);
+  leaves->most = store->state.leaf_pages;
+  leaves->numbers = ann_alloc_array((uint64_t)leaves->most, sizeof *leaves->numbers);
+  if (!leaves->numbers) return ANN_NOMEM;
+  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
+    rc = add_leaves(store, store->state.roots[tree], 0, tree, ANN_ANY_LEVEL, leaves);
+  }
+  return rc;
+}
+
+/* Take a row as a query. */
+static int add_query(AnnStore *store, AnnSample *sample, int64_t id) {
+  float *vector = sample->vectors + sample->n * store->options.dimensions;
+  int found = 0, rc = ann_source_get(store->source, id, vector, &found);
+  if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "vector", id);
+  if (rc == ANN_OK) sample->ids[sample->n++] = id;
+  return rc;
+}
+
+/* One try: a leaf, kept as often as it is full, and one of its entries, so that every row is as
+** likely as any other. */
+static int draw(AnnStore *store, AnnSample *sample, const Leaves *leaves, int64_t i,
+                AnnRng *rng, AnnIdSet *taken) {
+  uint64_t place = (uint64_t)i * GOLDEN >> 32;
+  AnnPage *page = NULL;
+  int64_t id;
+  int is_new = 0;
+  int rc = ann_pages_get(store->pages, leaves->numbers[place * (uint64_t)leaves->n >> 32],
+                         ANN_ANY_TREE, 0, &page);
+  if (rc != ANN_OK) return rc;
+  id = (int64_t)ann_rng_below(rng, (uint64_t)page->capacity);
+  if (id >= page->n) return ANN_OK;
+  id = ann_page_id(page, (int)id);
+  rc = ann_idset_add(taken, id, &is_new);
+  if (rc == ANN_OK && is_new) rc = add_query(store, sample, id);
+  if (ann_budget_is_exceeded(&store->budget)) ann_pages_trim_leaves(store->pages);
+  return rc;
+}
+
+/* The queries that the user gave, after the rows. */
+static int take_given(AnnStore *store, AnnSample *sample) {
+  AnnLearnedQueries given;
+  int64_t dimensions = store->options.dimensions, i;
+  int rc = ann_learned_get(store->learned, &given);
+  sample->n_rows = sample->n;
+  for (i = 0; rc == ANN_OK && i < given.n && sample->n < sample->n_wanted; i++) {
+    memcpy(sample->vectors + sample->n * dimensions, given.vectors + i * dimensions,
+           (size_t)ann_options_vector_bytes(&store->options));
+    sample->ids[sample->n++] = 0;
+  }
+  return rc;
+}
+
+int ann_pick_sample(AnnStore *store, int n_rows, AnnSample *sample) {
+  AnnRng rng = ann_rng_keyed((uint64_t)store->options.seed, KEY_SAMPLE,
+                             (uint64_t)(store->state.placed + store->state.changes));
+  AnnIdSet taken;
+  Leaves leaves;
+  int64_t i;
+  int rc = find_leaves(store, &leaves);
+  ann_idset_init(&taken);
+  for (i = 0; rc == ANN_OK && leaves.n > 0 && sample->n < n_rows && i < (int64_t)TRIES * n_rows;
+       i++) {
+    rc = draw(store, sample, &leaves, i, &rng, &taken);
+  }
+  ann_free(leaves.numbers);
+  ann_idset_clear(&taken);
+  if (rc == ANN_OK) rc = take_given(store, sample);
+  return rc == ANN_OK ? ann_sample_make_truths(sample) : rc;
+}
