@@ -50,20 +50,9 @@ static int refuse(char **out_message, char *message) {
   return message ? ANN_ERROR : ANN_NOMEM;
 }
 
-int ann_options_is_reserved(const char *table, const char *column) {
-  static const char *const reserved[] = {"distance", "rank",         "k",      "recall",
-                                         "search_k", "max_distance", "exclude"};
-  size_t i;
-  if (sqlite3_stricmp(table, column) == 0) return 1;
-  for (i = 0; i < sizeof reserved / sizeof *reserved; i++) {
-    if (sqlite3_stricmp(reserved[i], column) == 0) return 1;
-  }
-  return 0;
-}
-
 /* "embedding float32[64]" */
-static int parse_column(const char *table, const char *text, AnnOptions *options,
-                        char **out_message) {
+static int parse_column(const char *table, const char *text, AnnIsReserved is_reserved,
+                        AnnOptions *options, char **out_message) {
   const char *p = skip_space(text);
   char *type = NULL, *end = NULL;
   int rc = ANN_OK;
@@ -97,7 +86,7 @@ static int parse_column(const char *table, const char *text, AnnOptions *options
         out_message,
         sqlite3_mprintf("ann table %s, column %s: expected 1 to %d dimensions, got %lld", table,
                         options->column, ANN_MAX_DIMENSIONS, (long long)options->dimensions));
-  } else if (ann_options_is_reserved(table, options->column)) {
+  } else if (is_reserved(options->column) || sqlite3_stricmp(table, options->column) == 0) {
     rc = refuse(
         out_message,
         sqlite3_mprintf(
@@ -199,7 +188,7 @@ done:
 }
 
 int ann_options_parse(const char *table, int n, const char *const *argv,
-                      AnnOptions *out_options, char **out_message) {
+                      AnnIsReserved is_reserved, AnnOptions *out_options, char **out_message) {
   int rc, i;
   memset(out_options, 0, sizeof *out_options);
   out_options->metric = ANN_COSINE;
@@ -213,7 +202,7 @@ int ann_options_parse(const char *table, int n, const char *const *argv,
             "ann table %s: expected a column such as \"embedding float32[64]\", got no argument",
             table));
   }
-  rc = parse_column(table, argv[0], out_options, out_message);
+  rc = parse_column(table, argv[0], is_reserved, out_options, out_message);
   for (i = 1; rc == ANN_OK && i < n; i++) {
     rc = parse_option(table, argv[i], out_options, out_message);
   }

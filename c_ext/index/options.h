@@ -27,13 +27,15 @@ static inline int64_t ann_options_vector_bytes(const AnnOptions *options) {
 }
 /* cffi:on */
 
-/* argv[0..n-1]: the arguments after module, schema and table name.  ANN_OK, ANN_NOMEM,
+/* Is it the name of a hidden column? */
+typedef int (*AnnIsReserved)(const char *name);
+
+/* argv[0..n-1]: the arguments after module, schema and table name.  The vector's column cannot have
+** a reserved name, nor that of the table, which names a hidden column, too.  ANN_OK, ANN_NOMEM,
 ** or ANN_ERROR with one sentence in *out_message (sqlite3_malloc, the caller's). */
 int ann_options_parse(const char *table, int n, const char *const *argv,
-                      AnnOptions *out_options, char **out_message);
+                      AnnIsReserved is_reserved, AnnOptions *out_options, char **out_message);
 /* Whether both describe the same stored table; what concerns only the connection may differ. */
-/* Is the column called as a hidden one of that table, or as the table, which names one, too? */
-int ann_options_is_reserved(const char *table, const char *column);
 int ann_options_equal(const AnnOptions *a, const AnnOptions *b);
 void ann_options_clear(AnnOptions *options);
 /* cffi:off */

@@ -2,17 +2,15 @@
 #ifndef ANN_SQL_CALL_H
 #define ANN_SQL_CALL_H
 
-#include "sql/context.h"
+#include "sql/function.h"
 #include "sql/listing.h"
-
-#define ANN_MAX_ARGUMENTS 4     /* after the table's name */
 
 typedef struct AnnCall {
   const char *function;         /* for error sentences */
   AnnTable *table;              /* borrowed, as all that follows */
   const char *key;              /* the one value of the first column that is asked for, or
                                 ** NULL for all; SQLite checks it again */
-  sqlite3_value *arguments[ANN_MAX_ARGUMENTS];   /* NULL where it is not given, or is NULL */
+  sqlite3_value **arguments;    /* after the table's name; NULL where not given, or NULL */
   AnnListing *listing;
   char **out_message; /* an error that the store knows nothing of (sqlite3_malloc) */
 } AnnCall;

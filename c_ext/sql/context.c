@@ -220,8 +220,8 @@ static void refresh(sqlite3 *db) {
   }
 }
 
-int ann_context_find(AnnContext *context, const char *name, AnnHold *hold, AnnTable **out_table,
-                     char **out_message) {
+static int find(AnnContext *context, const char *name, AnnHold *hold, AnnTable **out_table,
+                char **out_message) {
   char *schema = NULL;                       /* owned */
   const char *table_name = NULL;
   int rc;
@@ -244,6 +244,18 @@ int ann_context_find(AnnContext *context, const char *name, AnnHold *hold, AnnTa
     rc = ann_context_open(context, schema, table_name, hold, out_table, out_message);
   }
   sqlite3_free(schema);
+  return rc;
+}
+
+int ann_context_find(AnnContext *context, const char *function, sqlite3_value *name,
+                     AnnHold *hold, AnnTable **out_table, char **out_message) {
+  const char *text = name ? (const char *)sqlite3_value_text(name) : NULL;
+  int rc = find(context, text, hold, out_table, out_message);
+  if (rc != ANN_OK) {
+    char *reason = *out_message;
+    *out_message = sqlite3_mprintf("%s: %s", function, reason ? reason : "out of memory");
+    sqlite3_free(reason);
+  }
   return rc;
 }
 

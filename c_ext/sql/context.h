@@ -53,11 +53,11 @@ typedef struct AnnHold {
 
 /* The ann table of that name, opened if need be.  The name is taken whole (temp, main,
 ** then attached), else split at its first dot.  ANN_ERROR with one sentence in *out_message
-** (sqlite3_malloc) when there is none.  The table stays until ann_hold_clear, or the next call
+** (sqlite3_malloc), which begins with the asking function, when there is none, and for NULL.  The table stays until ann_hold_clear, or the next call
 ** with the same hold. */
-int ann_context_find(AnnContext *context, const char *name, AnnHold *hold, AnnTable **out_table,
-                     char **out_message);
-/* The same by schema and name. */
+int ann_context_find(AnnContext *context, const char *function, sqlite3_value *name,
+                     AnnHold *hold, AnnTable **out_table, char **out_message);
+/* The same by schema and name; the sentence begins with nobody. */
 int ann_context_open(AnnContext *context, const char *schema, const char *name, AnnHold *hold,
                      AnnTable **out_table, char **out_message);
 void ann_hold_clear(AnnHold *hold);

@@ -40,7 +40,7 @@ ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
   if (rc == SQLITE_OK) rc = ann_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_search_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_inspect_vtab_register(db, context);
-  if (rc == SQLITE_OK) rc = ann_rows_vtab_register(db);
+  if (rc == SQLITE_OK) rc = ann_rows_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_scalar_register(db);
   ann_context_release(context);
   return rc;

@@ -1,129 +1,40 @@
-/* rows_vtab.c -- see rows_vtab.h.  ann_ids is the same virtual table, with `ids` alone. */
+/* rows_vtab.c -- see rows_vtab.h. */
 #include "sql/rows_vtab.h"
 
 #include "core/bytes.h"
 #include "core/vector.h"
+#include "sql/function.h"
 #include "sql/value.h"
 
-enum {
-  COLUMN_N,
-  COLUMN_VECTOR,
-  COLUMN_ID,
-  COLUMN_VECTORS,
-  COLUMN_DIMENSIONS,
-  COLUMN_TYPE,
-  COLUMN_IDS
-};
-#define N_ARGUMENTS 4
+enum { COLUMN_N, COLUMN_VECTOR, COLUMN_ID };
+enum { IDS_COLUMN_N, IDS_COLUMN_ID };            /* of ann_ids */
 
-/* The arguments of ann_ids as those of ann_rows, and its columns likewise. */
-#define ARGUMENT_IDS 3
-enum { IDS_COLUMN_N, IDS_COLUMN_ID, IDS_COLUMN_IDS };
-
-typedef struct Table {
-  sqlite3_vtab base;
-  int ids_only;                            /* ann_ids */
-} Table;
-
+/* Of both functions. */
 typedef struct Cursor {
-  sqlite3_vtab_cursor base;
-  sqlite3_value *arguments[N_ARGUMENTS];   /* owned: the blobs live in them */
-  const uint8_t *vectors;                  /* borrowed from arguments[0] */
-  const uint8_t *ids;                      /* borrowed from arguments[3], or NULL */
+  AnnFunctionCursor base;
+  const uint8_t *vectors;                  /* borrowed from an argument */
+  const uint8_t *ids;                      /* borrowed from an argument, or NULL */
   float *components;                       /* owned: of the vector that is looked at */
-  int64_t n, size, at;                     /* vectors, bytes of one, the current one */
+  int64_t size;                            /* bytes of a vector */
 } Cursor;
 
-/* aux: NULL for ann_rows, else ann_ids. */
-static int connect_rows(sqlite3 *db, void *aux, int argc, const char *const *argv,
-                        sqlite3_vtab **out_vtab, char **out_message) {
-  Table *table;
-  int rc = sqlite3_declare_vtab(
-      db,
-      aux ? "CREATE TABLE x(n INTEGER, id INTEGER, ids HIDDEN)"
-          : "CREATE TABLE x(n INTEGER, vector BLOB, id INTEGER, vectors HIDDEN, dimensions HIDDEN, "
-            "type HIDDEN, ids HIDDEN)");
-  (void)argc, (void)argv, (void)out_message;
-  if (rc != ANN_OK) return rc;
-  sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
-  table = ann_alloc_zero(1, sizeof *table);
-  if (!table) return ANN_NOMEM;
-  table->ids_only = aux != NULL;
-  *out_vtab = &table->base;
-  return ANN_OK;
-}
-
-static int disconnect(sqlite3_vtab *vtab) {
-  sqlite3_free(vtab->zErrMsg);
-  ann_free(vtab);
-  return ANN_OK;
-}
-
-static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  int ids_only = ((Table *)vtab)->ids_only;
-  int i, argument, n = 0, chosen[N_ARGUMENTS] = {-1, -1, -1, -1};
-  for (i = 0; i < info->nConstraint; i++) {
-    argument = ids_only ? info->aConstraint[i].iColumn - IDS_COLUMN_IDS + ARGUMENT_IDS
-                        : info->aConstraint[i].iColumn - COLUMN_VECTORS;
-    if (ids_only && argument != ARGUMENT_IDS) continue;
-    if (argument < 0 || info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
-    if (!info->aConstraint[i].usable) return SQLITE_CONSTRAINT;
-    chosen[argument] = i;
-  }
-  if (ids_only && chosen[ARGUMENT_IDS] < 0) {
-    vtab->zErrMsg = sqlite3_mprintf("ann_ids: expected one argument, a blob of int64");
-    return ANN_ERROR;
-  }
-  if (!ids_only && (chosen[0] < 0 || chosen[1] < 0)) {
-    vtab->zErrMsg =
-        sqlite3_mprintf("ann_rows: expected arguments (vectors, dimensions [, type [, ids]])");
-    return ANN_ERROR;
-  }
-  for (argument = 0; argument < N_ARGUMENTS; argument++) {
-    if (chosen[argument] < 0) continue;
-    info->idxNum |= 1 << argument;
-    info->aConstraintUsage[chosen[argument]].argvIndex = ++n;
-    info->aConstraintUsage[chosen[argument]].omit = 1;
-  }
-  info->estimatedCost = 1e5;
-  info->estimatedRows = 100000;
-  return ANN_OK;
-}
-
-static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
-  Cursor *cursor = ann_alloc_zero(1, sizeof *cursor);
-  (void)vtab;
-  if (!cursor) return ANN_NOMEM;
-  *out_cursor = &cursor->base;
-  return ANN_OK;
-}
-
-static void clear(Cursor *cursor) {
-  int i;
-  for (i = 0; i < N_ARGUMENTS; i++) {
-    sqlite3_value_free(cursor->arguments[i]);
-    cursor->arguments[i] = NULL;
-  }
+static void clear(AnnFunctionCursor *base) {
+  Cursor *cursor = (Cursor *)base;
   ann_free(cursor->components);
   cursor->components = NULL;
   cursor->vectors = cursor->ids = NULL;
-  cursor->n = cursor->at = 0;
-}
-
-static int close_cursor(sqlite3_vtab_cursor *base) {
-  clear((Cursor *)base);
-  ann_free(base);
-  return ANN_OK;
 }
 
 static int refuse(Cursor *cursor, char *message) {
-  cursor->base.pVtab->zErrMsg = message;
+  cursor->base.base.pVtab->zErrMsg = message;
   return message ? ANN_ERROR : ANN_NOMEM;
 }
 
-static int read_ids(Cursor *cursor) {
-  sqlite3_value *ids = cursor->arguments[ARGUMENT_IDS];
+static int fill_ids(AnnFunctionCursor *base, sqlite3_value **values) {
+  Cursor *cursor = (Cursor *)base;
+  sqlite3_value *ids = base->arguments[0];
   int64_t bytes = sqlite3_value_bytes(ids);
+  (void)values;
   if (sqlite3_value_type(ids) == SQLITE_NULL) return ANN_OK;
   if (sqlite3_value_type(ids) != SQLITE_BLOB || bytes % 8) {
     return refuse(
@@ -132,17 +43,19 @@ static int read_ids(Cursor *cursor) {
             "ann_ids: expected a blob of int64 (a multiple of 8 bytes), got %s of %lld bytes",
             ann_value_kind(ids), (long long)bytes));
   }
-  cursor->n = bytes / 8;
+  base->n_rows = bytes / 8;
   cursor->ids = sqlite3_value_blob(ids);
   return ANN_OK;
 }
 
-/* Blob arguments are kept, not copied again: a value of a bound parameter is dup'ed once. */
-static int read_arguments(Cursor *cursor) {
-  sqlite3_value **a = cursor->arguments;
+/* The blobs are those of the arguments as they are kept: a bound one is copied once. */
+static int fill_rows(AnnFunctionCursor *base, sqlite3_value **values) {
+  Cursor *cursor = (Cursor *)base;
+  sqlite3_value **a = base->arguments;
   int64_t dimensions = 0, bytes;
   int type = ANN_FLOAT32;
   const char *name;
+  (void)values;
   if (sqlite3_value_type(a[0]) == SQLITE_NULL) return ANN_OK;
   if (sqlite3_value_type(a[0]) != SQLITE_BLOB) {
     return refuse(cursor, sqlite3_mprintf("ann_rows: expected vectors to be a blob, got %s",
@@ -172,63 +85,38 @@ static int read_arguments(Cursor *cursor) {
   }
   cursor->components = ann_alloc_array((uint64_t)dimensions, sizeof(float));
   if (!cursor->components) return ANN_NOMEM;
-  cursor->n = bytes / cursor->size;
+  base->n_rows = bytes / cursor->size;
   cursor->vectors = sqlite3_value_blob(a[0]);
   if (!a[3] || sqlite3_value_type(a[3]) == SQLITE_NULL) return ANN_OK;
   bytes = sqlite3_value_bytes(a[3]);
-  if (sqlite3_value_type(a[3]) != SQLITE_BLOB || bytes != 8 * cursor->n) {
+  if (sqlite3_value_type(a[3]) != SQLITE_BLOB || bytes != 8 * base->n_rows) {
     return refuse(
         cursor,
         sqlite3_mprintf(
             "ann_rows: expected ids to be a blob of %lld int64 (%lld bytes), got %s of %lld bytes",
-            (long long)cursor->n, (long long)(8 * cursor->n), ann_value_kind(a[3]),
+            (long long)base->n_rows, (long long)(8 * base->n_rows), ann_value_kind(a[3]),
             (long long)bytes));
   }
   cursor->ids = sqlite3_value_blob(a[3]);
   return ANN_OK;
 }
 
-static int filter(sqlite3_vtab_cursor *base, int given, const char *words, int argc,
-                  sqlite3_value **argv) {
-  Cursor *cursor = (Cursor *)base;
-  int i, n = 0, rc;
-  (void)words, (void)argc;
-  clear(cursor);
-  for (i = 0; i < N_ARGUMENTS; i++) {
-    if (!(given >> i & 1)) continue;
-    cursor->arguments[i] = sqlite3_value_dup(argv[n++]);
-    if (!cursor->arguments[i]) return ANN_NOMEM;
-  }
-  rc = ((Table *)base->pVtab)->ids_only ? read_ids(cursor) : read_arguments(cursor);
-  if (rc != ANN_OK) cursor->n = 0;
-  return rc;
-}
-
-static int next(sqlite3_vtab_cursor *base) {
-  ((Cursor *)base)->at++;
-  return ANN_OK;
-}
-
-static int eof(sqlite3_vtab_cursor *base) {
-  Cursor *cursor = (Cursor *)base;
-  return cursor->at >= cursor->n;
-}
-
 static int64_t current_id(const Cursor *cursor) {
-  return cursor->ids ? (int64_t)ann_get64(cursor->ids + 8 * cursor->at) : cursor->at;
+  return cursor->ids ? (int64_t)ann_get64(cursor->ids + 8 * cursor->base.at) : cursor->base.at;
 }
 
 /* A bad one is refused here, where its place is known: whoever takes it sees but a blob. */
 static void result_vector(Cursor *cursor, sqlite3_context *out) {
-  const uint8_t *vector = cursor->vectors + cursor->at * cursor->size;
+  const uint8_t *vector = cursor->vectors + cursor->base.at * cursor->size;
   char reason[ANN_VECTOR_MESSAGE], *message;
   if (ann_vector_from_blob(vector, cursor->size, cursor->size / 4, cursor->components,
                            reason) == ANN_OK) {
     sqlite3_result_blob64(out, vector, (uint64_t)cursor->size, SQLITE_TRANSIENT);
     return;
   }
-  message = sqlite3_mprintf("ann_rows, n = %lld of %lld, id %lld: %s", (long long)cursor->at,
-                            (long long)cursor->n, (long long)current_id(cursor), reason);
+  message = sqlite3_mprintf("ann_rows, n = %lld of %lld, id %lld: %s",
+                            (long long)cursor->base.at, (long long)cursor->base.n_rows,
+                            (long long)current_id(cursor), reason);
   if (message) {
     sqlite3_result_error(out, message, -1);
   } else {
@@ -237,43 +125,56 @@ static void result_vector(Cursor *cursor, sqlite3_context *out) {
   sqlite3_free(message);
 }
 
-static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
-  Cursor *cursor = (Cursor *)base;
-  if (((Table *)base->pVtab)->ids_only) {
-    which = which == IDS_COLUMN_N ? COLUMN_N : which == IDS_COLUMN_ID ? COLUMN_ID : COLUMN_IDS;
+static void result_of_rows(AnnFunctionCursor *base, sqlite3_context *out, int column) {
+  switch (column) {
+  case COLUMN_N: sqlite3_result_int64(out, base->at); break;
+  case COLUMN_VECTOR: result_vector((Cursor *)base, out); break;
+  case COLUMN_ID: sqlite3_result_int64(out, current_id((Cursor *)base)); break;
   }
-  switch (which) {
-  case COLUMN_N: sqlite3_result_int64(out, cursor->at); break;
-  case COLUMN_ID: sqlite3_result_int64(out, current_id(cursor)); break;
-  case COLUMN_VECTOR: result_vector(cursor, out); break;
-  default:
-    if (cursor->arguments[which - COLUMN_VECTORS]) {
-      sqlite3_result_value(out, cursor->arguments[which - COLUMN_VECTORS]);
-    }
-  }
-  return ANN_OK;
 }
 
-static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
-  *out_rowid = ((Cursor *)base)->at;
-  return ANN_OK;
+static void result_of_ids(AnnFunctionCursor *base, sqlite3_context *out, int column) {
+  sqlite3_result_int64(out, column == IDS_COLUMN_N ? base->at : current_id((Cursor *)base));
 }
 
-static const sqlite3_module module = {
-  .xConnect = connect_rows,
-  .xBestIndex = best_index,
-  .xDisconnect = disconnect,
-  .xOpen = open_cursor,
-  .xClose = close_cursor,
-  .xFilter = filter,
-  .xNext = next,
-  .xEof = eof,
-  .xColumn = column,
-  .xRowid = rowid,
+static const AnnFunctionKind rows_kind = {
+  .cursor_size = sizeof(Cursor),
+  .safety = SQLITE_VTAB_INNOCUOUS,
+  .expected_rows = 100000,
+  .fill = fill_rows,
+  .result = result_of_rows,
+  .clear = clear,
 };
 
-int ann_rows_vtab_register(sqlite3 *db) {
-  static int ids_only;                     /* its address says ann_ids */
-  int rc = sqlite3_create_module(db, "ann_rows", &module, NULL);
-  return rc == ANN_OK ? sqlite3_create_module(db, "ann_ids", &module, &ids_only) : rc;
+static const AnnFunctionKind ids_kind = {
+  .cursor_size = sizeof(Cursor),
+  .safety = SQLITE_VTAB_INNOCUOUS,
+  .expected_rows = 100000,
+  .fill = fill_ids,
+  .result = result_of_ids,
+  .clear = clear,
+};
+
+static const AnnFunction rows_function = {
+  .kind = &rows_kind,
+  .name = "ann_rows",
+  .declaration = "CREATE TABLE x(n INTEGER, vector BLOB, id INTEGER, vectors HIDDEN, "
+                 "dimensions HIDDEN, type HIDDEN, ids HIDDEN)",
+  .usage = "arguments (vectors, dimensions [, type [, ids]])",
+  .n_columns = 3,
+  .n_needed = 2,
+};
+
+static const AnnFunction ids_function = {
+  .kind = &ids_kind,
+  .name = "ann_ids",
+  .declaration = "CREATE TABLE x(n INTEGER, id INTEGER, ids HIDDEN)",
+  .usage = "one argument, a blob of int64",
+  .n_columns = 2,
+  .n_needed = 1,
+};
+
+int ann_rows_vtab_register(sqlite3 *db, AnnContext *context) {
+  int rc = ann_function_register(db, context, &rows_function);
+  return rc == ANN_OK ? ann_function_register(db, context, &ids_function) : rc;
 }

@@ -10,8 +10,8 @@
 #ifndef ANN_SQL_ROWS_VTAB_H
 #define ANN_SQL_ROWS_VTAB_H
 
-#include "index/api.h"
+#include "sql/context.h"
 
-int ann_rows_vtab_register(sqlite3 *db);
+int ann_rows_vtab_register(sqlite3 *db, AnnContext *context);
 
 #endif

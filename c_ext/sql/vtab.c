@@ -3,7 +3,7 @@
 ** Strategies (idxNum), chosen in best_index:
 **   PLAN_SCAN        every row in order of rowid
 **   PLAN_RANGE + …   rows with lowest <= rowid <= highest, as far as given; = is both
-**   PLAN_MATCH + …   embedding MATCH query: the bits of sql/plan.h, shifted up
+**   PLAN_MATCH + …   embedding MATCH query: the bits of sql/arguments.h, shifted up
 */
 #include "sql/vtab.h"
 
@@ -11,52 +11,59 @@
 #include "index/config.h"
 #include "index/schema.h"
 #include "index/search.h"
-#include "sql/nearest.h"
+#include "sql/memo.h"
+#include "sql/plan.h"
 #include "sql/table.h"
 #include "sql/transaction.h"
 #include "sql/value.h"
 
-enum {
-  COLUMN_VECTOR,
-  COLUMN_COMMAND,
-  COLUMN_DISTANCE,
-  COLUMN_RANK,
-  COLUMN_K,
-  COLUMN_RECALL,
-  COLUMN_SEARCH_K,
-  COLUMN_MAX_DISTANCE,
-  COLUMN_EXCLUDE,
-  N_COLUMNS
-};
+enum { COLUMN_VECTOR, COLUMN_COMMAND, COLUMN_DISTANCE, COLUMN_RANK, COLUMN_FIRST };
 
 enum { PLAN_LOW = 1, PLAN_HIGH = 2, PLAN_EQUAL = 4, PLAN_MATCH = 8, PLAN_SHIFT = 4 };
 
-static const AnnPlanColumns match_columns = {
-  "MATCH",
-  {-1, COLUMN_VECTOR, COLUMN_K, COLUMN_RECALL, COLUMN_SEARCH_K, COLUMN_MAX_DISTANCE,
-   COLUMN_EXCLUDE, -1, -1},
-  -1,
-  COLUMN_DISTANCE,
-  COLUMN_RANK,
-  SQLITE_INDEX_CONSTRAINT_MATCH,
+static const AnnForm form = {
+  .function = "MATCH",
+  .kind = ANN_FORM_MATCH,
+  .vector = COLUMN_VECTOR,
+  .id = -1,
+  .distance = COLUMN_DISTANCE,
+  .rank = COLUMN_RANK,
+  .first = COLUMN_FIRST,
 };
 
 typedef struct Cursor {
   sqlite3_vtab_cursor base;
-  AnnNearest *nearest;        /* owned: MATCH */
-  sqlite3_stmt *rows;         /* owned: a scan of (id, vector) */
-  sqlite3_value *excluded;    /* owned: read back, as in search_vtab.c */
-  int eof;
+  AnnMemo memo;               /* owned: MATCH, the result that is read, or was */
   float *vector;              /* owned: scratch of MATCH */
+  sqlite3_stmt *rows;         /* owned: a scan of (id, vector); NULL: MATCH */
+  int rows_end;               /* the scan is behind its last row */
 } Cursor;
 
 /* ---- create, connect, drop ---- */
 
 static char *declaration(const char *name, const AnnOptions *options) {
-  return sqlite3_mprintf(
-      "CREATE TABLE x(\"%w\" BLOB, \"%w\" HIDDEN, distance REAL HIDDEN, rank INTEGER HIDDEN, "
-      "k HIDDEN, recall HIDDEN, search_k HIDDEN, max_distance HIDDEN, exclude HIDDEN)",
-      options->column, name);
+  char *columns =
+      sqlite3_mprintf("\"%w\" BLOB, \"%w\" HIDDEN, distance REAL HIDDEN, rank INTEGER HIDDEN",
+                      options->column, name);
+  char *all = columns ? ann_arguments_declaration(&form, columns, "") : NULL;
+  sqlite3_free(columns);
+  return all;
+}
+
+/* The name of a hidden column that is for questions; i from 0, NULL after the last. */
+static const char *question(int i) {
+  int column = COLUMN_DISTANCE + i, argument = ann_arguments_at(&form, column);
+  if (column == COLUMN_DISTANCE) return "distance";
+  if (column == COLUMN_RANK) return "rank";
+  return argument >= 0 ? ann_arguments_name(&form, argument) : NULL;
+}
+
+static int is_reserved(const char *name) {
+  int i;
+  for (i = 0; question(i); i++) {
+    if (sqlite3_stricmp(question(i), name) == 0) return 1;
+  }
+  return 0;
 }
 
 static AnnTable *table_of(const sqlite3_vtab *vtab) { return ((const AnnVtab *)vtab)->table; }
@@ -66,7 +73,7 @@ static int make_vtab(sqlite3 *db, AnnContext *context, int argc, const char *con
   AnnOptions options;
   AnnVtab *vtab = NULL;
   char *sql = NULL;
-  int rc = ann_options_parse(argv[2], argc - 3, argv + 3, &options, out_message);
+  int rc = ann_options_parse(argv[2], argc - 3, argv + 3, is_reserved, &options, out_message);
   if (rc != ANN_OK) return rc;
   sql = declaration(argv[2], &options);
   rc = sql ? sqlite3_declare_vtab(db, sql) : ANN_NOMEM;
@@ -151,8 +158,7 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
   AnnStore *store = table_of(vtab)->store;
   int rc;
   forget_message(vtab);
-  if (ann_options_is_reserved(new_name, store->options.column) ||
-      ann_options_is_reserved("", new_name)) {
+  if (is_reserved(new_name) || sqlite3_stricmp(new_name, store->options.column) == 0) {
     vtab->zErrMsg = sqlite3_mprintf(
         "ann table %s: expected another new name than \"%s\", which names one of its columns",
         ann_db_name(store->db), new_name);
@@ -218,7 +224,7 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   for (i = 0; i < info->nConstraint; i++) {
     if (info->aConstraint[i].iColumn == COLUMN_VECTOR &&
         info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_MATCH) {
-      rc = ann_plan_search(&match_columns, info, &vtab->zErrMsg);
+      rc = ann_plan_search(&form, info, &vtab->zErrMsg);
       info->idxNum = PLAN_MATCH | info->idxNum << PLAN_SHIFT;
       return rc;
     }
@@ -236,43 +242,19 @@ static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
   return ANN_OK;
 }
 
-static void rewind_cursor(Cursor *cursor) {
-  sqlite3_finalize(cursor->rows);
-  sqlite3_value_free(cursor->excluded);
-  cursor->rows = NULL;
-  cursor->excluded = NULL;
-  cursor->eof = 1;
-}
-
 static int close_cursor(sqlite3_vtab_cursor *base) {
   Cursor *cursor = (Cursor *)base;
-  rewind_cursor(cursor);
-  ann_nearest_free(cursor->nearest);
+  sqlite3_finalize(cursor->rows);
+  ann_memo_clear(&cursor->memo);
   ann_free(cursor->vector);
   ann_free(cursor);
   return ANN_OK;
 }
 
-static int filter_match(Cursor *cursor, int bits, sqlite3_value **argv) {
-  AnnTable *table = table_of(cursor->base.pVtab);
-  AnnNearest *found = NULL;
-  int at = ann_plan_argument(bits, ANN_ARG_EXCLUDE);
-  int rc = ann_nearest_open(table->context, table, &match_columns, bits, argv, &cursor->nearest,
-                            &found, &cursor->base.pVtab->zErrMsg);
-  cursor->nearest = found;
-  cursor->eof = rc != ANN_OK || found->eof;
-  if (rc == ANN_OK && at >= 0) {
-    sqlite3_value *first = NULL;
-    if (sqlite3_vtab_in_first(argv[at], &first) != SQLITE_OK) first = argv[at];
-    if (first) cursor->excluded = sqlite3_value_dup(first);
-  }
-  return rc;
-}
-
 static int step_rows(Cursor *cursor) {
   AnnTable *table = table_of(cursor->base.pVtab);
   int rc = sqlite3_step(cursor->rows);
-  cursor->eof = rc != SQLITE_ROW;
+  cursor->rows_end = rc != SQLITE_ROW;
   if (rc == SQLITE_ROW || rc == SQLITE_DONE) return ANN_OK;
   cursor->base.pVtab->zErrMsg =
       sqlite3_mprintf("%s", sqlite3_errmsg(ann_db_handle(table->store->db)));
@@ -315,26 +297,28 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *words, int ar
                   sqlite3_value **argv) {
   Cursor *cursor = (Cursor *)base;
   (void)words, (void)argc;
-  rewind_cursor(cursor);
-  if (plan & PLAN_MATCH) return filter_match(cursor, plan >> PLAN_SHIFT, argv);
-  return filter_scan(cursor, plan, argv);
+  sqlite3_finalize(cursor->rows);
+  cursor->rows = NULL;
+  if (!(plan & PLAN_MATCH)) return filter_scan(cursor, plan, argv);
+  return ann_memo_ask(&cursor->memo, table_of(base->pVtab), &form, plan >> PLAN_SHIFT, argv,
+                      &base->pVtab->zErrMsg);
 }
 
 static int next(sqlite3_vtab_cursor *base) {
   Cursor *cursor = (Cursor *)base;
-  int rc;
-  if (cursor->rows) return step_rows(cursor);
-  rc = ann_nearest_next(cursor->nearest, &base->pVtab->zErrMsg);
-  cursor->eof = rc != ANN_OK || cursor->nearest->eof;
-  return rc;
+  return cursor->rows ? step_rows(cursor)
+                      : ann_stream_next(cursor->memo.stream, &base->pVtab->zErrMsg);
 }
 
-static int eof(sqlite3_vtab_cursor *base) { return ((Cursor *)base)->eof; }
+static int eof(sqlite3_vtab_cursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  return cursor->rows ? cursor->rows_end : ann_stream_eof(cursor->memo.stream);
+}
 
 static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
   Cursor *cursor = (Cursor *)base;
   *out_rowid = cursor->rows ? sqlite3_column_int64(cursor->rows, 0)
-                            : ann_nearest_row(cursor->nearest)->id;
+                            : ann_stream_id(cursor->memo.stream);
   return ANN_OK;
 }
 
@@ -346,7 +330,7 @@ static int column_vector(Cursor *cursor, sqlite3_context *out) {
   if (!cursor->vector) cursor->vector = ann_alloc_array((uint64_t)n, sizeof(float));
   if (rc == ANN_OK && !cursor->vector) rc = ANN_NOMEM;
   if (rc == ANN_OK) {
-    rc = ann_source_get(store->source, ann_nearest_row(cursor->nearest)->id, cursor->vector,
+    rc = ann_source_get(store->source, ann_stream_id(cursor->memo.stream), cursor->vector,
                         &found);
   }
   if (rc == ANN_OK && found) {
@@ -357,55 +341,30 @@ static int column_vector(Cursor *cursor, sqlite3_context *out) {
   return rc;
 }
 
-static int column_match(Cursor *cursor, sqlite3_context *out, int which) {
-  const AnnNearest *nearest = cursor->nearest;
-  switch (which) {
-  case COLUMN_VECTOR: return column_vector(cursor, out);
-  case COLUMN_DISTANCE: sqlite3_result_double(out, ann_nearest_row(nearest)->key); break;
-  case COLUMN_RANK: sqlite3_result_int64(out, ann_nearest_rank(nearest)); break;
-  case COLUMN_K:
-    if (nearest->k < INT64_MAX) sqlite3_result_int64(out, nearest->k);
-    break;
-  case COLUMN_RECALL: sqlite3_result_double(out, nearest->recall); break;
-  case COLUMN_SEARCH_K:
-    if (nearest->search_k) sqlite3_result_int64(out, nearest->search_k);
-    break;
-  case COLUMN_MAX_DISTANCE:
-    if (nearest->max_distance <= 1.7976931348623157e308) {
-      sqlite3_result_double(out, nearest->max_distance);
-    }
-    break;
-  case COLUMN_EXCLUDE:
-    if (cursor->excluded) sqlite3_result_value(out, cursor->excluded);
-    break;
-  default: break;
-  }
-  return ANN_OK;
-}
-
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   Cursor *cursor = (Cursor *)base;
   if (sqlite3_vtab_nochange(out)) return ANN_OK;
-  if (!cursor->rows) return column_match(cursor, out, which);
-  if (which == COLUMN_VECTOR) sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
+  if (!cursor->rows) {
+    if (which == COLUMN_VECTOR) return column_vector(cursor, out);
+    ann_stream_result(cursor->memo.stream, which, out);
+  } else if (which == COLUMN_VECTOR) {
+    sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
+  }
   return ANN_OK;
 }
 
 /* ---- writing ---- */
 
-/* Hidden columns are for questions and commands. */
+/* Hidden columns are for questions and commands; a command may have a k. */
 static int refuse_hidden(sqlite3_vtab *vtab, sqlite3_value **columns, int is_command) {
-  static const char *const names[N_COLUMNS] = {
-    "", "", "distance", "rank", "k", "recall", "search_k", "max_distance", "exclude"};
-  int i;
-  for (i = COLUMN_DISTANCE; i < N_COLUMNS; i++) {
-    if (is_command && i == COLUMN_K) continue;
-    if (sqlite3_value_nochange(columns[i]) || sqlite3_value_type(columns[i]) == SQLITE_NULL) {
-      continue;
-    }
+  int k = ann_arguments_column(&form, ANN_ARG_K), i;
+  for (i = 0; question(i); i++) {
+    sqlite3_value *value = columns[COLUMN_DISTANCE + i];
+    if (is_command && COLUMN_DISTANCE + i == k) continue;
+    if (sqlite3_value_nochange(value) || sqlite3_value_type(value) == SQLITE_NULL) continue;
     vtab->zErrMsg = sqlite3_mprintf(
         "ann table %s: expected no value for the hidden column %s, got %s",
-        ann_db_name(table_of(vtab)->store->db), names[i], ann_value_kind(columns[i]));
+        ann_db_name(table_of(vtab)->store->db), question(i), ann_value_kind(value));
     return ANN_ERROR;
   }
   return ANN_OK;
@@ -419,7 +378,7 @@ static int insert_row(sqlite3_vtab *vtab, sqlite3_value *rowid, sqlite3_value **
   int rc = refuse_hidden(vtab, columns, is_command);
   if (rc != ANN_OK) return rc;
   if (is_command) {
-    sqlite3_value *k = columns[COLUMN_K];
+    sqlite3_value *k = columns[ann_arguments_column(&form, ANN_ARG_K)];
     const char *text = (const char *)sqlite3_value_text(columns[COLUMN_COMMAND]);
     *out_rowid = sqlite3_last_insert_rowid(ann_db_handle(table->store->db));
     if (text && strcmp(text, "learn") == 0) {

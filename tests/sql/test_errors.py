@@ -287,6 +287,14 @@ def test_an_argument_given_by_place_and_by_name(v, refused):
         ("SELECT * FROM ann_search WHERE query = '[0,0]'", "ann_search: expected arguments (table, query"),
         ("SELECT * FROM ann_search_item('v')", "ann_search_item: expected arguments (table, id [, k [, recall]])"),
         ("SELECT * FROM ann_search('v', '[0,0]', 1, 1, 1, 1, 1, 1)", "too many arguments on ann_search()"),
+        (
+            "SELECT * FROM ann_search_item('v', 1) WHERE item = 2",
+            "ann_search_item: expected one value for item, got two",
+        ),
+        (
+            "SELECT * FROM ann_search_item('v', 1) WHERE item > 2",
+            "ann_search_item: expected item = a value, got another",
+        ),
         ("SELECT * FROM ann_search_item('v', 'x')", "ann_search_item: expected the id of a row, got text"),
         ("SELECT * FROM ann_search_item('v', 1.5)", "ann_search_item: expected the id of a row, got a real number"),
         ("SELECT * FROM ann_info", "ann_info: expected one argument, the name of an ann table"),

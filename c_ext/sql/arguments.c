@@ -1,0 +1,184 @@
+/* arguments.c -- see arguments.h. */
+#include "sql/arguments.h"
+
+#include <math.h>
+
+#include "sql/value.h"
+
+enum { NAME, QUERY, COUNT, RECALL, DISTANCE, FLAG, IDS };
+
+typedef struct Row {
+  const char *name;
+  int kind;
+  char is_column[3];             /* of which forms */
+  double otherwise;              /* its number where it is not given */
+  const char *words;             /* for EXPLAIN QUERY PLAN */
+} Row;
+
+#define ROW(constant, name, kind, search, item, match, otherwise, words) \
+  {name, kind, {search, item, match}, otherwise, words},
+static const Row rows[ANN_N_ARGS] = {ANN_ARGUMENTS(ROW)};
+#undef ROW
+
+/* ---- columns ---- */
+
+const char *ann_arguments_name(const AnnForm *form, int argument) {
+  return form->kind == ANN_FORM_ITEM && argument == ANN_ARG_QUERY ? "item"
+                                                                  : rows[argument].name;
+}
+
+const char *ann_arguments_words(int argument) { return rows[argument].words; }
+
+int ann_arguments_takes_list(int argument) { return rows[argument].kind == IDS; }
+
+int ann_arguments_column(const AnnForm *form, int argument) {
+  int i, column = form->first;
+  if (!rows[argument].is_column[form->kind]) return -1;
+  for (i = 0; i < argument; i++) column += rows[i].is_column[form->kind];
+  return column;
+}
+
+int ann_arguments_at(const AnnForm *form, int column) {
+  int i, at = form->first;
+  for (i = 0; i < ANN_N_ARGS; i++) {
+    if (rows[i].is_column[form->kind] && at++ == column) return i;
+  }
+  return -1;
+}
+
+int ann_arguments_end(const AnnForm *form) {
+  int i, column = form->first;
+  for (i = 0; i < ANN_N_ARGS; i++) column += rows[i].is_column[form->kind];
+  return column;
+}
+
+char *ann_arguments_declaration(const AnnForm *form, const char *before, const char *after) {
+  sqlite3_str *text = sqlite3_str_new(NULL);
+  int i;
+  sqlite3_str_appendf(text, "CREATE TABLE x(%s", before);
+  for (i = 0; i < ANN_N_ARGS; i++) {
+    if (rows[i].is_column[form->kind]) {
+      sqlite3_str_appendf(text, ", \"%w\" HIDDEN", ann_arguments_name(form, i));
+    }
+  }
+  sqlite3_str_appendf(text, "%s)", after);
+  return sqlite3_str_finish(text);
+}
+
+/* ---- values ---- */
+
+/* The value whose bit is set, NULL or not. */
+static sqlite3_value *value_at(int bits, sqlite3_value **argv, int argument) {
+  int i, n = 0;
+  if (!(bits >> argument & 1)) return NULL;
+  for (i = 0; i < argument; i++) n += bits >> i & 1;
+  return argv[n];
+}
+
+sqlite3_value *ann_arguments_value(int bits, sqlite3_value **argv, int argument) {
+  sqlite3_value *value = value_at(bits, argv, argument);
+  return value && sqlite3_value_type(value) != SQLITE_NULL ? value : NULL;
+}
+
+/* Keep a value to read it back.  Before it is read: reading '7' as a number makes it one. */
+static int keep(sqlite3_value *value, AnnArgument *argument) {
+  if (!value) return ANN_OK;
+  argument->shown = sqlite3_value_dup(value);
+  return argument->shown ? ANN_OK : ANN_NOMEM;
+}
+
+/* The first id reads back for a whole list, so that `exclude IN (…)` holds where SQLite checks
+** it again. */
+static int keep_first(sqlite3_value *list, AnnArgument *argument) {
+  sqlite3_value *first = NULL;
+  int rc = sqlite3_vtab_in_first(list, &first);
+  return keep(rc == SQLITE_OK || rc == SQLITE_DONE ? first : list, argument);
+}
+
+static int read_ids(sqlite3_value *list, AnnArgument *argument) {
+  int rc;
+  argument->is_given = list != NULL;
+  if (!list) return ANN_OK;
+  rc = keep_first(list, argument);
+  return rc == ANN_OK ? ann_value_ids(list, &argument->ids) : rc;
+}
+
+int ann_arguments_read(const AnnForm *form, int bits, sqlite3_value **argv,
+                       AnnArguments *out_arguments, char **out_message) {
+  int i, rc = ANN_OK;
+  memset(out_arguments, 0, sizeof *out_arguments);
+  for (i = 0; i < ANN_N_ARGS && rc == ANN_OK; i++) {
+    AnnArgument *argument = &out_arguments->of[i];
+    sqlite3_value *value = ann_arguments_value(bits, argv, i);
+    const char *name = rows[i].name;
+    argument->is_given = value != NULL;
+    argument->number = rows[i].otherwise;
+    switch (rows[i].kind) {
+    case NAME:
+    case QUERY: rc = keep(value, argument); break;
+    case COUNT:
+      rc = ann_value_count(form->function, name, value, &argument->count, out_message);
+      break;
+    case RECALL:
+      rc = ann_value_recall(form->function, name, value, &argument->number, out_message);
+      break;
+    case DISTANCE:
+      rc = ann_value_distance(form->function, name, value, &argument->number, out_message);
+      break;
+    case FLAG: argument->count = value ? sqlite3_value_int64(value) : 0; break;
+    case IDS: rc = read_ids(value_at(bits, argv, i), argument); break;
+    }
+  }
+  return rc;
+}
+
+void ann_arguments_result(const AnnArguments *arguments, int argument, sqlite3_context *out) {
+  const AnnArgument *it = &arguments->of[argument];
+  switch (rows[argument].kind) {
+  case NAME:
+    sqlite3_result_text(out, (const char *)sqlite3_value_text(it->shown), -1, SQLITE_TRANSIENT);
+    break;
+  case QUERY:
+  case IDS:
+    if (it->shown) sqlite3_result_value(out, it->shown);
+    break;
+  case COUNT:
+    if (it->count > 0) sqlite3_result_int64(out, it->count);
+    break;
+  case FLAG: sqlite3_result_int64(out, it->count); break;
+  case RECALL: sqlite3_result_double(out, it->number); break;
+  case DISTANCE:
+    if (it->is_given && it->number < INFINITY) sqlite3_result_double(out, it->number);
+    break;
+  }
+}
+
+static int same_ids(const AnnIdSet *a, const AnnIdSet *b) {
+  uint64_t i;
+  if (a->n != b->n) return 0;
+  for (i = 0; i < a->n_slots; i++) {
+    if (a->marks[i] && !ann_idset_has(b, a->slots[i])) return 0;
+  }
+  return 1;
+}
+
+int ann_arguments_equal(const AnnArguments *a, const AnnArguments *b) {
+  int i;
+  for (i = 0; i < ANN_N_ARGS; i++) {
+    const AnnArgument *one = &a->of[i], *other = &b->of[i];
+    if (one->is_given != other->is_given || one->count != other->count ||
+        one->number != other->number || !same_ids(&one->ids, &other->ids)) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+void ann_arguments_clear(AnnArguments *arguments) {
+  int i;
+  for (i = 0; i < ANN_N_ARGS; i++) {
+    sqlite3_value_free(arguments->of[i].shown);
+    ann_idset_clear(&arguments->of[i].ids);
+  }
+  memset(arguments, 0, sizeof *arguments);
+}

@@ -1,0 +1,90 @@
+/* arguments.h -- what a search can be asked for: one table, a row an argument.
+**
+** There are three forms of a search: ann_search, ann_search_item, and MATCH on a table itself.
+** From the table come the hidden columns of each, and so the names that a vector's column cannot
+** have; which constraints the plan takes (plan.h); how a value is read, and what reads back; and
+** whether two searches ask the same (memo.h).  A new argument is one row, and its use in stream.c.
+*/
+#ifndef ANN_SQL_ARGUMENTS_H
+#define ANN_SQL_ARGUMENTS_H
+
+#include "core/idset.h"
+#include "index/api.h"
+
+/* kind        a value is                              reads back
+** NAME        the name of a table                     as text
+** QUERY       what to search for: stream.c knows how  as it was given
+** COUNT       a whole number from 1; 0: not given     the number
+** RECALL      above 0 and at most 1                   the number in force
+** DISTANCE    a number; infinite is none              the number
+** FLAG        0 or 1                                  the number in force
+** IDS         ids, by IN (…) or =                     the first of them, which stands for all
+**
+** Hidden columns come in the order of the rows, and so do arguments in brackets and the values in
+** xFilter.  QUERY is `item` in ann_search_item, and the visible column in MATCH; ONLY is `id IN (…)`.
+*/
+/* clang-format off */
+/*    ANN_ARG_…     name            kind      hidden column of    its number where    EXPLAIN QUERY
+**                                            search item match   it is not given     PLAN says */
+#define ANN_ARGUMENTS(ROW) \
+  ROW(TABLE,        "table",        NAME,     1, 1, 0,            0,                  "") \
+  ROW(QUERY,        "query",        QUERY,    1, 1, 0,            0,                  "") \
+  ROW(K,            "k",            COUNT,    1, 1, 1,            0,                  "") \
+  ROW(RECALL,       "recall",       RECALL,   1, 1, 1,            ANN_DEFAULT_RECALL, "") \
+  ROW(SEARCH_K,     "search_k",     COUNT,    1, 1, 1,            0,                  "") \
+  ROW(MAX_DISTANCE, "max_distance", DISTANCE, 1, 1, 1,            INFINITY,           "within max_distance") \
+  ROW(EXCLUDE,      "exclude",      IDS,      1, 1, 1,            0,                  "without the excluded ids") \
+  ROW(SELF,         "exclude_self", FLAG,     0, 1, 0,            0,                  "") \
+  ROW(ONLY,         "id",           IDS,      0, 0, 0,            0,                  "among the listed ids")
+/* clang-format on */
+
+#define ANN_ARGUMENT_CONSTANT(constant, name, kind, search, item, match, otherwise, words) \
+  ANN_ARG_##constant,
+enum { ANN_ARGUMENTS(ANN_ARGUMENT_CONSTANT) ANN_N_ARGS };
+#undef ANN_ARGUMENT_CONSTANT
+
+/* A form of a search: its table's columns.  Arguments are hidden columns, one after the other. */
+typedef struct AnnForm {
+  const char *function;          /* for error sentences: "ann_search", … */
+  enum { ANN_FORM_SEARCH, ANN_FORM_ITEM, ANN_FORM_MATCH } kind;
+  int vector;                    /* the column that MATCHes the query, or -1 */
+  int id, distance, rank;        /* columns of results; id -1: it is the rowid alone */
+  int first;                     /* the column of the first argument */
+} AnnForm;
+
+/* The column of an argument, or -1; the argument of a column, or -1; the first column after them. */
+int ann_arguments_column(const AnnForm *form, int argument);
+int ann_arguments_at(const AnnForm *form, int column);
+int ann_arguments_end(const AnnForm *form);
+const char *ann_arguments_name(const AnnForm *form, int argument);
+const char *ann_arguments_words(int argument);
+int ann_arguments_takes_list(int argument);
+/* For sqlite3_declare_vtab (sqlite3_malloc), NULL when out of memory; `before` and `after`: the
+** columns around the arguments. */
+char *ann_arguments_declaration(const AnnForm *form, const char *before, const char *after);
+
+/* One argument of one search. */
+typedef struct AnnArgument {
+  int is_given; /* and not NULL; a list of ids is given if it is empty, too */
+  int64_t count; /* of a COUNT or FLAG */
+  double number; /* of a RECALL or DISTANCE */
+  AnnIdSet ids; /* owned; of IDS */
+  sqlite3_value *shown; /* owned: what reads back, of NAME, QUERY and IDS */
+} AnnArgument;
+
+typedef struct AnnArguments {
+  AnnArgument of[ANN_N_ARGS];
+} AnnArguments;
+
+/* The value of an argument in xFilter's argv, or NULL when it is not given or is NULL.  `bits`: the
+** plan's, one for each argument that has a value. */
+sqlite3_value *ann_arguments_value(int bits, sqlite3_value **argv, int argument);
+/* All of them.  ANN_ERROR with a sentence in *out_message; clear *out_arguments in any case. */
+int ann_arguments_read(const AnnForm *form, int bits, sqlite3_value **argv,
+                       AnnArguments *out_arguments, char **out_message);
+void ann_arguments_result(const AnnArguments *arguments, int argument, sqlite3_context *out);
+/* Do both ask the same, but for the table and what is searched for? */
+int ann_arguments_equal(const AnnArguments *a, const AnnArguments *b);
+void ann_arguments_clear(AnnArguments *arguments);
+
+#endif

@@ -1,0 +1,246 @@
+/* stream.c -- see stream.h. */
+#include "sql/stream.h"
+
+#include "core/metric.h"
+#include "core/vector.h"
+#include "index/search.h"
+#include "sql/value.h"
+
+#define FIRST_BATCH 256         /* a larger k is begun with this many */
+#define BATCH_GROWTH 4
+#define SMALL_TABLE 16384 /* rows; so many are soon scored: one batch, which misses none */
+
+static int refuse(char **out_message, char *message) {
+  sqlite3_free(*out_message);
+  *out_message = message;
+  return message ? ANN_ERROR : ANN_NOMEM;
+}
+
+/* ---- what is searched for ---- */
+
+/* The vector that was given. */
+static int read_vector(AnnStream *stream, const AnnTable *table, sqlite3_value *value,
+                       char **out_message) {
+  char message[ANN_VECTOR_MESSAGE];
+  int rc = ann_value_vector(value, stream->dimensions, stream->vector, message);
+  if (rc != ANN_ERROR) return rc;
+  return refuse(out_message,
+                sqlite3_mprintf("%s, table %s, column %s: %s", stream->form->function,
+                                stream->name, table->store->options.column, message));
+}
+
+/* The vector of the row whose id was given.  The row comes first when it may be in the answer. */
+static int read_item(AnnStream *stream, AnnTable *table, sqlite3_value *value,
+                     char **out_message) {
+  AnnArgument *of = stream->arguments.of;
+  int rc, found = 0;
+  if (!ann_value_integer(value, &stream->item)) {
+    return refuse(out_message, sqlite3_mprintf("%s: expected the id of a row, got %s",
+                                               stream->form->function, ann_value_kind(value)));
+  }
+  rc = ann_source_get(table->store->source, stream->item, stream->vector, &found);
+  if (rc == ANN_OK && of[ANN_ARG_SELF].count) {
+    rc = ann_idset_add(&of[ANN_ARG_EXCLUDE].ids, stream->item, NULL);
+  }
+  stream->exhausted = !found;
+  stream->has_item =
+      found && table->store->options.metric != ANN_DOT &&
+      !ann_idset_has(&of[ANN_ARG_EXCLUDE].ids, stream->item) &&
+      (!of[ANN_ARG_ONLY].is_given || ann_idset_has(&of[ANN_ARG_ONLY].ids, stream->item));
+  return ann_context_report(table->store, rc, out_message);
+}
+
+static int read_query(AnnStream *stream, AnnTable *table, sqlite3_value *value,
+                      char **out_message) {
+  stream->dimensions = table->store->options.dimensions;
+  stream->vector = ann_alloc_zero((uint64_t)stream->dimensions, sizeof(float));
+  if (!stream->vector) return ANN_NOMEM;
+  stream->exhausted = value == NULL;
+  if (!value) return ANN_OK;
+  return stream->form->kind == ANN_FORM_ITEM ? read_item(stream, table, value, out_message)
+                                             : read_vector(stream, table, value, out_message);
+}
+
+/* Without k: all within max_distance; MATCH goes on as long as someone reads. */
+static void settle_k(AnnStream *stream) {
+  AnnArgument *k = &stream->arguments.of[ANN_ARG_K];
+  int is_open = stream->arguments.of[ANN_ARG_MAX_DISTANCE].is_given ||
+                stream->form->kind == ANN_FORM_MATCH;
+  if (!k->is_given && !is_open) k->count = ANN_DEFAULT_K;
+  stream->k = k->count ? k->count : INT64_MAX;
+}
+
+/* ---- batches: what more there is, found by searching anew; reach() alone calls this ---- */
+
+static int reserve(AnnStream *stream, int64_t n) {
+  AnnRanked *larger;
+  if (n <= stream->n_allocated) return ANN_OK;
+  larger = ann_realloc_array(stream->rows, (uint64_t)n, sizeof *larger);
+  if (!larger) return ANN_NOMEM;
+  stream->rows = larger;
+  stream->n_allocated = n;
+  return ANN_OK;
+}
+
+static double farthest(const AnnStream *stream) {
+  return stream->arguments.of[ANN_ARG_MAX_DISTANCE].number;
+}
+
+/* The row that is searched for, before all others. */
+static void keep_item(AnnStream *stream, const AnnTable *table) {
+  AnnRanked *row = &stream->rows[stream->n_rows];
+  row->id = stream->item;
+  row->key = ann_metric_distance(table->store->options.metric, stream->vector, stream->vector,
+                                 stream->dimensions);
+  stream->has_item = row->key <= farthest(stream);
+  stream->n_rows += stream->has_item;
+}
+
+/* Does a row of a batch come after those kept? */
+static int is_next(const AnnStream *stream, const AnnRanked *row) {
+  if (stream->has_item && row->id == stream->item) return 0;
+  if (stream->n_rows == stream->has_item) return 1;
+  return ann_ranked_compare(row, &stream->rows[stream->n_rows - 1]) > 0;
+}
+
+/* Keep the rows of a batch that come after the last one kept. */
+static int keep_rows(AnnStream *stream, const AnnTable *table, const AnnTopk *batch) {
+  int64_t i;
+  int rc = reserve(stream, stream->n_rows + batch->n + 1), beyond = 0;
+  if (rc == ANN_OK && stream->has_item && stream->n_rows == 0) keep_item(stream, table);
+  for (i = 0; i < batch->n && stream->n_rows < stream->k && rc == ANN_OK; i++) {
+    const AnnRanked *row = &batch->items[i];
+    beyond = row->key > farthest(stream);
+    if (beyond) break;
+    if (is_next(stream, row)) stream->rows[stream->n_rows++] = *row;
+  }
+  /* Fewer rows than asked for: there are no more. */
+  stream->exhausted = beyond || batch->n < stream->batch_k || stream->n_rows >= stream->k;
+  return rc;
+}
+
+static void next_batch_k(AnnStream *stream, const AnnStore *store) {
+  int64_t first = store->state.rows <= SMALL_TABLE ? stream->k : FIRST_BATCH;
+  if (stream->batch_k > 0) stream->batch_k *= BATCH_GROWTH;
+  else stream->batch_k = stream->k < first ? stream->k : first;
+}
+
+static int run_batch(AnnStream *stream, AnnTable *table, char **out_message) {
+  AnnStore *store = table->store;
+  const AnnArgument *of = stream->arguments.of;
+  AnnQuery query;
+  AnnTopk batch;
+  int rc = ann_store_begin(store);
+  next_batch_k(stream, store);
+  memset(&query, 0, sizeof query);
+  memset(&batch, 0, sizeof batch);
+  query.vector = stream->vector;
+  query.k = stream->batch_k;
+  query.recall = of[ANN_ARG_RECALL].number;
+  query.recall_given = of[ANN_ARG_RECALL].is_given;
+  query.search_k = of[ANN_ARG_SEARCH_K].count;
+  query.only = of[ANN_ARG_ONLY].is_given ? &of[ANN_ARG_ONLY].ids : NULL;
+  query.exclude = of[ANN_ARG_EXCLUDE].ids.n ? &of[ANN_ARG_EXCLUDE].ids : NULL;
+  if (rc == ANN_OK && !table->searcher) rc = ann_searcher_new(store, &table->searcher);
+  if (rc == ANN_OK) rc = ann_search(table->searcher, &query, &batch);
+  if (rc == ANN_OK) rc = keep_rows(stream, table, &batch);
+  ann_topk_clear(&batch);
+  rc = ann_context_report(store, rc, out_message);
+  ann_store_end(store);
+  return rc;
+}
+
+/* ---- rows ---- */
+
+/* Have n rows, or all that there are. */
+static int reach(AnnStream *stream, AnnTable *table, int64_t n, char **out_message) {
+  int rc = ANN_OK;
+  while (rc == ANN_OK && stream->n_rows < n && !stream->exhausted) {
+    rc = run_batch(stream, table, out_message);
+  }
+  return rc;
+}
+
+/* The same after SQLite had its turn, and may have replaced the table. */
+static int reach_later(AnnStream *stream, int64_t n, char **out_message) {
+  AnnHold hold = {NULL, NULL, NULL};
+  AnnTable *table = NULL;
+  int rc;
+  if (stream->n_rows >= n || stream->exhausted) return ANN_OK;
+  rc = ann_context_open(stream->context, stream->schema, stream->name, &hold, &table,
+                        out_message);
+  if (rc == ANN_OK) rc = reach(stream, table, n, out_message);
+  ann_hold_clear(&hold);
+  return rc;
+}
+
+int ann_stream_start(AnnStream *stream, AnnTable *table, char **out_message) {
+  return reach(stream, table, stream->at + 1, out_message);
+}
+
+int ann_stream_next(AnnStream *stream, char **out_message) {
+  stream->at++;
+  return reach_later(stream, stream->at + 1, out_message);
+}
+
+int ann_stream_finish(AnnStream *stream, char **out_message) {
+  return reach_later(stream, INT64_MAX, out_message);
+}
+
+int ann_stream_eof(const AnnStream *stream) { return !stream || stream->at >= stream->n_rows; }
+
+int64_t ann_stream_id(const AnnStream *stream) { return stream->rows[stream->at].id; }
+
+void ann_stream_result(const AnnStream *stream, int column, sqlite3_context *out) {
+  const AnnForm *form = stream->form;
+  int argument = ann_arguments_at(form, column);
+  if (argument >= 0) ann_arguments_result(&stream->arguments, argument, out);
+  else if (column == form->id) sqlite3_result_int64(out, ann_stream_id(stream));
+  else if (column == form->rank) sqlite3_result_int64(out, stream->at + 1);
+  else if (column == form->distance) {
+    sqlite3_result_double(out, stream->rows[stream->at].key);
+  }
+}
+
+/* ---- life ---- */
+
+void ann_stream_free(AnnStream *stream) {
+  if (!stream) return;
+  sqlite3_free(stream->schema);
+  sqlite3_free(stream->name);
+  ann_arguments_clear(&stream->arguments);
+  ann_free(stream->vector);
+  ann_free(stream->rows);
+  ann_free(stream);
+}
+
+int ann_stream_new(AnnTable *table, const AnnForm *form, int bits, sqlite3_value **argv,
+                   AnnStream **out_stream, char **out_message) {
+  AnnStream *stream = ann_alloc_zero(1, sizeof *stream);
+  int rc;
+  *out_stream = stream;
+  if (!stream) return ANN_NOMEM;
+  stream->context = table->context;
+  stream->form = form;
+  stream->schema = sqlite3_mprintf("%s", ann_db_schema(table->store->db));
+  stream->name = sqlite3_mprintf("%s", ann_db_name(table->store->db));
+  if (!stream->schema || !stream->name) return ANN_NOMEM;
+  rc = ann_arguments_read(form, bits, argv, &stream->arguments, out_message);
+  settle_k(stream);
+  if (rc != ANN_OK) return rc;
+  return read_query(stream, table, ann_arguments_value(bits, argv, ANN_ARG_QUERY), out_message);
+}
+
+int ann_stream_asks_same(const AnnStream *a, const AnnStream *b) {
+  return strcmp(a->name, b->name) == 0 && strcmp(a->schema, b->schema) == 0 &&
+         a->dimensions == b->dimensions && a->item == b->item &&
+         ann_arguments_equal(&a->arguments, &b->arguments) &&
+         memcmp(a->vector, b->vector, (size_t)a->dimensions * sizeof(float)) == 0;
+}
+
+void ann_stream_again(AnnStream *stream, AnnStream *asked) {
+  AnnArguments arguments = asked->arguments;
+  asked->arguments = stream->arguments;
+  stream->arguments = arguments;
+  stream->at = 0;
+}

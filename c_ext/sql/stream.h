@@ -1,0 +1,57 @@
+/* stream.h -- the rows of one search, computed as they are read.
+**
+** A search for k asks the index for the nearest FIRST_BATCH (or k) and, when those
+** are read, for four times as many, and so on: reading ten rows of a search for a
+** million costs what a search for a few hundred costs.  A later batch starts anew and
+** goes on after the last row given; a row that it finds before that one was missed, as
+** the recall allows: rows come in order, and it is too late for it.  Batches grow beyond
+** k until k rows were given or none are left.  Small tables are read in one batch.
+**
+** A row that is searched for by its id, and may be in the answer, is its first row, before
+** others that are as near; it need not be found.
+*/
+#ifndef ANN_SQL_STREAM_H
+#define ANN_SQL_STREAM_H
+
+#include "core/topk.h"
+#include "sql/arguments.h"
+#include "sql/context.h"
+
+typedef struct AnnStream {
+  AnnContext *context;         /* borrowed */
+  char *schema, *name;         /* owned: the table; found again when rows are needed later */
+  const AnnForm *form;
+  AnnArguments arguments;      /* owned: as they read back */
+  float *vector;               /* owned: the query */
+  int64_t dimensions;
+  int64_t k;                   /* wanted; INT64_MAX for "as long as someone reads" */
+  int has_item;                /* the query is a row, which comes first; not of products */
+  int64_t item;
+
+  AnnRanked *rows;             /* owned: every row found so far that is to be given */
+  int64_t n_rows, n_allocated;
+  int64_t at;                  /* the current one; its rank is one more */
+  int64_t batch_k;             /* how many the last batch asked for */
+  int exhausted;               /* there are no more rows than those found */
+} AnnStream;
+
+/* A search from xFilter's values, without a row yet; inside ann_store_begin.  A NULL query, and an
+** item that does not exist, give no rows.  Free *out_stream in any case. */
+int ann_stream_new(AnnTable *table, const AnnForm *form, int bits, sqlite3_value **argv,
+                   AnnStream **out_stream, char **out_message);
+/* Compute the row at which it stands.  Inside the same xFilter. */
+int ann_stream_start(AnnStream *stream, AnnTable *table, char **out_message);
+int ann_stream_next(AnnStream *stream, char **out_message);
+/* Compute all rows that are still to come; stays where it is. */
+int ann_stream_finish(AnnStream *stream, char **out_message);
+/* Whether it stands behind the last row, as NULL does. */
+int ann_stream_eof(const AnnStream *stream);
+int64_t ann_stream_id(const AnnStream *stream);
+/* A column of the form: id, distance, rank or an argument; nothing for another one. */
+void ann_stream_result(const AnnStream *stream, int column, sqlite3_context *out);
+int ann_stream_asks_same(const AnnStream *a, const AnnStream *b);
+/* Go back to the first row, for one who asked the same: what reads back is as it was asked now. */
+void ann_stream_again(AnnStream *stream, AnnStream *asked);
+void ann_stream_free(AnnStream *stream);
+
+#endif
