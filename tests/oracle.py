@@ -12,7 +12,7 @@ are those of FORMAT.md.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,20 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.arithmetic import CENTRE, Centre, Codes, F, Floats, Rotation, checksum, encode, prepared, rotated_length
+from tests.arithmetic import (
+    CENTRE,
+    GOLDEN,
+    MASK,
+    Centre,
+    Codes,
+    F,
+    Floats,
+    Rotation,
+    checksum,
+    encode,
+    prepared,
+    rotated_length,
+)
 
 Database = str | Path | apsw.Connection
 
@@ -39,6 +52,7 @@ SHADOWS = {
 }
 CONFIG = ("format", "state", "calibration", "options", "sampling", "sampled", "least", "learned", "made")
 STATE = ("rows", "placed", "last_page", "leaf_pages", "directory_pages", "changes", "calibrated_rows", "planted_rows")
+SUMS = ("pages_sum", "history")
 EFFORT_KS = (1, 10, 100, 1000)
 EFFORT_RECALLS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 
@@ -100,7 +114,7 @@ def parse_page(number: int, data: Any, length: int) -> Page:
         "<4sBBBBIIIIBB", data
     )
     need(magic == b"ANNP", f"magic is {magic!r}")
-    need(version == 1, f"version is {version}")
+    need(version == 2, f"version is {version}")
     need(kind in (LEAF, DIRECTORY), f"kind is {kind}")
     need(tree < 8, f"tree is {tree}")
     need((kind == LEAF) == (level == 0), f"kind is {kind} at level {level}")
@@ -249,10 +263,25 @@ def parse_options(text: Any) -> dict[str, str]:
     return {"column": text.removeprefix("column="), **dict(reversed(out.items()))}
 
 
+def page_term(number: int, checksum_: int) -> int:
+    """What a page adds to the state's pages_sum."""
+    x = ((checksum_ ^ (number * GOLDEN & MASK)) * GOLDEN) & MASK
+    return x ^ (x >> 32)
+
+
+def pages_sum(pages: Mapping[int, bytes]) -> int:
+    """Of stored pages by number; what is too short to have a checksum adds nothing."""
+    long = {number: data for number, data in pages.items() if len(data) >= 40}
+    return sum(page_term(number, struct.unpack_from("<Q", data, 32)[0]) for number, data in long.items()) & MASK
+
+
 def parse_state(blob: Any) -> tuple[dict[str, int], list[int]]:
-    if not isinstance(blob, bytes) or len(blob) != 96:
-        raise Damaged("config row state is not a blob of 96 bytes")
-    return dict(zip(STATE, struct.unpack_from("<8q", blob), strict=True)), list(struct.unpack_from("<8I", blob, 64))
+    if not isinstance(blob, bytes) or len(blob) != 128:
+        raise Damaged("config row state is not a blob of 128 bytes")
+    if any(blob[112:]):
+        raise Damaged("config row state has reserved bytes that are not 0")
+    counts = struct.unpack_from("<8q", blob) + struct.unpack_from("<2Q", blob, 96)
+    return dict(zip(STATE + SUMS, counts, strict=True)), list(struct.unpack_from("<8I", blob, 64))
 
 
 def parse_calibration(blob: Any) -> list[list[tuple[float, int, int]]]:
@@ -364,7 +393,7 @@ def read(database: Database, table: str | None = None) -> Index:
         if config.get(id_, (None,))[0] != key and (id_ in config or id_ in (1, 2, 4)):
             raise Damaged(f"config row {id_}, {key}, is missing")
     value = {key: config[id_][1] for id_, key in enumerate(CONFIG, 1) if id_ in config}
-    if value["format"] != 1 or not isinstance(value["format"], int):
+    if value["format"] != 2 or not isinstance(value["format"], int):
         raise Damaged(f"format is {value['format']!r}")
     (state, roots), options = parse_state(value["state"]), parse_options(value["options"])
     dimensions = int(options["dimensions"])
@@ -421,6 +450,8 @@ def _check_config(index: Index) -> Iterator[str]:
         yield f"options: {options}"
     if int(options["length"]) != rotated_length(index.dimensions):
         yield f"options: length is {options['length']} for {index.dimensions} dimensions"
+    if state["pages_sum"] != pages_sum(index.pages):
+        yield f"state: pages_sum is not that of the pages, {pages_sum(index.pages)}"
     if any(value < 0 for value in state.values()):
         yield f"state: a count is negative in {state}"
     if state["rows"] != len(index.vectors):
@@ -543,9 +574,12 @@ def alter(
 ) -> None:
     """Edit the stored bytes of a page; the checksum is made right again unless told otherwise."""
     data = bytearray(db.execute(f'SELECT data FROM "{table}_pages" WHERE id = ?', (page,)).get)
+    before = bytes(data)
     edit(data)
     stored = sealed(bytes(data)) if seal else bytes(data)
     db.execute(f'UPDATE "{table}_pages" SET data = ? WHERE id = ?', (stored, page))
+    terms = [page_term(page, struct.unpack_from("<Q", it, 32)[0]) if len(it) >= 40 else 0 for it in (before, stored)]
+    add_to_sums(db, table, terms[1] - terms[0], 0)
 
 
 def alter_state(db: apsw.Connection, table: str, **values: int) -> None:
@@ -556,4 +590,12 @@ def alter_state(db: apsw.Connection, table: str, **values: int) -> None:
             struct.pack_into("<I", blob, 64 + 4 * int(key.removeprefix("root")), value)
         else:
             struct.pack_into("<q", blob, 8 * STATE.index(key), value)
+    db.execute(f'UPDATE "{table}_config" SET value = ? WHERE id = 2', (bytes(blob),))
+
+
+def add_to_sums(db: apsw.Connection, table: str, pages: int, history: int = 1) -> None:
+    """Say that the content of pages, or anything else, is another: connections then forget what they have read."""
+    blob = bytearray(db.execute(f'SELECT value FROM "{table}_config" WHERE id = 2').get)
+    for at, more in ((96, pages), (104, history)):
+        struct.pack_into("<Q", blob, at, (struct.unpack_from("<Q", blob, at)[0] + more) & MASK)
     db.execute(f'UPDATE "{table}_config" SET value = ? WHERE id = 2', (bytes(blob),))

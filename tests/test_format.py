@@ -58,7 +58,7 @@ def test_tables_of_format_h_are_those_of_the_manual(heading, name):
 
 
 def test_tables_have_no_gap():
-    for heading, end in {"Page header": 64, "State": 96, "Calibration": 12, "Sampling": 64, "Learned": 32}.items():
+    for heading, end in {"Page header": 64, "State": 128, "Calibration": 12, "Sampling": 64, "Learned": 32}.items():
         at = 0
         for offset, size, _ in manual_table(heading):
             assert int(offset) == at
@@ -93,21 +93,21 @@ def test_constants_of_format_h_are_the_offsets_of_the_manual(heading, prefix, na
 def test_other_constants_are_those_of_the_manual():
     constants = defines(HEADER)
     assert struct.pack("<I", constants["ANN_PAGE_MAGIC"]) == b"ANNP"
-    assert constants["ANN_FORMAT_VERSION"] == 1
+    assert constants["ANN_FORMAT_VERSION"] == 2
     assert (constants["ANN_KIND_LEAF"], constants["ANN_KIND_DIRECTORY"]) == (oracle.LEAF, oracle.DIRECTORY)
-    assert MANUAL.startswith("# The bytes of an index, format 1\n")
+    assert MANUAL.startswith("# The bytes of an index, format 2\n")
 
 
 def test_config_rows_and_state_are_those_of_the_headers():
     rows = dict(re.findall(r"^\| (\d) \| `(\w+)` \|", MANUAL, re.MULTILINE))
     numbers = {str(value): name.removeprefix("ANN_CONFIG_").lower() for name, value in defines(CONFIG).items()}
     assert rows == {key: numbers[key] for key in rows}
-    assert defines(STATE)["ANN_STATE_SIZE"] == 96
+    assert defines(STATE)["ANN_STATE_SIZE"] == 128
     fields = re.findall(
-        r"^  (?:int64_t|uint32_t) (\w+)[;\[]", STATE.split("typedef struct AnnState {")[1].split("}")[0], re.M
+        r"^  (?:u?int64_t|uint32_t) (\w+)[;\[]", STATE.split("typedef struct AnnState {")[1].split("}")[0], re.M
     )
-    assert [re.findall(r"\w+", meaning)[0] for _, _, meaning in manual_table("State")] == fields
-    assert [*oracle.STATE, "roots"] == fields
+    assert [*(re.findall(r"\w+", meaning)[0] for _, _, meaning in manual_table("State"))] == [*fields, "reserved"]
+    assert [*oracle.STATE, "roots", *oracle.SUMS] == fields
 
 
 def test_numbers_quoted_in_the_manual_are_right():

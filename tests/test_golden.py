@@ -48,7 +48,7 @@ def search(db, *arguments, where=""):
 
 def test_there_are_few_and_they_are_small():
     files = sorted(path.name for path in golden.HERE.glob("*.db"))
-    assert files == sorted(f"{name}.db" for name in EXPECTED)
+    assert files == sorted(["format1.db", *(f"{name}.db" for name in EXPECTED)])
     assert all((golden.HERE / name).stat().st_size < 100_000 for name in files)
 
 
@@ -64,7 +64,7 @@ def test_plain_sqlite_reads_it(name, table):
 def test_it_is_sound_and_read_without_writing(stored):
     db, table = stored
     silent(db, table)
-    assert db.execute("SELECT value FROM ann_info(?) WHERE key = 'format'", (table,)).get == 1
+    assert db.execute("SELECT value FROM ann_info(?) WHERE key = 'format'", (table,)).get == 2
 
 
 def test_exact_search_gives_the_expected_answers(stored):
@@ -112,3 +112,26 @@ def test_it_can_be_written_to(stored):
         silent(db, table)
     assert set(oracle.read(db, table).vectors) == (set(index.vectors) - {gone}) | {77777}
     assert kept
+
+
+def test_an_older_format_is_refused_by_a_sentence_and_renewed_by_rebuild(tmp_path):
+    path = tmp_path / "old.db"
+    shutil.copyfile(golden.HERE / "format1.db", path)
+    db = sqlite_ann.connect(path)
+    vectors = db.execute("SELECT * FROM grid_vectors").fetchall()
+    sentence = "ann table grid: expected format 2, got 1; an older sqlite_ann wrote it: rebuild it"
+    for statement in (
+        "SELECT * FROM ann_search('grid', '[17, 10]')",
+        "INSERT INTO grid(point) VALUES ('[1, 2]')",
+        "DELETE FROM grid",
+        "INSERT INTO grid(grid) VALUES ('optimize')",
+    ):
+        with pytest.raises(apsw.SQLError, match=sentence):
+            db.execute(statement).fetchall()
+    assert db.execute("SELECT fault FROM ann_check('grid')").get == sentence.removeprefix("ann table grid: ")
+    db.execute("INSERT INTO grid(grid) VALUES ('rebuild')")
+    silent(db, "grid")
+    assert db.execute("SELECT * FROM grid_vectors").fetchall() == vectors
+    for query, ids, _ in answers("grid", "grid"):
+        assert [id_ for id_, _ in search(db, "grid", query, 5, 1)] == ids
+    db.close()

@@ -76,4 +76,17 @@ static inline uint64_t ann_checksum(const uint8_t *p, size_t n, size_t skip) {
   return sum;
 }
 
+/* A number folded from another one and n bytes, for whoever compares two states of something. */
+static inline uint64_t ann_digest(uint64_t digest, const void *bytes, size_t n) {
+  const uint64_t prime = 0x9E3779B97F4A7C15u;
+  const uint8_t *p = bytes;
+  size_t whole = n / 32 * 32;
+  uint8_t rest[32] = {0};
+  if (n > whole) memcpy(rest, p + whole, n - whole);
+  digest = (digest ^ ann_checksum(p, whole, SIZE_MAX)) * prime;
+  digest ^= digest >> 29;
+  digest = (digest ^ ann_checksum(rest, 32, SIZE_MAX) ^ n) * prime;
+  return digest ^ (digest >> 32);
+}
+
 #endif

@@ -56,7 +56,7 @@
 #define ANN_CORE_FORMAT_H
 
 /* cffi:on */
-#define ANN_FORMAT_VERSION 1
+#define ANN_FORMAT_VERSION 2
 #define ANN_PAGE_MAGIC 0x504E4E41
 #define ANN_KIND_LEAF 1
 #define ANN_KIND_DIRECTORY 2

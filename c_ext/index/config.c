@@ -106,8 +106,11 @@ int ann_config_check_format(AnnDb *db) {
   } else if (rc == ANN_OK && sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) {
     rc = ann_db_corrupt(db, "config row", ANN_CONFIG_FORMAT);
   } else if (rc == ANN_OK && sqlite3_column_int(stmt, 0) != ANN_FORMAT_VERSION) {
-    rc = ann_db_fail(db, ANN_ERROR, "expected format %d, got %d; a newer sqlite_ann wrote it",
-                     ANN_FORMAT_VERSION, sqlite3_column_int(stmt, 0));
+    int format = sqlite3_column_int(stmt, 0);
+    rc = ann_db_fail(db, ANN_ERROR, "expected format %d, got %d; %s", ANN_FORMAT_VERSION,
+                     format,
+                     format > ANN_FORMAT_VERSION ? "a newer sqlite_ann wrote it"
+                                                 : "an older sqlite_ann wrote it: rebuild it");
   }
   sqlite3_reset(stmt);
   return rc;

@@ -32,6 +32,7 @@ static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_VECTOR_COUNT] =
       "SELECT count(*), min(id), max(id) FROM %svectors\" WHERE id BETWEEN ?1 AND ?2",
   [ANN_STMT_PAGE_GET] = "SELECT data FROM %spages\" WHERE id = ?1",
+  [ANN_STMT_PAGE_ADD] = "INSERT INTO %spages\"(id, data) VALUES(?1, ?2)",
   [ANN_STMT_PAGE_PUT] = "REPLACE INTO %spages\"(id, data) VALUES(?1, ?2)",
   [ANN_STMT_PAGE_DELETE] = "DELETE FROM %spages\" WHERE id = ?1",
   [ANN_STMT_PAGE_CLEAR] = "DELETE FROM %spages\"",

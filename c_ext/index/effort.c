@@ -18,13 +18,13 @@ const double ann_effort_recalls[ANN_EFFORT_RECALLS] = {.5, .7, .8, .9, .95, .98,
 
 struct AnnEfforts {
   AnnDb *db;                  /* borrowed */
-  const AnnState *state;      /* borrowed */
+  AnnState *state;            /* borrowed */
   int trees;
   AnnEffortGrid *grid;        /* owned: the calibration, NULL for none */
   int known;                  /* grid, or its absence, is what the database says */
 };
 
-int ann_efforts_new(AnnDb *db, const AnnState *state, int trees, AnnEfforts **out_efforts) {
+int ann_efforts_new(AnnDb *db, AnnState *state, int trees, AnnEfforts **out_efforts) {
   AnnEfforts *efforts = ann_alloc_zero(1, sizeof *efforts);
   *out_efforts = efforts;
   if (!efforts) return ANN_NOMEM;
@@ -60,6 +60,7 @@ int ann_effort_save(AnnEfforts *efforts, const AnnEffortGrid *grid) {
     }
   }
   rc = ann_config_put(efforts->db, ANN_CONFIG_CALIBRATION, "calibration", blob, sizeof blob);
+  ann_state_fold(efforts->state, ANN_CONFIG_CALIBRATION, blob, sizeof blob);
   ann_put32(blob, as_u32(grid->least_inspect));
   ann_put32(blob + 4, as_u32(grid->least_keep));
   if (rc != ANN_OK) return rc;

@@ -55,7 +55,7 @@ typedef struct AnnEffortGrid {
 typedef struct AnnEfforts AnnEfforts;
 
 /* db, state: borrowed.  ANN_OK or ANN_NOMEM. */
-int ann_efforts_new(AnnDb *db, const AnnState *state, int trees, AnnEfforts **out_efforts);
+int ann_efforts_new(AnnDb *db, AnnState *state, int trees, AnnEfforts **out_efforts);
 void ann_efforts_free(AnnEfforts *efforts);
 void ann_efforts_drop(AnnEfforts *efforts);   /* forget what was read */
 

@@ -12,6 +12,7 @@
 
 struct AnnLearned {
   AnnDb *db;              /* borrowed */
+  AnnState *state;        /* borrowed */
   int64_t dimensions;
   uint64_t seed;
   int64_t most;           /* queries that there is room for */
@@ -27,11 +28,13 @@ static int64_t vector_bytes(const AnnLearned *learned) {
   return learned->dimensions * (int64_t)sizeof(float);
 }
 
-int ann_learned_new(AnnDb *db, int64_t dimensions, uint64_t seed, AnnLearned **out_learned) {
+int ann_learned_new(AnnDb *db, AnnState *state, int64_t dimensions, uint64_t seed,
+                    AnnLearned **out_learned) {
   AnnLearned *learned = ann_alloc_zero(1, sizeof *learned);
   *out_learned = learned;
   if (!learned) return ANN_NOMEM;
   learned->db = db;
+  learned->state = state;
   learned->dimensions = dimensions;
   learned->seed = seed;
   learned->most = VECTOR_BYTES / vector_bytes(learned);
@@ -108,6 +111,7 @@ int ann_learned_add(AnnLearned *learned, const float *vector) {
   rng = ann_rng_keyed(learned->seed, KEY_LEARNED, (uint64_t)learned->seen);
   learned->seen += learned->seen < INT64_MAX;
   learned->dirty = 1;
+  ann_state_fold(learned->state, ANN_CONFIG_LEARNED, vector, vector_bytes(learned));
   at = learned->n < learned->most ? learned->n++
                                   : (int64_t)ann_rng_below(&rng, (uint64_t)learned->seen);
   if (at >= learned->most) return ANN_OK;

@@ -12,6 +12,7 @@
 #define ANN_INDEX_LEARNED_H
 
 #include "index/db.h"
+#include "index/state.h"
 
 #define ANN_LEARNED_MOST 400      /* queries kept; fewer if their vectors exceed 64 MiB */
 
@@ -25,8 +26,9 @@ typedef struct AnnLearnedQueries {
   int measured;           /* the calibration knows all of them */
 } AnnLearnedQueries;
 
-/* db: borrowed.  ANN_OK or ANN_NOMEM. */
-int ann_learned_new(AnnDb *db, int64_t dimensions, uint64_t seed, AnnLearned **out_learned);
+/* db, state (told of every query): borrowed.  ANN_OK or ANN_NOMEM. */
+int ann_learned_new(AnnDb *db, AnnState *state, int64_t dimensions, uint64_t seed,
+                    AnnLearned **out_learned);
 void ann_learned_free(AnnLearned *learned);
 
 /* What the table has: ANN_OK, or a failure. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/bytes.h"
 #include "core/format.h"
 #include "core/idset.h"
 
@@ -12,25 +13,27 @@
 struct AnnCachedPage {
   uint32_t number;
   int dirty;          /* differs from the table */
+  int is_new;         /* and is not in it yet */
   int deleted;        /* to be removed from the table; holds no page */
   int used;           /* asked for since the hand of the clock passed */
-  int64_t counted;    /* bytes of it in pages->budget->pages */
+  int64_t counted;    /* bytes of it in the budget */
+  uint64_t stored; /* what it adds to the sum of stored pages: 0 for one that is not stored */
   AnnPage page;
 };
 typedef struct AnnCachedPage Cached;
 
 struct AnnPages {
-  AnnDb *db;                /* borrowed */
-  AnnState *state;          /* borrowed: counts pages, numbers new ones */
-  AnnBudget *budget;        /* borrowed */
-  AnnTrace *const *trace;   /* borrowed: of the search that is being explained, or NULL */
-  int64_t length;           /* L */
+  AnnDb *db; /* borrowed */
+  AnnState *state; /* borrowed: counts pages, numbers new ones */
+  AnnBudget *budget; /* borrowed */
+  AnnTrace *const *trace; /* borrowed: of the search that is being explained, or NULL */
+  int64_t length; /* L */
   int leaf_capacity;
-  Cached **slots;           /* owned: hash table of pages */
+  Cached **slots; /* owned: hash table of pages */
   int64_t n, n_slots;
   int64_t n_dirty;
-  int64_t hand;             /* where the clock that evicts them stands */
-  int64_t n_hits;           /* pages asked for and already in memory, ever */
+  int64_t hand; /* where the clock that evicts them stands */
+  int64_t n_hits; /* pages asked for and already in memory, ever */
 };
 
 int ann_pages_new(const AnnPagesPlan *plan, AnnPages **out_pages) {
@@ -106,6 +109,11 @@ static void release(AnnPages *pages, Cached *cached) {
   ann_free(cached);
 }
 
+/* What a page, as it is sealed, adds to the sum of stored pages. */
+static uint64_t term_of(const Cached *cached) {
+  return ann_state_page(cached->number, ann_get64(cached->page.bytes + ANN_HEADER_CHECKSUM));
+}
+
 /* Take over a page, or clear it when memory is out. */
 static int hold(AnnPages *pages, uint32_t number, AnnPage *page, Cached **out_cached) {
   int rc = add(pages, number, out_cached);
@@ -172,7 +180,7 @@ static void trim(AnnPages *pages, int directories) {
     int64_t i = pages->hand & (pages->n_slots - 1);
     Cached *cached = pages->slots[i];
     if (cached && !cached->dirty && !cached->used && (directories || cached->page.level == 0)) {
-      remove_slot(pages, i);                  /* another may have moved here: look again */
+      remove_slot(pages, i); /* another may have moved here: look again */
     } else {
       if (cached) cached->used = 0;
       pages->hand++;
@@ -188,7 +196,7 @@ void ann_pages_trim_leaves(AnnPages *pages) { trim(pages, 0); }
 
 void ann_pages_trim(AnnPages *pages) {
   trim(pages, 0);
-  trim(pages, 1);                            /* what leaves alone could not free */
+  trim(pages, 1); /* what leaves alone could not free */
 }
 
 /* A directory that names a child twice would be walked below twice, at each level again. */
@@ -252,6 +260,7 @@ int ann_pages_get(AnnPages *pages, uint32_t number, int tree, int level, AnnPage
     if (rc != ANN_OK) return rc;
     rc = hold(pages, number, &page, &cached);
     if (rc != ANN_OK) return rc;
+    cached->stored = term_of(cached);
   }
   if (!fits(cached, tree, level)) return ann_db_corrupt(pages->db, "page", number);
   *out_page = &cached->page;
@@ -282,16 +291,19 @@ int ann_pages_add(AnnPages *pages, int tree, int level, uint32_t parent, uint32_
                   AnnPage **out_page) {
   Cached *cached;
   AnnPage page;
+  uint32_t number;
   int rc;
   if (pages->state->last_page >= UINT32_MAX) {
     return ann_db_fail(pages->db, ANN_ERROR, "no page number is left; rebuild it");
   }
+  number = (uint32_t)pages->state->last_page + 1;
+  if (find(pages, number)) return ann_db_corrupt(pages->db, "page", number);
   rc = ann_page_init(&page, level, tree, ann_pages_capacity(pages, level), pages->length);
   if (rc != ANN_OK) return rc;
   page.parent = parent;
-  rc = hold(pages, (uint32_t)pages->state->last_page + 1, &page, &cached);
+  rc = hold(pages, number, &page, &cached);
   if (rc != ANN_OK) return rc;
-  cached->dirty = 1;
+  cached->dirty = cached->is_new = 1;
   pages->n_dirty++;
   pages->state->last_page++;
   count_pages(pages, level, 1);
@@ -311,7 +323,7 @@ void ann_pages_touch(AnnPages *pages, uint32_t number) {
 
 int ann_pages_delete(AnnPages *pages, uint32_t number) {
   Cached *cached = find(pages, number);
-  if (!cached) return ANN_ERROR;             /* only pages in hand are deleted */
+  if (!cached) return ANN_ERROR; /* only pages in hand are deleted */
   count_pages(pages, cached->page.level, -1);
   ann_page_clear(&cached->page);
   cached->deleted = 1;
@@ -324,14 +336,21 @@ int ann_pages_delete_all(AnnPages *pages) {
   sqlite3_stmt *stmt = ann_db_stmt(pages->db, ANN_STMT_PAGE_CLEAR, &rc);
   ann_pages_drop(pages);
   pages->state->leaf_pages = pages->state->directory_pages = 0;
+  pages->state->pages_sum = 0;
   pages->state->dirty = 1;
   return stmt ? ann_db_run(pages->db, stmt) : rc;
 }
 
+/* By which statement: a new page must not take the place of one that lies there, where counters are
+** damaged. */
+static int statement_of(const Cached *cached) {
+  if (cached->deleted) return ANN_STMT_PAGE_DELETE;
+  return cached->is_new ? ANN_STMT_PAGE_ADD : ANN_STMT_PAGE_PUT;
+}
+
 static int write_page(AnnPages *pages, Cached *cached) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt =
-      ann_db_stmt(pages->db, cached->deleted ? ANN_STMT_PAGE_DELETE : ANN_STMT_PAGE_PUT, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(pages->db, statement_of(cached), &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, cached->number);
   if (!cached->deleted) {
@@ -339,7 +358,19 @@ static int write_page(AnnPages *pages, Cached *cached) {
     rc = sqlite3_bind_blob64(stmt, 2, cached->page.bytes, ann_page_size(&cached->page),
                              SQLITE_STATIC);
   }
-  return rc == ANN_OK ? ann_db_run(pages->db, stmt) : rc;
+  if (rc != ANN_OK) return rc;
+  sqlite3_step(stmt);
+  rc = sqlite3_reset(stmt);
+  if ((rc & 0xff) == SQLITE_CONSTRAINT && cached->is_new) {
+    return ann_db_corrupt(pages->db, "page", cached->number);
+  }
+  if (rc != ANN_OK) return ann_db_sqlite_failed(pages->db, rc);
+  cached->is_new = 0;
+  pages->state->pages_sum -= cached->stored;
+  cached->stored = cached->deleted ? 0 : term_of(cached);
+  pages->state->pages_sum += cached->stored;
+  pages->state->dirty = 1;
+  return ANN_OK;
 }
 
 static int by_number(const void *a, const void *b) {
@@ -416,7 +447,8 @@ int ann_pages_warm(AnnPages *pages) {
       rc = check_children(pages, each.number, &each.page);
       if (rc != ANN_OK) break;
       rc = hold(pages, (uint32_t)each.number, &each.page, &cached);
-      memset(&each.page, 0, sizeof each.page);         /* it has another owner */
+      if (rc == ANN_OK) cached->stored = term_of(cached);
+      memset(&each.page, 0, sizeof each.page); /* it has another owner */
     }
     if (rc == ANN_OK && ++n % 64 == 0) rc = ann_db_tick(pages->db);
   }

@@ -22,15 +22,17 @@ static const AnnSourceKind own_table = {
 
 struct AnnSource {
   AnnDb *db;                        /* borrowed */
+  AnnState *state;                  /* borrowed */
   const AnnSourceKind *kind;
   int64_t dimensions;
 };
 
-int ann_source_new(AnnDb *db, int64_t dimensions, AnnSource **out_source) {
+int ann_source_new(AnnDb *db, AnnState *state, int64_t dimensions, AnnSource **out_source) {
   AnnSource *source = ann_alloc_zero(1, sizeof *source);
   *out_source = source;
   if (!source) return ANN_NOMEM;
   source->db = db;
+  source->state = state;
   source->kind = &own_table;
   source->dimensions = dimensions;
   return ANN_OK;
@@ -127,6 +129,23 @@ int ann_source_count(AnnSource *source, int64_t first, int64_t last, int64_t *ou
   return rc;
 }
 
+int ann_source_tell(AnnSource *source, int64_t *out_n) {
+  sqlite3_stmt *stmt;
+  int rc = ann_source_scan(source, INT64_MIN, INT64_MAX), found = 1;
+  *out_n = 0;
+  if (rc != ANN_OK) return rc;
+  stmt = ann_db_prepared(source->db, source->kind->scan);
+  while (rc == ANN_OK) {
+    rc = ann_db_step(source->db, stmt, &found);
+    if (rc != ANN_OK || !found) break;
+    ann_state_fold(source->state, sqlite3_column_int64(stmt, 0), sqlite3_column_blob(stmt, 1),
+                   sqlite3_column_bytes(stmt, 1));
+    if (++*out_n % 256 == 0) rc = ann_db_tick(source->db);
+  }
+  ann_source_end(source);
+  return rc;
+}
+
 int ann_source_max(AnnSource *source, int64_t *out_id) {
   int rc = ANN_OK, has_row = 0;
   sqlite3_stmt *stmt = ann_db_stmt(source->db, source->kind->max, &rc);
@@ -156,6 +175,12 @@ static int bind_vector(const AnnSource *source, sqlite3_stmt *stmt, int i,
 #endif
 }
 
+/* The row has another content, or none. */
+static void changed(AnnSource *source, int64_t id, const float *vector) {
+  ann_db_changed(source->db);
+  ann_state_fold(source->state, id, vector, vector ? ann_source_vector_bytes(source) : 0);
+}
+
 int ann_source_put(AnnSource *source, const int64_t *id, const float *vector, int64_t *out_id) {
   AnnDb *db = source->db;
   int rc = ANN_OK;
@@ -172,8 +197,8 @@ int ann_source_put(AnnSource *source, const int64_t *id, const float *vector, in
                        "expected a new rowid, but %lld is there already", (long long)*id);
   }
   if (rc != ANN_OK) return ann_db_sqlite_failed(db, rc);
-  ann_db_changed(db);
   *out_id = id ? *id : sqlite3_last_insert_rowid(ann_db_handle(db));
+  changed(source, *out_id, vector);
   return ANN_OK;
 }
 
@@ -184,7 +209,7 @@ int ann_source_update(AnnSource *source, int64_t id, const float *vector) {
   sqlite3_bind_int64(stmt, 1, id);
   rc = bind_vector(source, stmt, 2, vector);
   if (rc == ANN_OK) rc = ann_db_run(source->db, stmt);
-  if (rc == ANN_OK) ann_db_changed(source->db);
+  if (rc == ANN_OK) changed(source, id, vector);
   return rc;
 }
 
@@ -196,6 +221,6 @@ int ann_source_delete(AnnSource *source, int64_t id, int *out_found) {
   sqlite3_bind_int64(stmt, 1, id);
   rc = ann_db_run(source->db, stmt);
   *out_found = rc == ANN_OK && sqlite3_changes(ann_db_handle(source->db)) > 0;
-  if (*out_found) ann_db_changed(source->db);
+  if (*out_found) changed(source, id, NULL);
   return rc;
 }

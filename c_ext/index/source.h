@@ -12,12 +12,14 @@
 #define ANN_INDEX_SOURCE_H
 
 #include "index/db.h"
+#include "index/state.h"
 
 /* cffi:on */
 typedef struct AnnSource AnnSource;
 
-/* The table's own vectors.  db: borrowed.  ANN_OK or ANN_NOMEM. */
-int ann_source_new(AnnDb *db, int64_t dimensions, AnnSource **out_source);
+/* The table's own vectors.  db, state (told of every row that is written): borrowed.  ANN_OK or
+** ANN_NOMEM. */
+int ann_source_new(AnnDb *db, AnnState *state, int64_t dimensions, AnnSource **out_source);
 void ann_source_free(AnnSource *source);
 int64_t ann_source_vector_bytes(const AnnSource *source);
 /* May a vector that was read be remembered for as long as nobody changes the table? */
@@ -37,6 +39,8 @@ void ann_source_end(AnnSource *source);
 /* Rows with first <= id <= last, and the smallest and largest id among them (0 without rows). */
 int ann_source_count(AnnSource *source, int64_t first, int64_t last, int64_t *out_n,
                      int64_t *out_smallest, int64_t *out_largest);
+/* For a state that knows nothing yet: tell it of all rows, and how many there are.  About 1 us a row. */
+int ann_source_tell(AnnSource *source, int64_t *out_n);
 /* The largest id; INT64_MIN without rows. */
 int ann_source_max(AnnSource *source, int64_t *out_id);
 

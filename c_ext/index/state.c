@@ -13,6 +13,17 @@ AnnDrift ann_state_drift(const AnnState *state) {
   return drift;
 }
 
+uint64_t ann_state_page(uint32_t number, uint64_t checksum) {
+  const uint64_t prime = 0x9E3779B97F4A7C15u;
+  uint64_t x = (checksum ^ number * prime) * prime;
+  return x ^ (x >> 32);
+}
+
+void ann_state_fold(AnnState *state, int64_t id, const void *bytes, int64_t n) {
+  state->history = ann_digest(state->history ^ (uint64_t)id, bytes, (size_t)n);
+  state->dirty = 1;
+}
+
 void ann_state_encode(const AnnState *state, uint8_t *out) {
   int i;
   ann_put64(out, (uint64_t)state->rows);
@@ -24,6 +35,9 @@ void ann_state_encode(const AnnState *state, uint8_t *out) {
   ann_put64(out + 48, (uint64_t)state->calibrated_rows);
   ann_put64(out + 56, (uint64_t)state->planted_rows);
   for (i = 0; i < ANN_MAX_TREES; i++) ann_put32(out + 64 + 4 * i, state->roots[i]);
+  ann_put64(out + 96, state->pages_sum);
+  ann_put64(out + 104, state->history);
+  memset(out + 112, 0, ANN_STATE_SIZE - 112);
 }
 
 static int is_count(int64_t n) { return n >= 0 && n <= ANN_MOST_ROWS; }
@@ -61,6 +75,8 @@ int ann_state_decode(const uint8_t *p, int64_t size, int trees, AnnState *out_st
   out_state->calibrated_rows = (int64_t)ann_get64(p + 48);
   out_state->planted_rows = (int64_t)ann_get64(p + 56);
   for (i = 0; i < ANN_MAX_TREES; i++) out_state->roots[i] = ann_get32(p + 64 + 4 * i);
+  out_state->pages_sum = ann_get64(p + 96);
+  out_state->history = ann_get64(p + 104);
   out_state->dirty = 0;
   if (makes_sense(out_state, trees)) return ANN_OK;
   memset(out_state, 0, sizeof *out_state);   /* nobody is to compute with them */

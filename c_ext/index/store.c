@@ -10,7 +10,7 @@
 
 enum {
   KEEP,     /* stays as it is */
-  COMPARE,  /* stays if it is what this read transaction sees, else dropped */
+  COMPARE,  /* stays if it is what this read transaction sees, else forgotten */
   STAMP,    /* stays, as what the database says from now on */
   TRIM,     /* stays within the budget */
   FORGET,   /* read again when it is needed */
@@ -44,28 +44,36 @@ static void forget_read(AnnStore *store) {
   store->life.kept = 0;
 }
 
-/* Is what is in memory what this read transaction sees?  The number of the file stays when a write
-** transaction is rolled back, with what somebody wrote to our tables by hand and we have read: when
-** a look outside follows one inside, it is forgotten. */
+/* Is the table's content what it was when memory was filled, whatever became of the file? */
+static int is_same_table(const AnnStore *store) {
+  return store->life.kept_pages_sum == store->state.pages_sum &&
+         store->life.kept_history == store->state.history;
+}
+
+/* Is what is in memory what this read transaction sees, whose counters have just been read?  The
+** number of the file stays when a write transaction is rolled back, with what somebody wrote to our
+** tables by hand and we have read: when a look outside follows one inside, it is forgotten. */
 static void compare(AnnStore *store) {
   AnnLife *life = &store->life;
   unsigned version = 0;
   int known = ann_db_data_version(store->db, &version), was_in_write = life->kept_in_write;
+  int same_file = known && version == life->kept_version;
   life->kept_in_write = ann_db_is_in_write(store->db);
-  if (known && life->kept && version == life->kept_version &&
-      !(was_in_write && !life->kept_in_write)) {
-    return;
-  }
-  forget_read(store);
-  life->kept = known;
+  if (same_file && was_in_write && !life->kept_in_write) life->kept = 0;
+  if (!life->kept || !(same_file || is_same_table(store))) forget_read(store);
+  life->kept = 1;
   life->kept_version = version;
+  life->kept_pages_sum = store->state.pages_sum;
+  life->kept_history = store->state.history;
 }
 
 /* The transaction was committed: what is in memory is the new state, if all of it was written. */
 static void stamp(AnnStore *store) {
   AnnLife *life = &store->life;
-  life->kept = life->kept && life->loaded && ann_store_is_clean(store) &&
-               ann_db_data_version(store->db, &life->kept_version);
+  life->kept = life->kept && life->loaded && ann_store_is_clean(store);
+  if (!ann_db_data_version(store->db, &life->kept_version)) life->kept_version = 0;
+  life->kept_pages_sum = store->state.pages_sum;
+  life->kept_history = store->state.history;
   life->kept_in_write = 0;
   if (!life->kept) {
     forget_read(store);
@@ -135,7 +143,8 @@ static int make_caches(AnnStore *store) {
 static int make_parts(AnnStore *store, sqlite3 *handle, const char *schema, const char *name) {
   const AnnOptions *options = &store->options;
   int rc = ann_db_new(handle, schema, name, &store->db);
-  if (rc == ANN_OK) rc = ann_source_new(store->db, options->dimensions, &store->source);
+  if (rc == ANN_OK)
+    rc = ann_source_new(store->db, &store->state, options->dimensions, &store->source);
   if (rc == ANN_OK) rc = make_caches(store);
   if (rc == ANN_OK) rc = ann_places_new(store->db, options->trees, &store->places);
   if (rc == ANN_OK) rc = ann_waiting_new(store->db, store->source, &store->waiting);
@@ -143,7 +152,7 @@ static int make_parts(AnnStore *store, sqlite3 *handle, const char *schema, cons
     rc = ann_efforts_new(store->db, &store->state, options->trees, &store->efforts);
   }
   if (rc == ANN_OK) {
-    rc = ann_learned_new(store->db, options->dimensions, (uint64_t)options->seed,
+    rc = ann_learned_new(store->db, &store->state, options->dimensions, (uint64_t)options->seed,
                          &store->learned);
   }
   if (rc == ANN_OK) {
@@ -257,13 +266,13 @@ static int look(AnnStore *store) {
                        "expected a row \"state\" in %s_config, which is missing",
                        ann_db_name(store->db));
   }
-  if (rc == ANN_OK) happens(store, LOOK);
-  if (rc == ANN_OK) rc = ask_if_compiled_anew(store, stmt);
   if (rc == ANN_OK) {
     const uint8_t *blob = sqlite3_column_blob(stmt, 0);
     rc = ann_state_decode(blob, sqlite3_column_bytes(stmt, 0), store->options.trees,
                           &store->state);
     if (rc != ANN_OK) ann_db_corrupt(store->db, "config row", ANN_CONFIG_STATE);
+    happens(store, LOOK);
+    if (rc == ANN_OK) rc = ask_if_compiled_anew(store, stmt);
   }
   return rc;
 }
@@ -285,7 +294,6 @@ int ann_store_begin(AnnStore *store) {
 }
 
 int ann_store_begin_afresh(AnnStore *store) {
-  int64_t smallest, largest;
   int rc;
   store->life.depth++;
   store->life.poisoned = 0;
@@ -295,10 +303,7 @@ int ann_store_begin_afresh(AnnStore *store) {
   if (rc == ANN_OK) rc = make_rotation(store);
   if (rc == ANN_OK) rc = ann_config_put_first(store->db, &store->options);
   memset(&store->state, 0, sizeof store->state);
-  if (rc == ANN_OK) {
-    rc = ann_source_count(store->source, INT64_MIN, INT64_MAX, &store->state.rows, &smallest,
-                          &largest);
-  }
+  if (rc == ANN_OK) rc = ann_source_tell(store->source, &store->state.rows);
   store->life.loaded = store->state.dirty = rc == ANN_OK;
   return rc;
 }

@@ -8,7 +8,8 @@
 ** between see one state of the database.  What was read stays in memory from one call to
 ** the next, within the budget (cache_mb), for as long as SQLite says that the file is the
 ** same (SQLITE_FCNTL_DATA_VERSION, asked after the first read: before it the number is
-** old).  Inside a write transaction on this table (xBegin ... xCommit) nobody else can
+** old), or else the counters that the table is: a commit that did not touch it changes neither
+** pages_sum nor history.  Inside a write transaction on this table (xBegin ... xCommit) nobody else can
 ** write, and a rollback forgets everything.  store.c has all of it in one table.
 */
 #ifndef ANN_INDEX_STORE_H
@@ -37,7 +38,8 @@ typedef struct AnnLife {
   int poisoned;             /* written in part, then failed: only a rollback heals it */
   int late_savepoint;       /* the first that was opened after that, else INT_MAX */
   int kept;                 /* what is in memory belongs to kept_version */
-  unsigned kept_version;    /* SQLITE_FCNTL_DATA_VERSION */
+  unsigned kept_version;    /* SQLITE_FCNTL_DATA_VERSION of the file ... */
+  uint64_t kept_pages_sum, kept_history; /* ... and of the table: state.h */
   int kept_in_write;        /* and was read in a write transaction on the file */
   int loaded;               /* state is what the database says, or newer */
 } AnnLife;

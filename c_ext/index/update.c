@@ -236,25 +236,33 @@ static int settle(AnnStore *store, int64_t id, const float *vector, int straight
   return rc;
 }
 
+/* Only the row itself was written before something failed: take it back, and nothing has happened.
+** before, changes: of then. */
+static void take_back(AnnStore *store, int64_t id, const AnnState *before, int64_t changes) {
+  int alone = ann_db_changes(store->db) == changes + 1, found = 0;
+  int rc;
+  ann_rows_forget(store->rows, id);
+  rc = ann_source_delete(store->source, id, &found);
+  if (alone && rc == ANN_OK && found && ann_store_is_loaded(store)) {
+    store->state = *before;
+    ann_db_unchanged(store->db, changes);
+  } else if (ann_store_is_loaded(store)) {
+    store->state.rows--;
+  }
+}
+
 int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, int straight,
                       int64_t *out_id) {
-  int64_t before = ann_db_changes(store->db);
-  int found, rc;
+  AnnState before = store->state;
+  int64_t changes = ann_db_changes(store->db);
+  int rc;
   ann_rows_forget(store->rows, id ? *id : 0);      /* and with it the range that it joins */
   rc = ann_source_put(store->source, id, vector, out_id);
   if (rc != ANN_OK) return rc;
   store->state.rows++;
   store->state.dirty = 1;
   rc = settle(store, *out_id, vector, straight);
-  /* Only the row itself is written so far: take it back, and nothing has happened. */
-  if (rc != ANN_OK) {
-    int alone = ann_db_changes(store->db) == before + 1;
-    int undone;
-    ann_rows_forget(store->rows, *out_id);
-    undone = ann_source_delete(store->source, *out_id, &found) == ANN_OK && found;
-    if (alone && undone) ann_db_unchanged(store->db, before);
-    if (ann_store_is_loaded(store)) store->state.rows--;
-  }
+  if (rc != ANN_OK) take_back(store, *out_id, &before, changes);
   return rc;
 }
 

@@ -224,7 +224,7 @@ def test_blobs_of_other_lengths_are_noticed(core, level):
     ("at", "values"),
     [
         (0, [b"ANNQ", b"annp", bytes(4)]),
-        (4, [b"\0", b"\2", b"\xff"]),
+        (4, [b"\0", b"\1", b"\3", b"\xff"]),
         (5, [b"\0", b"\2", b"\3", b"\xff"]),
         (6, [b"\x08", b"\xff"]),
         (7, [b"\1", b"\xff"]),

@@ -170,7 +170,9 @@ class Parts:
         return out[0]
 
     def source(self, dimensions: int = 3) -> Any:
-        return self.made("AnnSource", self.lib.ann_source_new, self.lib.ann_source_free, self.handle, dimensions)
+        return self.made(
+            "AnnSource", self.lib.ann_source_new, self.lib.ann_source_free, self.handle, self.state, dimensions
+        )
 
     def options(self, dimensions: int = 3, metric: int = 2) -> Any:
         return self.ffi.new("AnnOptions *", {"dimensions": dimensions, "metric": metric, "trees": 2})

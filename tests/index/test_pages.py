@@ -162,3 +162,19 @@ def test_pages_alone_survive_every_allocation_that_fails(parts, pages, n):
     parts.library.fail_from(0)
     assert parts.lib.ann_pages_flush(pages) == 0
     assert parts.rows("SELECT count(*) FROM v_pages") == [(parts.state.leaf_pages,)]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_new_page_alone_never_takes_the_place_of_another(parts, pages, held):
+    """Where last_page is damaged."""
+    first, page = added(parts, pages), parts.ffi.new("AnnPage **")
+    parts.lib.ann_pages_flush(pages)
+    (stored,) = parts.rows("SELECT data FROM v_pages")
+    parts.state.last_page = 0
+    if not held:
+        parts.lib.ann_pages_drop(pages)
+    rc = parts.lib.ann_pages_add(pages, 0, 0, 5, parts.ffi.new("uint32_t *"), page)
+    if rc == 0:
+        rc = parts.lib.ann_pages_flush(pages)
+    assert (rc, parts.sentence) == (parts.lib.ANN_CORRUPT, f"ann table v: page {first} is damaged; rebuild it")
+    assert parts.rows("SELECT data FROM v_pages") == [stored]

@@ -53,10 +53,10 @@ def test_another_connection_sees_counters_when_they_are_committed(forest, near, 
 
 def test_a_newer_format_is_refused_and_not_touched(forest, near):
     table = forest()
-    table.db.execute("UPDATE v_config SET value = 2 WHERE id = 1")
+    table.db.execute("UPDATE v_config SET value = 3 WHERE id = 1")
     before = table.db.execute("SELECT * FROM v_pages").fetchall()
     for act in (lambda: table.search(near[0]), lambda: table.insert(9, near[0]), lambda: table.delete([9])):
-        with pytest.raises(apsw.SQLError, match="expected format 1, got 2; a newer sqlite_ann wrote it"):
+        with pytest.raises(apsw.SQLError, match="expected format 2, got 3; a newer sqlite_ann wrote it"):
             act()
     assert table.db.execute("SELECT * FROM v_pages").fetchall() == before
 

@@ -37,8 +37,8 @@ FAULTS = {
     "all of config gone": ("DELETE FROM v_config", 'expected a row "format" in v_config, which is missing'),
     "format is text": ("UPDATE v_config SET value = 'x' WHERE id = 1", "config row 1 is damaged"),
     "newer format": (
-        "UPDATE v_config SET value = 2 WHERE id = 1",
-        "expected format 1, got 2; a newer sqlite_ann wrote it",
+        "UPDATE v_config SET value = 3 WHERE id = 1",
+        "expected format 2, got 3; a newer sqlite_ann wrote it",
     ),
     "state too short": ("UPDATE v_config SET value = x'00' WHERE id = 2", "config row 2 is damaged; rebuild it"),
     "state is null": ("UPDATE v_config SET value = NULL WHERE id = 2", "config row 2 is damaged; rebuild it"),
@@ -246,7 +246,7 @@ def test_a_flipped_byte_of_a_page_is_corruption(forest, byte):
 def test_a_newer_format_is_refused_in_words(forest, refused):
     db = forest().db
     db.execute("UPDATE v_config SET value = 9 WHERE id = 1")
-    message = "ann table v: expected format 1, got 9; a newer sqlite_ann wrote it"
+    message = "ann table v: expected format 2, got 9; a newer sqlite_ann wrote it"
     for sql in (
         "SELECT * FROM ann_search('v', '[1]')",
         "SELECT * FROM v",

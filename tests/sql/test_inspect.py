@@ -51,7 +51,7 @@ def test_info_of_a_forest(forest):
     assert told["rows"] == told["calibrated_rows"] == 1500
     assert told["waiting"] == 0
     assert (told["dimensions"], told["type"], told["metric"]) == (16, "float32", "dot")
-    assert (told["seed"], told["trees"], told["format"]) == (0, 2, 1)
+    assert (told["seed"], told["trees"], told["format"]) == (0, 2, 2)
     pages = db.execute("SELECT sum(kind = 'leaf'), sum(kind = 'directory') FROM ann_pages('v')").get
     assert (told["leaf_pages"], told["directory_pages"]) == pages
     assert told["index_bytes"] >= db.execute("SELECT sum(bytes) FROM ann_pages('v')").get
