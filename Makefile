@@ -35,7 +35,7 @@ test: build ## all tests but those that need fetched data
 	$(PYTEST) -n 2 -m "not data"
 
 # A taste of every layer; all of the quick ones together take most of a minute.
-FAST := tests/test_layers.py tests/core/test_topk.py tests/core/test_idset.py tests/core/test_metric.py \
+FAST := tests/test_layers.py tests/core/test_topk.py tests/core/test_idset.py tests/core/test_space.py \
 	tests/python/test_vectors.py tests/sql/test_table.py
 test-fast: build ## a taste of every layer, in less than ten seconds
 	$(PYTEST) -n 2 -m "not data and not slow" -q $(FAST)

@@ -25,7 +25,7 @@ static void use(AnnPage *page) {
     ann_page_code(page, i, &code);
     ann_page_find(page, ann_page_id(page, i));
     if (page->kind == ANN_KIND_DIRECTORY) {
-      ann_centre_base(1, ann_page_child_centre(page, i), query, 14, LENGTH);
+      ann_centre_base(ANN_DISTANCE, ann_page_child_centre(page, i), query, 14, LENGTH);
     }
   }
   ann_page_is_tidy(page);

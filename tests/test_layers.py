@@ -156,6 +156,30 @@ def test_index_knows_nothing_of_sql():
     assert [(n, i) for n in index for i in included_by(n) if i.startswith("sql/")] == []
 
 
+def test_only_core_knows_one_metric_or_element_type_from_another():
+    """Others ask core/space.h; what they may tell apart is the geometry of points, which the forest is made for."""
+    named = r"\bANN_(?:COSINE|ANGULAR|L1|L2|DOT|HAMMING|JACCARD|B?FLOAT\d*|INT\d*|BIT)\b"
+    told_apart = r"\b(?:metric|element|type_named)\s*[!=]=\s*\w+|\belement->type\b|\bmetric->elements\b|switch\s*\([^)]*\bmetric\b"
+    words = {
+        "cosine",
+        "angular",
+        "l1",
+        "l2",
+        "dot",
+        "hamming",
+        "jaccard",
+        "float32",
+        "float16",
+        "bfloat16",
+        "int8",
+        "bit",
+    }
+    outside = [name for name in FILES if not name.startswith("core/")]
+    found = [(name, match) for name in outside for match in re.findall(f"{named}|{told_apart}", code_of(name))]
+    assert [(name, match) for name, match in found if not re.search(r"[!=]=\s*NULL$", match)] == []
+    assert [(name, literal) for name in outside for literal in literals_of(name) if literal.lower() in words] == []
+
+
 def test_the_map_lists_every_file_and_no_other():
     assert [name for name in LISTED if name not in FILES] == []
     assert [name for name in FILES if place_of(name) < 0] == []

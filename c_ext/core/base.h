@@ -22,6 +22,9 @@
 #define ANN_MAX_DIMENSIONS 65536
 #define ANN_MAX_TREES 8
 
+/* Bytes of a clause, with its end, that says what was expected of a vector and what came. */
+#define ANN_VECTOR_MESSAGE 200
+
 /* cffi:on */
 void *ann_alloc(uint64_t n);
 void *ann_realloc(void *p, uint64_t n);

@@ -6,9 +6,8 @@
 #include "core/bytes.h"
 #include "core/format.h"
 #include "core/kernel.h"
-#include "core/metric.h"
 
-void ann_code_encode(int metric, const float *x, const float *centre, int64_t length,
+void ann_code_encode(int geometry, const float *x, const float *centre, int64_t length,
                      AnnCode *out_code) {
   float norm = ann_kernels()->l2(x, centre, (size_t)length);
   float sum = 0, signs_centre = 0, r_centre = 0, k;
@@ -22,7 +21,7 @@ void ann_code_encode(int metric, const float *x, const float *centre, int64_t le
   }
   k = sum > 0 ? norm / sum : 0;
   if (!isfinite(k)) k = norm = 0;          /* beyond a float: ranked by its centre */
-  if (metric == ANN_DOT) {
+  if (geometry == ANN_PRODUCT) {
     out_code->shift = k * signs_centre - r_centre;
     out_code->slope = -k;
   } else {
@@ -105,21 +104,21 @@ void ann_centre_decode(const uint8_t *record, int64_t length, float *out_centre)
   }
 }
 
-float ann_centre_base(int metric, const uint8_t *record, const float *query, float query_norm,
+float ann_centre_base(int geometry, const uint8_t *record, const float *query, float query_norm,
                       int64_t length) {
   float scale = ann_get_f32(record + ANN_CENTRE_SCALE);
   float product = scale * ann_kernels()->dot_i8(query,
                                                 (const int8_t *)(record + ANN_CENTRE_SIZE),
                                                 (size_t)length);
-  if (metric == ANN_DOT) return -product;
+  if (geometry == ANN_PRODUCT) return -product;
   return (query_norm + ann_get_f32(record + ANN_CENTRE_NORM)) - 2.0f * product;
 }
 
-float ann_centre_score(int metric, const uint8_t *record, float base, float query_norm,
+float ann_centre_score(int geometry, const uint8_t *record, float base, float query_norm,
                        int64_t length) {
   float spread = ann_get_f32(record + ANN_CENTRE_SPREAD);
   /* For a product the best member lies about two deviations along the query. */
-  if (metric == ANN_DOT) return base - 2.0f * sqrtf(query_norm * spread / (float)length);
+  if (geometry == ANN_PRODUCT) return base - 2.0f * sqrtf(query_norm * spread / (float)length);
   return base + ANN_SPREAD_WEIGHT * spread;
 }
 

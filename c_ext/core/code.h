@@ -15,6 +15,8 @@
 **
 ** AnnLookup, once a query: for every 4 components the 16 possible sums of +-q, as
 ** bytes on one scale.  s is then (sum of bytes) / scale + (sum of minima).
+**
+** Which of the two is estimated is the geometry of the space that the vectors are in.
 */
 #ifndef ANN_CORE_CODE_H
 #define ANN_CORE_CODE_H
@@ -24,6 +26,9 @@
 #define ANN_SPREAD_WEIGHT 0.25f
 
 /* cffi:on */
+#define ANN_DISTANCE 1    /* |q - x|^2, the squared distance */
+#define ANN_PRODUCT 2     /* -<q, x>, the negative product */
+
 typedef struct AnnCode {
   uint8_t *bits;     /* owned by the caller: length / 8 bytes, bit i of byte i/8 by i%8 */
   float shift;
@@ -37,7 +42,7 @@ typedef struct AnnLookup {
   float minimum;     /* sum of the smallest entries of all tables */
 } AnnLookup;
 
-void ann_code_encode(int metric, const float *x, const float *centre, int64_t length,
+void ann_code_encode(int geometry, const float *x, const float *centre, int64_t length,
                      AnnCode *out_code);
 int ann_lookup_init(AnnLookup *lookup, int64_t length);
 void ann_lookup_fill(AnnLookup *lookup, const float *query);
@@ -45,16 +50,16 @@ void ann_lookup_clear(AnnLookup *lookup);
 
 void ann_centre_encode(const float *centre, int64_t length, float spread, uint8_t *out_record);
 void ann_centre_decode(const uint8_t *record, int64_t length, float *out_centre);
-float ann_centre_base(int metric, const uint8_t *record, const float *query, float query_norm,
+float ann_centre_base(int geometry, const uint8_t *record, const float *query, float query_norm,
                       int64_t length);
-float ann_centre_score(int metric, const uint8_t *record, float base, float query_norm,
+float ann_centre_score(int geometry, const uint8_t *record, float base, float query_norm,
                        int64_t length);
 void ann_centre_prefetch(const uint8_t *record, int64_t length);
 /* cffi:off */
 
 /* x, centre, query: rotated, `length` components.  query_norm: squared length.
 ** A centre is what its record says: callers encode it first and use the decoded one.
-** ann_centre_base: |q - c|^2, or -<q, c> for dot.
+** ann_centre_base: |q - c|^2, or -<q, c>.
 ** ann_centre_score: the order in which leaves are read, smaller first: for distances, base +
 ** ANN_SPREAD_WEIGHT x the mean squared radius (docs/ARCHITECTURE.md, "order of leaves").
 ** ann_centre_prefetch: a hint that the centre is about to be read.

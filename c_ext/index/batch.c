@@ -15,8 +15,8 @@
 #define TICK_ROWS 16       /* rows written between two looks at an interrupt */
 
 int ann_batch_init(AnnBatch *batch, AnnStore *store, AnnPool *pool, int64_t rows) {
-  int64_t dimensions = store->options.dimensions, trees = store->options.trees;
-  int64_t n = BATCH_BYTES / (4 * dimensions), i;
+  int64_t size = ann_store_vector_bytes(store), trees = store->options.trees;
+  int64_t n = BATCH_BYTES / size, i;
   if (n > BATCH_ROWS) n = BATCH_ROWS;
   if (n > rows) n = rows;
   if (n < SMALLEST_BATCH) n = SMALLEST_BATCH;
@@ -28,7 +28,7 @@ int ann_batch_init(AnnBatch *batch, AnnStore *store, AnnPool *pool, int64_t rows
   batch->poll.arg = store->db;
   batch->n_allocated = n;
   batch->ids = ann_alloc_array((uint64_t)n, sizeof *batch->ids);
-  batch->vectors = ann_alloc_array((uint64_t)(n * dimensions), sizeof *batch->vectors);
+  batch->vectors = ann_alloc_array((uint64_t)n, (uint64_t)size);
   batch->copies = ann_alloc_array((uint64_t)(n * trees), sizeof *batch->copies);
   batch->bits = ann_alloc_array((uint64_t)(n * trees), (uint64_t)store->rotation.length / 8);
   batch->routed = ann_alloc_array((uint64_t)n, 1);
@@ -59,8 +59,8 @@ void ann_batch_clear(AnnBatch *batch) {
   memset(batch, 0, sizeof *batch);
 }
 
-static float *vector_of(const AnnBatch *batch, int64_t i) {
-  return batch->vectors + i * batch->store->options.dimensions;
+static void *vector_of(const AnnBatch *batch, int64_t i) {
+  return batch->vectors + i * ann_store_vector_bytes(batch->store);
 }
 
 int ann_batch_read(AnnBatch *batch, int64_t most, int *out_more) {

@@ -23,7 +23,7 @@ typedef struct AnnBatch {
   AnnPoll poll;
   int64_t n, n_allocated;  /* rows held, and room for them */
   int64_t *ids;            /* owned */
-  float *vectors;          /* owned: n_allocated x dimensions, as stored */
+  uint8_t *vectors;        /* owned: n_allocated, as stored */
   AnnCopy *copies;         /* owned: n_allocated x trees */
   uint8_t *bits;           /* owned: of their codes */
   uint8_t *routed;         /* owned: whether copies are known */

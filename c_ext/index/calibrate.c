@@ -29,9 +29,11 @@ static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
   c->pool = pool;
   c->poll.check = ann_db_tick;
   c->poll.arg = store->db;
-  c->n_rows = ann_sample_size(&store->options, store->state.placed, ROWS_EACH, ANN_SAMPLE_MOST);
+  c->n_rows =
+      ann_sample_size(&store->options.space, store->state.placed, ROWS_EACH, ANN_SAMPLE_MOST);
   rc = ann_learned_get(store->learned, &given);
-  if (rc == ANN_OK) rc = ann_sample_init(&c->sample, &store->options, c->n_rows + (int)given.n);
+  if (rc == ANN_OK)
+    rc = ann_sample_init(&c->sample, &store->options.space, c->n_rows + (int)given.n);
   /* What the workers look at; of the leaves as many as there is room for. */
   if (rc == ANN_OK) rc = ann_router_warm(store, &n_directories);
   if (rc == ANN_OK && pool) rc = ann_pages_warm(store->pages);
@@ -54,7 +56,7 @@ static void clear(Calibration *c) {
 }
 
 static int find_truth(Calibration *c) {
-  AnnTruthRows rows = {c->store->db, c->store->source, &c->store->options};
+  AnnTruthRows rows = {c->store->db, c->store->source, &c->store->options.space};
   int rc = ann_truth_find(&rows, c->pool, c->sample.truths, c->sample.n_truths);
   if (rc == ANN_OK) ann_sample_sort(&c->sample);
   return rc;

@@ -16,7 +16,8 @@ typedef struct Check {
   AnnStore *store;
   AnnFaults *faults;
   AnnProbe probe;               /* owned */
-  float *vector, *centre;       /* owned */
+  void *vector;                 /* owned */
+  float *centre;                /* owned */
   uint8_t *bits;                /* owned: the code a vector should have */
   uint8_t *stored;              /* owned: the code it has */
   int64_t n_entries;
@@ -83,7 +84,7 @@ static int check_code(Check *c, int64_t number, const AnnPage *page, int i, cons
   AnnCode wanted, stored;
   wanted.bits = c->bits;
   stored.bits = c->stored;
-  ann_code_encode(c->store->options.metric, x, c->centre, page->length, &wanted);
+  ann_code_encode(c->store->options.space.geometry, x, c->centre, page->length, &wanted);
   ann_page_code(page, i, &stored);
   if (memcmp(&wanted.shift, &stored.shift, sizeof wanted.shift) == 0 &&
       memcmp(&wanted.slope, &stored.slope, sizeof wanted.slope) == 0 &&
@@ -307,7 +308,7 @@ int ann_check(AnnStore *store, AnnFaults *faults) {
   if (rc == ANN_OK) {
     uint64_t length = (uint64_t)store->rotation.length;
     rc = ann_probe_init(&c.probe, store);
-    c.vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
+    c.vector = ann_alloc((uint64_t)ann_store_vector_bytes(store));
     c.centre = ann_alloc_array(length, sizeof(float));
     c.bits = ann_alloc_array(length / 8, 1);
     c.stored = ann_alloc_array(length / 8, 1);

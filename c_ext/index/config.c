@@ -3,9 +3,7 @@
 
 #include "core/bytes.h"
 #include "core/format.h"
-#include "core/metric.h"
 #include "core/rotation.h"
-#include "core/vector.h"
 
 int ann_config_put(AnnDb *db, int row, const char *name, const void *blob, int64_t size) {
   int rc = ANN_OK;
@@ -57,9 +55,9 @@ int ann_config_put_state(AnnDb *db, const AnnState *state) {
 char *ann_config_options_text(const AnnOptions *o) {
   return sqlite3_mprintf(
       "column=%s type=%s dimensions=%lld metric=%s trees=%d seed=%lld leaf_capacity=%d length=%lld",
-      o->column, ann_type_name(o->type), (long long)o->dimensions, ann_metric_name(o->metric),
+      o->column, o->space.element->name, (long long)o->space.dimensions, o->space.metric->name,
       o->trees, (long long)o->seed, o->leaf_capacity,
-      (long long)ann_rotation_length(o->dimensions));
+      (long long)ann_rotation_length(o->space.dimensions));
 }
 
 int ann_config_put_first(AnnDb *db, const AnnOptions *options) {

@@ -82,7 +82,7 @@ static int halves_cut(Halves *h, AnnStore *store, int tree, uint32_t number) {
 
 /* Room to encode against one centre. */
 typedef struct Coder {
-  int metric;
+  int geometry;
   float *centre;          /* owned */
   AnnCode code;           /* bits owned */
 } Coder;
@@ -95,7 +95,7 @@ static void coder_clear(Coder *coder) {
 /* For the centre of a record.  To be cleared after a failure, too. */
 static int coder_init(Coder *coder, const AnnStore *store, const uint8_t *record) {
   uint64_t length = (uint64_t)store->rotation.length;
-  coder->metric = store->options.metric;
+  coder->geometry = store->options.space.geometry;
   coder->centre = ann_alloc_array(length, sizeof *coder->centre);
   coder->code.bits = ann_alloc_array(length / 8, 1);
   if (!coder->centre || !coder->code.bits) return ANN_NOMEM;
@@ -106,7 +106,7 @@ static int coder_init(Coder *coder, const AnnStore *store, const uint8_t *record
 /* Append x, L rotated components; record: of a directory's child its centre, else NULL. */
 static int append(Coder *coder, AnnPage *page, int64_t id, const float *x,
                   const uint8_t *record) {
-  ann_code_encode(coder->metric, x, coder->centre, page->length, &coder->code);
+  ann_code_encode(coder->geometry, x, coder->centre, page->length, &coder->code);
   return ann_page_append(page, id, &coder->code, record);
 }
 

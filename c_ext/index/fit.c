@@ -118,7 +118,7 @@ static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
   double least, most;
   int64_t i;
   int rc = costs_init(&self, sample, 0, 0, 0);
-  if (rc == ANN_OK && self.n > 0 && sample->options->metric != ANN_DOT) {
+  if (rc == ANN_OK && self.n > 0 && ann_space_is_own_nearest(sample->space)) {
     for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->better;
     grid->least_keep = (int64_t)(SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE));
     for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->inspected;
@@ -132,9 +132,9 @@ static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
 
 /* 0 stands for no rule: products, and recalls that need nearly everything.  Where the first
 ** leaf is enough, the rule holds all the same. */
-static void settle_reach(int metric, AnnEffort *cell) {
+static void settle_reach(int geometry, AnnEffort *cell) {
   if (cell->reach < LEAST_REACH) cell->reach = LEAST_REACH;
-  if (metric == ANN_DOT || cell->reach >= OUT_OF_REACH) cell->reach = 0;
+  if (geometry == ANN_PRODUCT || cell->reach >= OUT_OF_REACH) cell->reach = 0;
 }
 
 /* Of two cells, what is enough for both: a reach of 0 is no rule, and the most of all. */
@@ -153,7 +153,7 @@ static int fit_row(AnnStore *store, const AnnSample *sample, int given, int whic
   for (j = 0; j < ANN_EFFORT_RECALLS && rc == ANN_OK && costs.n > 0; j++) {
     AnnEffort cell = io_cells[j];
     fit_cell(&costs, 1 - ann_effort_recalls[j], &cell);
-    settle_reach(sample->options->metric, &cell);
+    settle_reach(sample->space->geometry, &cell);
     io_cells[j] = given && sample->n_rows > 0 ? both(io_cells[j], cell) : cell;
     rc = ann_db_tick(store->db);
   }

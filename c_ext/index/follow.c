@@ -24,7 +24,8 @@
 static int begin(AnnStore *store) {
   AnnLearnedQueries given;
   AnnProgress *progress = NULL;
-  int n_rows = ann_sample_size(&store->options, store->state.placed, ROWS_EACH, MOST_QUERIES);
+  int n_rows =
+      ann_sample_size(&store->options.space, store->state.placed, ROWS_EACH, MOST_QUERIES);
   int rc = ann_learned_get(store->learned, &given);
   if (rc == ANN_OK) {
     rc = ann_progresses_begin(store->progresses, n_rows + (int)given.n, &progress);
@@ -35,12 +36,12 @@ static int begin(AnnStore *store) {
 /* Rows of the table that a slice compares with the sample. */
 static int64_t rows_per_slice(const AnnStore *store, int64_t n_truths) {
   int64_t rows = SLICE_COMPONENTS /
-                 ((n_truths + 1) * (store->options.dimensions + WORK_PER_ROW));
+                 ((n_truths + 1) * (store->options.space.dimensions + WORK_PER_ROW));
   return rows > 0 ? rows : 1;
 }
 
 static int find_some_truth(AnnStore *store, AnnProgress *progress) {
-  AnnTruthRows rows = {store->db, store->source, &store->options};
+  AnnTruthRows rows = {store->db, store->source, &store->options.space};
   AnnSample *sample = &progress->sample;
   AnnPass *pass = NULL; /* owned */
   int more = 0, rc = ann_pass_new(&rows, sample->truths, sample->n_truths, &pass);
@@ -123,7 +124,7 @@ static int slice(AnnStore *store) {
 /* Changes from one slice to the next. */
 static int64_t interval(const AnnStore *store) {
   const AnnState *state = &store->state;
-  int64_t n = ann_sample_size(&store->options, state->placed, ROWS_EACH, MOST_QUERIES);
+  int64_t n = ann_sample_size(&store->options.space, state->placed, ROWS_EACH, MOST_QUERIES);
   int64_t leaves = state->leaf_pages < USUAL_LEAVES ? state->leaf_pages : USUAL_LEAVES;
   int64_t slices = 2 + state->placed / rows_per_slice(store, n + ANN_SAMPLE_MOST_FAR) +
                    n * leaves / SLICE_LEAVES;

@@ -7,7 +7,6 @@
 #include "core/bytes.h"
 #include "core/format.h"
 #include "core/kernel.h"
-#include "core/metric.h"
 #include "index/pages.h"
 
 /* For products ANN_WALK_REACH is this part of |q| sqrt spread. */
@@ -16,7 +15,7 @@
 int ann_probe_init(AnnProbe *probe, AnnStore *store) {
   memset(probe, 0, sizeof *probe);
   probe->vector = ann_alloc_zero((uint64_t)store->rotation.length, sizeof(float));
-  probe->scratch = ann_alloc_zero((uint64_t)store->options.dimensions, sizeof(float));
+  probe->scratch = ann_alloc_zero((uint64_t)store->options.space.dimensions, sizeof(float));
   if (!probe->vector || !probe->scratch ||
       ann_lookup_init(&probe->lookup, store->rotation.length) != ANN_OK) {
     ann_probe_clear(probe);
@@ -25,36 +24,12 @@ int ann_probe_init(AnnProbe *probe, AnnStore *store) {
   return ANN_OK;
 }
 
-/* The length of a vector whose squares may leave the range of a float. */
-static float safe_norm(const float *x, int64_t n) {
-  float norm = ann_kernels()->dot(x, x, (size_t)n);
-  double sum = 0;
-  int64_t i;
-  if (norm > 1e-30f && norm < 1e30f) return sqrtf(norm);
-  for (i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-  return (float)sqrt(sum);
+void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const void *vector) {
+  ann_space_point(&store->options.space, &store->rotation, vector, probe->scratch,
+                  probe->vector);
 }
 
-void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const float *vector) {
-  int64_t n = store->options.dimensions, length = store->rotation.length, i;
-  if (store->options.metric == ANN_COSINE) {
-    float norm = safe_norm(vector, n);
-    if (norm == 0) {
-      /* A zero vector has cosine 0 with every other.  Left at the origin it would be
-      ** nearer to all queries than most unit vectors; along one fixed random axis it
-      ** is, like most, at a right angle to them. */
-      memset(probe->vector, 0, (size_t)length * sizeof(float));
-      probe->vector[0] = 1;
-    } else {
-      for (i = 0; i < n; i++) probe->scratch[i] = vector[i] / norm;
-      ann_rotation_apply(&store->rotation, probe->scratch, probe->vector);
-    }
-  } else {
-    ann_rotation_apply(&store->rotation, vector, probe->vector);
-  }
-}
-
-void ann_probe_set(AnnProbe *probe, const AnnStore *store, const float *vector) {
+void ann_probe_set(AnnProbe *probe, const AnnStore *store, const void *vector) {
   int64_t length = store->rotation.length;
   ann_probe_rotate(probe, store, vector);
   probe->norm = ann_kernels()->dot(probe->vector, probe->vector, (size_t)length);
@@ -138,19 +113,20 @@ static int add_step(AnnWalk *walk, const AnnStep *step) {
 
 float ann_walk_score(const AnnStore *store, const AnnProbe *probe, int level,
                      const uint8_t *record, float base) {
-  int metric = store->options.metric;
+  int geometry = store->options.space.geometry;
   float spread = ann_get_f32(record + ANN_CENTRE_SPREAD);
   if (level == 0) {
-    return ann_centre_score(metric, record, base, probe->norm, store->rotation.length);
+    return ann_centre_score(geometry, record, base, probe->norm, store->rotation.length);
   }
-  if (metric == ANN_DOT) return base - REACH_DOT * sqrtf(probe->norm * spread);
+  if (geometry == ANN_PRODUCT) return base - REACH_DOT * sqrtf(probe->norm * spread);
   return base - ANN_WALK_REACH * spread;
 }
 
 /* Exact base and score of a step from its centre. */
 static void measure(AnnWalk *walk, AnnStep *step) {
-  step->base = ann_centre_base(walk->store->options.metric, step->record, walk->probe->vector,
-                               walk->probe->norm, walk->store->rotation.length);
+  step->base = ann_centre_base(walk->store->options.space.geometry, step->record,
+                               walk->probe->vector, walk->probe->norm,
+                               walk->store->rotation.length);
   step->score = ann_walk_score(walk->store, walk->probe, step->level, step->record, step->base);
   walk->n_measured++;
 }
@@ -197,7 +173,7 @@ static void score_block(const AnnWalk *walk, const AnnPage *page, int level,
                         float *out_scores) {
   float weight = level > 0 ? -ANN_WALK_REACH : ANN_SPREAD_WEIGHT;
   int i;
-  if (walk->store->options.metric == ANN_DOT) {
+  if (walk->store->options.space.geometry == ANN_PRODUCT) {
     for (i = 0; i < n; i++) {
       out_scores[i] = ann_walk_score(walk->store, walk->probe, level,
                                      ann_page_child_centre(page, first + i), estimates[i]);

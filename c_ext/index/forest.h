@@ -21,8 +21,8 @@
 
 /* A vector made ready for the forest. */
 typedef struct AnnProbe {
-  float *vector;        /* owned: rotated (and for cosine normalised), L components */
-  float *scratch;       /* owned: as given, `dimensions` components */
+  float *vector;        /* owned: its point, rotated: L components */
+  float *scratch;       /* owned: `dimensions` components */
   float norm;           /* squared length of `vector` */
   AnnLookup lookup;     /* owned */
 } AnnProbe;
@@ -73,10 +73,10 @@ typedef struct AnnWalk {
 } AnnWalk;
 
 int ann_probe_init(AnnProbe *probe, AnnStore *store);
-/* vector: options.dimensions floats. */
-void ann_probe_set(AnnProbe *probe, const AnnStore *store, const float *vector);
+/* vector: as stored. */
+void ann_probe_set(AnnProbe *probe, const AnnStore *store, const void *vector);
 /* Of that, `vector` alone. */
-void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const float *vector);
+void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const void *vector);
 void ann_probe_clear(AnnProbe *probe);
 
 void ann_walk_init(AnnWalk *walk, AnnStore *store);

@@ -3,7 +3,6 @@
 
 #include "core/bytes.h"
 #include "core/rng.h"
-#include "core/vector.h"
 #include "index/config.h"
 
 #define HEADER_SIZE 32
@@ -13,7 +12,7 @@
 struct AnnLearned {
   AnnDb *db;              /* borrowed */
   AnnState *state;        /* borrowed */
-  int64_t dimensions;
+  const AnnSpace *space;  /* borrowed */
   uint64_t seed;
   int64_t most;           /* queries that there is room for */
   int known;              /* what follows is what the database says, or newer */
@@ -21,21 +20,19 @@ struct AnnLearned {
   int64_t seen;           /* queries ever given */
   int64_t n;              /* kept */
   int measured;           /* the calibration knows all of them */
-  float *vectors;         /* owned: most x dimensions; NULL without queries */
+  uint8_t *vectors;       /* owned: most of them, as stored; NULL without queries */
 };
 
-static int64_t vector_bytes(const AnnLearned *learned) {
-  return learned->dimensions * (int64_t)sizeof(float);
-}
+static int64_t vector_bytes(const AnnLearned *learned) { return learned->space->blob_size; }
 
-int ann_learned_new(AnnDb *db, AnnState *state, int64_t dimensions, uint64_t seed,
+int ann_learned_new(AnnDb *db, AnnState *state, const AnnSpace *space, uint64_t seed,
                     AnnLearned **out_learned) {
   AnnLearned *learned = ann_alloc_zero(1, sizeof *learned);
   *out_learned = learned;
   if (!learned) return ANN_NOMEM;
   learned->db = db;
   learned->state = state;
-  learned->dimensions = dimensions;
+  learned->space = space;
   learned->seed = seed;
   learned->most = VECTOR_BYTES / vector_bytes(learned);
   if (learned->most > ANN_LEARNED_MOST) learned->most = ANN_LEARNED_MOST;
@@ -64,16 +61,14 @@ static int make_room(AnnLearned *learned) {
 }
 
 static int decode(AnnLearned *learned, const uint8_t *blob, int64_t size) {
-  char message[ANN_VECTOR_MESSAGE];
   if (size >= HEADER_SIZE) {
     learned->seen = (int64_t)ann_get64(blob);
     learned->n = ann_get32(blob + 8);
     learned->measured = ann_get32(blob + 12) == 1;
   }
   if (size < HEADER_SIZE || learned->n > learned->most || learned->seen < learned->n ||
-      ann_vector_from_blob(blob + HEADER_SIZE, size - HEADER_SIZE,
-                           learned->n * learned->dimensions, learned->vectors,
-                           message) != ANN_OK) {
+      ann_space_from_blobs(learned->space, blob + HEADER_SIZE, size - HEADER_SIZE, learned->n,
+                           learned->vectors) != ANN_OK) {
     return ann_db_corrupt(learned->db, "config row", ANN_CONFIG_LEARNED);
   }
   return ANN_OK;
@@ -102,7 +97,7 @@ int ann_learned_get(AnnLearned *learned, AnnLearnedQueries *out_queries) {
   return rc;
 }
 
-int ann_learned_add(AnnLearned *learned, const float *vector) {
+int ann_learned_add(AnnLearned *learned, const void *vector) {
   AnnRng rng;
   int64_t at;
   int rc = load(learned);
@@ -115,7 +110,7 @@ int ann_learned_add(AnnLearned *learned, const float *vector) {
   at = learned->n < learned->most ? learned->n++
                                   : (int64_t)ann_rng_below(&rng, (uint64_t)learned->seen);
   if (at >= learned->most) return ANN_OK;
-  memcpy(learned->vectors + at * learned->dimensions, vector, (size_t)vector_bytes(learned));
+  memcpy(learned->vectors + at * vector_bytes(learned), vector, (size_t)vector_bytes(learned));
   learned->measured = 0;
   return ANN_OK;
 }
@@ -140,7 +135,7 @@ int ann_learned_flush(AnnLearned *learned) {
   ann_put64(blob, (uint64_t)learned->seen);
   ann_put32(blob + 8, (uint32_t)learned->n);
   ann_put32(blob + 12, (uint32_t)learned->measured);
-  ann_vector_to_blob(learned->vectors, learned->n * learned->dimensions, blob + HEADER_SIZE);
+  ann_space_to_blobs(learned->space, learned->vectors, learned->n, blob + HEADER_SIZE);
   rc = ann_config_put(learned->db, ANN_CONFIG_LEARNED, "learned", blob, size);
   ann_free(blob);
   if (rc == ANN_OK) learned->dirty = 0;

@@ -11,6 +11,7 @@
 #ifndef ANN_INDEX_LEARNED_H
 #define ANN_INDEX_LEARNED_H
 
+#include "core/space.h"
 #include "index/db.h"
 #include "index/state.h"
 
@@ -22,19 +23,19 @@ typedef struct AnnLearned AnnLearned;
 /* What is kept; borrowed until the next call. */
 typedef struct AnnLearnedQueries {
   int64_t n;
-  const float *vectors;   /* n x dimensions */
+  const uint8_t *vectors; /* n of them, as stored */
   int measured;           /* the calibration knows all of them */
 } AnnLearnedQueries;
 
-/* db, state (told of every query): borrowed.  ANN_OK or ANN_NOMEM. */
-int ann_learned_new(AnnDb *db, AnnState *state, int64_t dimensions, uint64_t seed,
+/* db, state (told of every query), space: borrowed.  ANN_OK or ANN_NOMEM. */
+int ann_learned_new(AnnDb *db, AnnState *state, const AnnSpace *space, uint64_t seed,
                     AnnLearned **out_learned);
 void ann_learned_free(AnnLearned *learned);
 
 /* What the table has: ANN_OK, or a failure. */
 int ann_learned_get(AnnLearned *learned, AnnLearnedQueries *out_queries);
-/* One more query: `dimensions` finite floats. */
-int ann_learned_add(AnnLearned *learned, const float *vector);
+/* One more query, as stored. */
+int ann_learned_add(AnnLearned *learned, const void *vector);
 /* A calibration with these queries is stored. */
 int ann_learned_measured(AnnLearned *learned);
 int ann_learned_flush(AnnLearned *learned);

@@ -5,9 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/metric.h"
 #include "core/pool.h"
-#include "core/vector.h"
 
 #define DEFAULT_TREES 2              /* contract */
 #define DEFAULT_LEAF_CAPACITY 256    /* docs/ARCHITECTURE.md, "leaf size" */
@@ -54,7 +52,9 @@ static int refuse(char **out_message, char *message) {
 static int parse_column(const char *table, const char *text, AnnIsReserved is_reserved,
                         AnnOptions *options, char **out_message) {
   const char *p = skip_space(text);
-  char *type = NULL, *end = NULL;
+  const AnnElement *element;
+  char *type = NULL, *end = NULL, names[ANN_NAMES];
+  int64_t dimensions;
   int rc = ANN_OK;
   options->column = read_name(&p);
   if (!options->column) return ANN_NOMEM;
@@ -70,28 +70,30 @@ static int parse_column(const char *table, const char *text, AnnIsReserved is_re
             table, text));
     goto done;
   }
-  options->type = ann_type_named(type);
-  options->dimensions = strtoll(p + 1, &end, 10);
-  if (!options->type) {
+  element = ann_element_named(type);
+  dimensions = strtoll(p + 1, &end, 10);
+  if (!element) {
     rc = refuse(out_message,
-                sqlite3_mprintf("ann table %s, column %s: expected type float32, got \"%s\"",
-                                table, options->column, type));
+                sqlite3_mprintf("ann table %s, column %s: expected type %s, got \"%s\"", table,
+                                options->column, ann_element_names(names), type));
   } else if (end == p + 1 || *skip_space(end) != ']' || *skip_space(skip_space(end) + 1)) {
     rc = refuse(
         out_message,
         sqlite3_mprintf("ann table %s, column %s: expected dimensions such as [64], got \"%s\"",
                         table, options->column, p));
-  } else if (options->dimensions < 1 || options->dimensions > ANN_MAX_DIMENSIONS) {
+  } else if (dimensions < 1 || dimensions > ANN_MAX_DIMENSIONS) {
     rc = refuse(
         out_message,
         sqlite3_mprintf("ann table %s, column %s: expected 1 to %d dimensions, got %lld", table,
-                        options->column, ANN_MAX_DIMENSIONS, (long long)options->dimensions));
+                        options->column, ANN_MAX_DIMENSIONS, (long long)dimensions));
   } else if (is_reserved(options->column) || sqlite3_stricmp(table, options->column) == 0) {
     rc = refuse(
         out_message,
         sqlite3_mprintf(
             "ann table %s: expected another column name than \"%s\", which names a hidden column",
             table, options->column));
+  } else {
+    ann_space_init(&options->space, element, ann_metric_default(element), dimensions);
   }
 done:
   sqlite3_free(type);
@@ -116,18 +118,26 @@ static int parse_number(const char *table, const char *name, const char *value, 
   return ANN_OK;
 }
 
+/* Of the metrics that go with the column's type, which stands before all options. */
+static int set_metric(const char *table, const char *value, AnnSpace *space,
+                      char **out_message) {
+  const AnnMetric *metric = ann_metric_named(space->element, value);
+  char names[ANN_NAMES];
+  if (!metric) {
+    return refuse(out_message,
+                  sqlite3_mprintf("ann table %s, option metric: expected %s, got \"%s\"", table,
+                                  ann_metric_names(space->element, names), value));
+  }
+  ann_space_init(space, space->element, metric, space->dimensions);
+  return ANN_OK;
+}
+
 static int set_option(const char *table, const char *name, const char *value,
                       AnnOptions *options, char **out_message) {
   int64_t number = 0;
   int rc;
   if (sqlite3_stricmp(name, "metric") == 0) {
-    options->metric = ann_metric_named(value);
-    if (options->metric) return ANN_OK;
-    return refuse(
-        out_message,
-        sqlite3_mprintf(
-            "ann table %s, option metric: expected cosine, l2 (euclidean) or dot, got \"%s\"",
-            table, value));
+    return set_metric(table, value, &options->space, out_message);
   }
   if (sqlite3_stricmp(name, "trees") == 0) {
     rc = parse_number(table, name, value, 1, ANN_MAX_TREES, &number, out_message);
@@ -191,7 +201,6 @@ int ann_options_parse(const char *table, int n, const char *const *argv,
                       AnnIsReserved is_reserved, AnnOptions *out_options, char **out_message) {
   int rc, i;
   memset(out_options, 0, sizeof *out_options);
-  out_options->metric = ANN_COSINE;
   out_options->trees = DEFAULT_TREES;
   out_options->leaf_capacity = DEFAULT_LEAF_CAPACITY;
   out_options->cache_mb = DEFAULT_CACHE_MB;
@@ -211,9 +220,8 @@ int ann_options_parse(const char *table, int n, const char *const *argv,
 }
 
 int ann_options_equal(const AnnOptions *a, const AnnOptions *b) {
-  return strcmp(a->column, b->column) == 0 && a->type == b->type &&
-         a->dimensions == b->dimensions && a->metric == b->metric && a->trees == b->trees &&
-         a->seed == b->seed && a->leaf_capacity == b->leaf_capacity;
+  return strcmp(a->column, b->column) == 0 && ann_space_equal(&a->space, &b->space) &&
+         a->trees == b->trees && a->seed == b->seed && a->leaf_capacity == b->leaf_capacity;
 }
 
 void ann_options_clear(AnnOptions *options) {

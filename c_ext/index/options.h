@@ -5,25 +5,24 @@
 #ifndef ANN_INDEX_OPTIONS_H
 #define ANN_INDEX_OPTIONS_H
 
+#include "core/space.h"
 #include "index/api.h"
 
 /* cffi:on */
 typedef struct AnnOptions {
   char *column;            /* owned: the vector column's name, unquoted */
-  int type;                /* ANN_FLOAT32 */
-  int metric;              /* ANN_COSINE, … */
+  AnnSpace space;          /* element type, metric, dimensions */
   int trees;               /* 1..8 */
   int leaf_capacity;       /* entries a leaf page holds at most, a multiple of 32 */
   int cache_mb;            /* megabytes of pages and rows that may be kept in memory */
   int threads;             /* that a build may use, 0: as many as there are cores */
-  int64_t dimensions;
   int64_t seed;
 } AnnOptions;
 
 /* cffi:off */
 /* Bytes of one vector, in memory as in the table. */
 static inline int64_t ann_options_vector_bytes(const AnnOptions *options) {
-  return options->dimensions * (int64_t)sizeof(float);
+  return options->space.blob_size;
 }
 /* cffi:on */
 

@@ -47,7 +47,7 @@ static int find_leaves(AnnStore *store, Leaves *leaves) {
 
 /* Take a row as a query. */
 static int add_query(AnnStore *store, AnnSample *sample, int64_t id) {
-  float *vector = sample->vectors + sample->n * store->options.dimensions;
+  void *vector = sample->vectors + sample->n * ann_store_vector_bytes(store);
   int found = 0, rc = ann_source_get(store->source, id, vector, &found);
   if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "vector", id);
   if (rc == ANN_OK) sample->ids[sample->n++] = id;
@@ -77,12 +77,11 @@ static int draw(AnnStore *store, AnnSample *sample, const Leaves *leaves, int64_
 /* The queries that the user gave, after the rows. */
 static int take_given(AnnStore *store, AnnSample *sample) {
   AnnLearnedQueries given;
-  int64_t dimensions = store->options.dimensions, i;
+  int64_t size = ann_store_vector_bytes(store), i;
   int rc = ann_learned_get(store->learned, &given);
   sample->n_rows = sample->n;
   for (i = 0; rc == ANN_OK && i < given.n && sample->n < sample->n_wanted; i++) {
-    memcpy(sample->vectors + sample->n * dimensions, given.vectors + i * dimensions,
-           (size_t)ann_options_vector_bytes(&store->options));
+    memcpy(sample->vectors + sample->n * size, given.vectors + i * size, (size_t)size);
     sample->ids[sample->n++] = 0;
   }
   return rc;

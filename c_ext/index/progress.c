@@ -2,26 +2,25 @@
 #include "index/progress.h"
 
 #include "core/bytes.h"
-#include "core/vector.h"
 #include "index/config.h"
 #include "index/learned.h"
 
 struct AnnProgresses {
   AnnDb *db;                    /* borrowed */
   const AnnState *state;        /* borrowed */
-  const AnnOptions *options;    /* borrowed */
+  const AnnSpace *space;    /* borrowed */
   AnnProgress *progress;        /* owned: NULL for none */
   int known;                    /* it, or its absence, is what the database says, or newer */
 };
 
-int ann_progresses_new(AnnDb *db, const AnnState *state, const AnnOptions *options,
+int ann_progresses_new(AnnDb *db, const AnnState *state, const AnnSpace *space,
                        AnnProgresses **out_owner) {
   AnnProgresses *owner = ann_alloc_zero(1, sizeof *owner);
   *out_owner = owner;
   if (!owner) return ANN_NOMEM;
   owner->db = db;
   owner->state = state;
-  owner->options = options;
+  owner->space = space;
   return ANN_OK;
 }
 
@@ -176,7 +175,7 @@ static int decode_header(AnnProgresses *owner, Bytes *bytes, AnnProgress *progre
                progress->rows >= 0 && progress->rows <= ANN_MOST_ROWS &&
                progress->changes >= 0 && progress->changes <= owner->state->changes;
   if (!*out_valid) return ANN_OK;
-  rc = ann_sample_init(sample, owner->options, (int)n);
+  rc = ann_sample_init(sample, owner->space, (int)n);
   sample->n_rows = (int)n_rows;
   sample->n_measured = (int)n_measured;
   return rc;
@@ -185,15 +184,12 @@ static int decode_header(AnnProgresses *owner, Bytes *bytes, AnnProgress *progre
 static int decode(AnnProgresses *owner, Bytes bytes, const uint8_t *vectors,
                   int64_t vectors_size, AnnProgress *progress, int *out_valid) {
   AnnSample *sample = &progress->sample;
-  int64_t dimensions = owner->options->dimensions;
   const uint8_t *ids;
   int rc = decode_header(owner, &bytes, progress, out_valid), i;
-  char message[ANN_VECTOR_MESSAGE];
   if (rc != ANN_OK || !*out_valid) return rc;
   ids = take(&bytes, 8 * (int64_t)sample->n_wanted);
-  *out_valid = ids && vectors_size == 4 * dimensions * sample->n_wanted &&
-               ann_vector_from_blob(vectors, vectors_size, dimensions * sample->n_wanted,
-                                    sample->vectors, message) == ANN_OK;
+  *out_valid = ids && ann_space_from_blobs(owner->space, vectors, vectors_size,
+                                           sample->n_wanted, sample->vectors) == ANN_OK;
   for (i = 0; *out_valid && i < sample->n_wanted; i++) {
     sample->ids[sample->n++] = (int64_t)ann_get64(ids + 8 * i);
   }
@@ -243,7 +239,7 @@ int ann_progresses_get(AnnProgresses *owner, AnnProgress **out_progress) {
 
 int ann_progresses_begin(AnnProgresses *owner, int n_queries, AnnProgress **out_progress) {
   AnnProgress *progress = ann_alloc_zero(1, sizeof *progress);
-  int rc = progress ? ann_sample_init(&progress->sample, owner->options, n_queries) : ANN_NOMEM;
+  int rc = progress ? ann_sample_init(&progress->sample, owner->space, n_queries) : ANN_NOMEM;
   *out_progress = NULL;
   if (rc != ANN_OK) {
     free_progress(progress);
@@ -266,11 +262,11 @@ int ann_progresses_is_clean(const AnnProgresses *owner) {
 
 /* The sample's vectors, which stay what they are. */
 static int put_vectors(AnnProgresses *owner, const AnnSample *sample) {
-  int64_t size = sample->n * ann_options_vector_bytes(owner->options);
+  int64_t size = sample->n * owner->space->blob_size;
   uint8_t *blob = ann_alloc((uint64_t)size); /* owned */
   int rc = ANN_NOMEM;
   if (blob) {
-    ann_vector_to_blob(sample->vectors, sample->n * owner->options->dimensions, blob);
+    ann_space_to_blobs(owner->space, sample->vectors, sample->n, blob);
     rc = ann_config_put(owner->db, ANN_CONFIG_SAMPLED, "sampled", blob, size);
   }
   ann_free(blob);

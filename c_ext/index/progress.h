@@ -26,7 +26,7 @@ typedef struct AnnProgress {
 typedef struct AnnProgresses AnnProgresses;
 
 /* All borrowed.  ANN_OK or ANN_NOMEM. */
-int ann_progresses_new(AnnDb *db, const AnnState *state, const AnnOptions *options,
+int ann_progresses_new(AnnDb *db, const AnnState *state, const AnnSpace *space,
                        AnnProgresses **out_owner);
 void ann_progresses_free(AnnProgresses *owner);
 

@@ -14,8 +14,8 @@ typedef struct Sample {
   AnnStore *store;        /* borrowed */
   int64_t n, most;        /* rows now; room for */
   AnnTruth *rows;         /* owned: `most` of them */
-  float *vectors;         /* owned: theirs */
-  float *row;             /* owned: one row of the table */
+  uint8_t *vectors;       /* owned: theirs */
+  void *row;              /* owned: one row of the table */
   const AnnLearnedQueries *given; /* borrowed: queries instead of rows, or NULL */
 } Sample;
 
@@ -113,9 +113,10 @@ static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbour
     rc = ann_source_next(store->source, &id, sample->row, &found);
     if (rc != ANN_OK || !found) break;
     if (at == place_of(store->state.rows, first + sample->n, wanted)) {
-      float *vector = sample->vectors + sample->n * store->options.dimensions;
+      void *vector = sample->vectors + sample->n * ann_store_vector_bytes(store);
       memcpy(vector, sample->row, (size_t)ann_store_vector_bytes(store));
-      rc = ann_truth_init(&sample->rows[sample->n], &store->options, &id, vector, neighbours);
+      rc = ann_truth_init(&sample->rows[sample->n], &store->options.space, &id, vector,
+                          neighbours);
       sample->n += rc == ANN_OK;
     }
     if (at % 256 == 255 && rc == ANN_OK) rc = ann_db_tick(store->db);
@@ -130,8 +131,9 @@ static int pick_given(Sample *sample, int64_t first, int64_t wanted, int64_t nei
   int rc = ANN_OK;
   while (rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted) {
     int64_t at = place_of(sample->given->n, first + sample->n, wanted);
-    rc = ann_truth_init(&sample->rows[sample->n], &store->options, NULL,
-                        sample->given->vectors + at * store->options.dimensions, neighbours);
+    rc = ann_truth_init(&sample->rows[sample->n], &store->options.space, NULL,
+                        sample->given->vectors + at * ann_store_vector_bytes(store),
+                        neighbours);
     sample->n += rc == ANN_OK;
   }
   return rc;
@@ -163,7 +165,7 @@ int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_
                        double recall, int given, AnnRecall *out_recall) {
   int64_t rows = store->state.rows, first = 0, most, i;
   AnnLearnedQueries learned;
-  AnnTruthRows table = {store->db, store->source, &store->options};
+  AnnTruthRows table = {store->db, store->source, &store->options.space};
   Sample sample;
   AnnQuery query;
   Tally tally;

@@ -6,7 +6,6 @@
 #include "core/bytes.h"
 #include "core/format.h"
 #include "core/kernel.h"
-#include "core/metric.h"
 #include "index/pages.h"
 
 #define FIRST_DIRECTORIES 64
@@ -27,7 +26,7 @@ static uint64_t lay_out(AnnRouter *router, const AnnStore *store, int64_t n_dire
   uint64_t sizes[] = {
     sizeof *router,
     length * sizeof(float),
-    (uint64_t)store->options.dimensions * sizeof(float),
+    (uint64_t)store->options.space.dimensions * sizeof(float),
     length * 4,
     trees * length * sizeof(float),
     length * sizeof(float),
@@ -67,24 +66,24 @@ int ann_router_fit(const AnnStore *store, int64_t n_directories, AnnRouter **rou
   return ANN_OK;
 }
 
-void ann_router_set(AnnRouter *router, const AnnStore *store, const float *vector) {
+void ann_router_set(AnnRouter *router, const AnnStore *store, const void *vector) {
   ann_probe_set(&router->probe, store, vector);
 }
 
 /* ---- step 1: the nearest leaves ---- */
 
-/* |x - centre|^2, from what the metric calls the centre's base; beyond a float, infinity. */
+/* |x - centre|^2, from the centre's base; beyond a float, infinity. */
 static float distance_of(const AnnRouter *router, const AnnStore *store, const uint8_t *record,
                          float base) {
   float distance = base;
-  if (store->options.metric == ANN_DOT) {
+  if (store->options.space.geometry == ANN_PRODUCT) {
     distance = (router->probe.norm + ann_get_f32(record + ANN_CENTRE_NORM)) + 2.0f * base;
   }
   return distance == distance ? distance : INFINITY;
 }
 
 static float base_of(const AnnRouter *router, const AnnStore *store, const uint8_t *record) {
-  return ann_centre_base(store->options.metric, record, router->probe.vector,
+  return ann_centre_base(store->options.space.geometry, record, router->probe.vector,
                          router->probe.norm, store->rotation.length);
 }
 
@@ -184,7 +183,7 @@ static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *re
   lookup.minimum += DOUBT * sqrtf(parent->base > 0 ? parent->base : router->probe.norm);
   for (first = 0; first < page->n && rc == ANN_OK; first += ANN_BLOCK) {
     /* The distance is the base itself, but for products. */
-    int is_bound = parent->level == 1 && store->options.metric != ANN_DOT;
+    int is_bound = parent->level == 1 && store->options.space.geometry != ANN_PRODUCT;
     uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &lookup, parent->base,
                                         is_bound ? worst(router) : INFINITY, estimates);
     for (; within && rc == ANN_OK; within &= within - 1) {
@@ -228,7 +227,7 @@ int ann_router_find(AnnRouter *router, const AnnStore *store) {
   return find(router, store, NULL);
 }
 
-int ann_router_find_here(AnnStore *store, const float *vector) {
+int ann_router_find_here(AnnStore *store, const void *vector) {
   int rc = ann_router_fit(store, FIRST_DIRECTORIES, &store->router);
   if (rc == ANN_OK && vector) ann_router_set(store->router, store, vector);
   while (rc == ANN_OK) {
@@ -299,7 +298,7 @@ void ann_router_encode(AnnRouter *router, const AnnStore *store, int at, AnnCopy
   out_copy->page = leaf->number;
   out_copy->tree = leaf->tree;
   ann_centre_decode(leaf->record, store->rotation.length, router->centre);
-  ann_code_encode(store->options.metric, router->probe.vector, router->centre,
+  ann_code_encode(store->options.space.geometry, router->probe.vector, router->centre,
                   store->rotation.length, &out_copy->code);
 }
 

@@ -72,13 +72,13 @@ typedef struct AnnCopy {
 ** contents it keeps.  ANN_OK or ANN_NOMEM (*router as it was).  ann_free frees it. */
 int ann_router_fit(const AnnStore *store, int64_t n_directories, AnnRouter **router);
 
-/* vector: options.dimensions floats; every operation below is about it. */
-void ann_router_set(AnnRouter *router, const AnnStore *store, const float *vector);
+/* vector: as stored; every operation below is about it. */
+void ann_router_set(AnnRouter *router, const AnnStore *store, const void *vector);
 /* Step 1 in a worker: ANN_OK or ANN_NOT_HERE. */
 int ann_router_find(AnnRouter *router, const AnnStore *store);
 /* Step 1 in the SQLite thread, by store->router, which is made and set for `vector` (NULL:
 ** for the one before).  The router may move. */
-int ann_router_find_here(AnnStore *store, const float *vector);
+int ann_router_find_here(AnnStore *store, const void *vector);
 /* Steps 2 and 3: options.trees copies, each with room for L / 8 bytes of bits.
 ** ANN_NOT_HERE when there are fewer leaves than copies. */
 int ann_router_place(AnnRouter *router, const AnnStore *store, AnnCopy *out_copies);

@@ -1,16 +1,12 @@
 /* rows.c -- see rows.h.  An open-addressing hash table of rows by id. */
 #include "index/rows.h"
 
-#include "core/kernel.h"
-#include "core/metric.h"
-
 struct AnnRows {
   AnnDb *db;                /* borrowed */
   AnnSource *source;        /* borrowed */
   const AnnBudget *budget;  /* borrowed */
   AnnTrace *const *trace;   /* borrowed: of the search that is being explained, or NULL */
-  int metric;
-  int64_t dimensions;
+  const AnnSpace *space;    /* borrowed */
   AnnRow **slots;           /* owned: hash table of rows */
   int64_t n, n_slots, hand;
   int64_t n_hits;           /* rows asked for and already in memory, ever */
@@ -26,8 +22,7 @@ int ann_rows_new(const AnnRowsPlan *plan, AnnRows **out_rows) {
   rows->source = plan->source;
   rows->budget = plan->budget;
   rows->trace = plan->trace;
-  rows->metric = plan->metric;
-  rows->dimensions = plan->dimensions;
+  rows->space = plan->space;
   return ANN_OK;
 }
 
@@ -36,7 +31,7 @@ int64_t ann_rows_hits(const AnnRows *rows) { return rows->n_hits; }
 void ann_rows_hit(AnnRows *rows, int64_t n) { rows->n_hits += n; }
 
 static int64_t row_size(const AnnRows *rows) {
-  return (int64_t)sizeof(AnnRow) + rows->dimensions * (int64_t)sizeof(float);
+  return (int64_t)sizeof(AnnRow) + rows->space->blob_size;
 }
 
 /* Where the search for an id begins. */
@@ -146,13 +141,9 @@ static int make_spare(AnnRows *rows) {
 /* The spare row's vector is read: what else belongs to it. */
 static void complete(AnnRows *rows, int64_t id) {
   AnnRow *row = rows->spare;
-  size_t n = (size_t)rows->dimensions;
   row->id = id;
   row->used = 0;
-  row->norm = 0;
-  if (rows->metric == ANN_COSINE) {
-    row->norm = (double)ann_kernels()->dot(row->vector, row->vector, n);
-  }
+  row->norm = ann_space_norm(rows->space, row->vector);
 }
 
 int ann_rows_get(AnnRows *rows, int64_t id, const AnnRow **out_row) {
@@ -176,7 +167,7 @@ int ann_rows_get(AnnRows *rows, int64_t id, const AnnRow **out_row) {
   return ANN_OK;
 }
 
-void ann_rows_keep(AnnRows *rows, int64_t id, const float *vector) {
+void ann_rows_keep(AnnRows *rows, int64_t id, const void *vector) {
   if (find(rows, id) || make_spare(rows) != ANN_OK) return;
   memcpy(rows->spare->vector, vector, (size_t)ann_source_vector_bytes(rows->source));
   complete(rows, id);
@@ -230,16 +221,16 @@ void ann_rows_range_begin(AnnRows *rows, int64_t first, int64_t last) {
 }
 
 /* The row, kept without another's going for it; NULL when there is no room. */
-static const AnnRow *kept(AnnRows *rows, int64_t id, const float *vector) {
+static const AnnRow *kept(AnnRows *rows, int64_t id, const void *vector) {
   const AnnRow *row = find(rows, id);
   if (row) return row;
   if (rows->n >= room(rows) || make_spare(rows) != ANN_OK) return NULL;
-  memcpy(rows->spare->vector, vector, (size_t)rows->dimensions * sizeof *vector);
+  memcpy(rows->spare->vector, vector, (size_t)rows->space->blob_size);
   complete(rows, id);
   return keep_copy(rows, rows->spare);
 }
 
-void ann_rows_range_add(AnnRows *rows, int64_t id, const float *vector) {
+void ann_rows_range_add(AnnRows *rows, int64_t id, const void *vector) {
   AnnRange *range = rows->range;
   const AnnRow *row;
   if (!range || !range->complete) return;

@@ -2,13 +2,14 @@
 **
 ** Pages come first: rows hold what the pages leave of cache_mb, and those that no recent
 ** search asked for go first (second chance).  A kept row costs a look-up of 20 ns instead of
-** 2-3 us, and for cosine spares the sum of its squares.
+** 2-3 us, and knows its norm where distances need that.
 **
 **   ann_rows_get   O(1) when kept; else one row read
 */
 #ifndef ANN_INDEX_ROWS_H
 #define ANN_INDEX_ROWS_H
 
+#include "core/space.h"
 #include "index/budget.h"
 #include "index/source.h"
 #include "index/trace.h"
@@ -16,9 +17,10 @@
 /* cffi:on */
 typedef struct AnnRow {
   int64_t id;
-  double norm;          /* squared length, as core/metric.h sums it; of cosine only */
-  uint8_t used;         /* asked for since the hand of the clock passed */
-  float vector[];       /* `dimensions` components */
+  double norm;          /* ann_space_norm */
+  uint64_t
+      used; /* asked for since the hand of the clock passed; so wide that what follows is aligned */
+  uint8_t vector[]; /* as stored; aligned for every type of component */
 } AnnRow;
 
 typedef struct AnnRows AnnRows;
@@ -28,9 +30,8 @@ typedef struct AnnRowsPlan {
   AnnDb *db;
   AnnSource *source;
   const AnnBudget *budget;
-  AnnTrace *const *trace;   /* of the search that is being explained, or NULL */
-  int metric;
-  int64_t dimensions;
+  AnnTrace *const *trace; /* of the search that is being explained, or NULL */
+  const AnnSpace *space;
 } AnnRowsPlan;
 
 /* ANN_OK or ANN_NOMEM. */
@@ -44,8 +45,8 @@ int ann_rows_get(AnnRows *rows, int64_t id, const AnnRow **out_row);
 typedef struct AnnRange {
   int64_t first, last;
   int64_t n, n_allocated;
-  const AnnRow **rows;    /* owned array of borrowed rows: while none of them goes */
-  int complete;           /* they are all */
+  const AnnRow **rows; /* owned array of borrowed rows: while none of them goes */
+  int complete; /* they are all */
   int ready;
 } AnnRange;
 
@@ -54,10 +55,10 @@ const AnnRange *ann_rows_range(const AnnRows *rows, int64_t first, int64_t last)
 /* While such a range is read from the table: begin, one call for each row, end when no more came.
 ** What does not fit is not kept, and no other row goes for it; no failure is reported. */
 void ann_rows_range_begin(AnnRows *rows, int64_t first, int64_t last);
-void ann_rows_range_add(AnnRows *rows, int64_t id, const float *vector);
+void ann_rows_range_add(AnnRows *rows, int64_t id, const void *vector);
 void ann_rows_range_end(AnnRows *rows);
 /* A row that was just written: kept, if there is room for it. */
-void ann_rows_keep(AnnRows *rows, int64_t id, const float *vector);
+void ann_rows_keep(AnnRows *rows, int64_t id, const void *vector);
 /* A hint that a row, if it is in memory, is about to be asked for. */
 void ann_rows_prefetch(const AnnRows *rows, int64_t id);
 /* The same for where the row is found; some rows before it. */
@@ -66,12 +67,12 @@ void ann_rows_prefetch_slot(const AnnRows *rows, int64_t id);
 void ann_rows_forget(AnnRows *rows, int64_t id);
 /* Let go of as many as the budget asks for. */
 void ann_rows_trim(AnnRows *rows);
-int64_t ann_rows_bytes(const AnnRows *rows);   /* held now */
+int64_t ann_rows_bytes(const AnnRows *rows); /* held now */
 /* Keep every row that there is room for, in order of id. */
 int ann_rows_warm(AnnRows *rows);
-void ann_rows_drop(AnnRows *rows);     /* forget all */
-int64_t ann_rows_hits(const AnnRows *rows);   /* asked for and already in memory, ever */
-void ann_rows_hit(AnnRows *rows, int64_t n);  /* so many of a range were used */
+void ann_rows_drop(AnnRows *rows); /* forget all */
+int64_t ann_rows_hits(const AnnRows *rows); /* asked for and already in memory, ever */
+void ann_rows_hit(AnnRows *rows, int64_t n); /* so many of a range were used */
 /* cffi:off */
 
 #endif

@@ -6,21 +6,20 @@
 
 /* ---- life ---- */
 
-int ann_sample_size(const AnnOptions *options, int64_t rows, int64_t rows_each, int most) {
-  int64_t room = VECTOR_BYTES / ann_options_vector_bytes(options);
+int ann_sample_size(const AnnSpace *space, int64_t rows, int64_t rows_each, int most) {
+  int64_t room = VECTOR_BYTES / space->blob_size;
   int64_t n = rows / rows_each;
   if (n > most) n = most;
   if (n < FEWEST_QUERIES) n = FEWEST_QUERIES;
   return (int)(n < room ? n : room);
 }
 
-int ann_sample_init(AnnSample *sample, const AnnOptions *options, int n_wanted) {
+int ann_sample_init(AnnSample *sample, const AnnSpace *space, int n_wanted) {
   memset(sample, 0, sizeof *sample);
-  sample->options = options;
+  sample->space = space;
   sample->n_wanted = n_wanted;
   sample->ids = ann_alloc_array((uint64_t)n_wanted, sizeof *sample->ids);
-  sample->vectors =
-      ann_alloc_array((uint64_t)n_wanted, (uint64_t)ann_options_vector_bytes(options));
+  sample->vectors = ann_alloc_array((uint64_t)n_wanted, (uint64_t)space->blob_size);
   sample->truths =
       ann_alloc_zero((uint64_t)n_wanted + 2 * ANN_SAMPLE_MOST_FAR, sizeof *sample->truths);
   sample->costs = ann_alloc_zero((uint64_t)n_wanted * ANN_SAMPLE_RANKS, sizeof *sample->costs);
@@ -52,10 +51,9 @@ int ann_sample_make_truths(AnnSample *sample) {
   sample->n_given_far = at_most(sample->n - sample->n_rows, ANN_SAMPLE_MOST_FAR);
   for (i = 0; i < sample->n + sample->n_far + sample->n_given_far && rc == ANN_OK; i++) {
     int query = ann_sample_query(sample, i);
-    rc = ann_truth_init(&sample->truths[i], sample->options,
-                        query < sample->n_rows ? &sample->ids[query] : NULL,
-                        ann_sample_vector(sample, query),
-                        i < sample->n ? ANN_SAMPLE_NEAR : ANN_SAMPLE_FAR);
+    rc = ann_truth_init(
+        &sample->truths[i], sample->space, query < sample->n_rows ? &sample->ids[query] : NULL,
+        ann_sample_vector(sample, query), i < sample->n ? ANN_SAMPLE_NEAR : ANN_SAMPLE_FAR);
     sample->truths[i].thinned = i >= sample->n;
     sample->n_truths += rc == ANN_OK;
   }
@@ -93,6 +91,6 @@ AnnCost *ann_sample_costs(const AnnSample *sample, int query) {
   return &sample->costs[query * ANN_SAMPLE_RANKS];
 }
 
-const float *ann_sample_vector(const AnnSample *sample, int query) {
-  return sample->vectors + query * sample->options->dimensions;
+const void *ann_sample_vector(const AnnSample *sample, int query) {
+  return sample->vectors + query * sample->space->blob_size;
 }

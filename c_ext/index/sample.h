@@ -40,13 +40,13 @@ typedef struct AnnCost {
 #define ANN_NOT_REACHED UINT32_MAX /* inspected, of one that was not found */
 
 typedef struct AnnSample {
-  const AnnOptions *options;  /* borrowed */
+  const AnnSpace *space;      /* borrowed */
   int n, n_wanted;            /* queries; room for */
   int n_rows;                 /* of them rows: the first ones; the others were given */
   int n_far;                  /* for large k too: the first of the rows ... */
   int n_given_far;            /* ... and the first of the given */
   int64_t *ids;               /* owned: the queries' rows; 0 for those given */
-  float *vectors; /* owned: n_wanted x dimensions, as they were when picked */
+  uint8_t *vectors; /* owned: n_wanted, as they were when picked */
   AnnTruth *truths;           /* owned: n near ones, then the thinned ones of the far */
   int n_truths; /* of them made */
   AnnCost *costs; /* owned: n_wanted x ANN_SAMPLE_RANKS */
@@ -55,9 +55,9 @@ typedef struct AnnSample {
 
 /* How many queries are to be picked for a table of so many rows: one for rows_each of them, `most` at
 ** most. */
-int ann_sample_size(const AnnOptions *options, int64_t rows, int64_t rows_each, int most);
+int ann_sample_size(const AnnSpace *space, int64_t rows, int64_t rows_each, int most);
 /* Empty, with room for so many queries: ANN_OK or ANN_NOMEM.  clear takes what init failed on. */
-int ann_sample_init(AnnSample *sample, const AnnOptions *options, int n_wanted);
+int ann_sample_init(AnnSample *sample, const AnnSpace *space, int n_wanted);
 void ann_sample_clear(AnnSample *sample);
 /* Of which query truth i is. */
 int ann_sample_query(const AnnSample *sample, int i);
@@ -68,7 +68,7 @@ void ann_sample_sort(AnnSample *sample);
 /* The row of rank 0..ANN_SAMPLE_RANKS-1 among a query's neighbours, or NULL. */
 const AnnRanked *ann_sample_neighbour(const AnnSample *sample, int query, int rank);
 AnnCost *ann_sample_costs(const AnnSample *sample, int query);
-const float *ann_sample_vector(const AnnSample *sample, int query);
+const void *ann_sample_vector(const AnnSample *sample, int query);
 /* cffi:off */
 
 #endif

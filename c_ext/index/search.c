@@ -3,7 +3,6 @@
 
 #include "core/format.h"
 #include "core/kernel.h"
-#include "core/metric.h"
 #include "core/shortlist.h"
 #include "core/sort.h"
 #include "index/effort.h"
@@ -29,7 +28,7 @@ struct AnnSearcher {
   AnnWalk walk;                /* owned */
   AnnShortlist survivors;      /* owned: the best estimates, copies counted */
   AnnTopk best; /* owned: the best k estimates of different rows, for the rule */
-  float *vector;               /* owned: one row */
+  void *vector;                /* owned: one row */
 };
 
 /* One search under way. */
@@ -68,7 +67,7 @@ static int score_row(Search *search, int64_t id, int must_be_there) {
 /* Score rows that are in memory. */
 static int score_kept(Search *search, const AnnRange *run) {
   AnnStore *store = search->store;
-  int64_t every = TICK_COMPONENTS / store->options.dimensions, i;
+  int64_t every = TICK_COMPONENTS / store->options.space.dimensions, i;
   int rc = ANN_OK;
   for (i = 0; i < run->n && rc == ANN_OK; i++) {
     const AnnRow *row = run->rows[i];
@@ -86,7 +85,7 @@ static int score_kept(Search *search, const AnnRange *run) {
 /* Score the rows first..last of the table; the run that is being made is told of each. */
 static int score_read(Search *search, int64_t first, int64_t last) {
   AnnStore *store = search->store;
-  float *vector = search->memory->vector;
+  void *vector = search->memory->vector;
   int64_t id = 0, n = 0;
   int found = 1, rc = ann_source_scan(store->source, first, last);
   while (rc == ANN_OK) {
@@ -381,7 +380,7 @@ static int make_ready(AnnSearcher *searcher) {
   if (searcher->ready) return ANN_OK;
   ann_topk_init(&searcher->best, 0);
   ann_walk_init(&searcher->walk, store);
-  searcher->vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
+  searcher->vector = ann_alloc((uint64_t)ann_store_vector_bytes(store));
   searcher->ready = searcher->vector && ann_probe_init(&searcher->probe, store) == ANN_OK;
   if (searcher->ready) return ANN_OK;
   clear(searcher);
@@ -403,12 +402,10 @@ int ann_search(AnnSearcher *searcher, const AnnQuery *asked, AnnTopk *out_top) {
   search.query = &query;
   search.top = out_top;
   store->n_searches++;
-  ann_origin_init(&search.origin, store->options.metric, query.vector,
-                  store->options.dimensions);
-  /* Every cosine with a zero vector is 0: the answer is a matter of ids. */
+  ann_origin_init(&search.origin, &store->options.space, query.vector);
+  /* From a flat query all rows are equally far: the answer is a matter of ids. */
   exact = store->state.roots[0] == 0 || (query.recall >= 1 && query.search_k == 0) ||
-          (store->options.metric == ANN_COSINE &&
-           ann_metric_is_zero(query.vector, store->options.dimensions));
+          ann_space_is_flat(&store->options.space, query.vector);
   if (!exact) rc = plan_effort(&search, &exact);
   if (rc == ANN_OK && exact) {
     rc = score_all(&search);

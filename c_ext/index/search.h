@@ -15,7 +15,7 @@
 #include "index/store.h"
 
 typedef struct AnnQuery {
-  const float *vector;        /* options.dimensions floats */
+  const void *vector;         /* as stored */
   int64_t k;
   double recall;              /* in (0, 1]; 1 is exact */
   int64_t search_k;           /* entries to look at, at most; 0: as recall says */

@@ -1,8 +1,6 @@
 /* source.c -- see source.h. */
 #include "index/source.h"
 
-#include "core/vector.h"
-
 /* What differs between kinds of sources. */
 typedef struct AnnSourceKind {
   int get, has, scan, max, count;   /* statements of index/db.h */
@@ -24,43 +22,42 @@ struct AnnSource {
   AnnDb *db;                        /* borrowed */
   AnnState *state;                  /* borrowed */
   const AnnSourceKind *kind;
-  int64_t dimensions;
+  const AnnSpace *space;            /* borrowed */
 };
 
-int ann_source_new(AnnDb *db, AnnState *state, int64_t dimensions, AnnSource **out_source) {
+int ann_source_new(AnnDb *db, AnnState *state, const AnnSpace *space, AnnSource **out_source) {
   AnnSource *source = ann_alloc_zero(1, sizeof *source);
   *out_source = source;
   if (!source) return ANN_NOMEM;
   source->db = db;
   source->state = state;
   source->kind = &own_table;
-  source->dimensions = dimensions;
+  source->space = space;
   return ANN_OK;
 }
 
 void ann_source_free(AnnSource *source) { ann_free(source); }
 
-int64_t ann_source_vector_bytes(const AnnSource *source) {
-  return source->dimensions * (int64_t)sizeof(float);
-}
+int64_t ann_source_vector_bytes(const AnnSource *source) { return source->space->blob_size; }
 
 int ann_source_may_keep(const AnnSource *source) { return source->kind->may_keep; }
 
 /* ---- reading ---- */
 
 static int read_vector(AnnSource *source, sqlite3_stmt *stmt, int column, int64_t id,
-                       float *out_vector) {
+                       void *out_vector) {
   char message[ANN_VECTOR_MESSAGE];
   int size = sqlite3_column_bytes(stmt, column);
   const void *blob = sqlite3_column_blob(stmt, column);
   if (sqlite3_column_type(stmt, column) != SQLITE_BLOB ||
-      ann_vector_from_blob(blob, size, source->dimensions, out_vector, message) != ANN_OK) {
+      ann_element_from_blob(source->space->element, blob, size, source->space->dimensions,
+                            out_vector, message) != ANN_OK) {
     return ann_db_corrupt(source->db, "vector", id);
   }
   return ANN_OK;
 }
 
-int ann_source_get(AnnSource *source, int64_t id, float *out_vector, int *out_found) {
+int ann_source_get(AnnSource *source, int64_t id, void *out_vector, int *out_found) {
   int rc = ANN_OK;
   sqlite3_stmt *stmt = ann_db_stmt(source->db, source->kind->get, &rc);
   *out_found = 0;
@@ -100,7 +97,7 @@ int ann_source_scan(AnnSource *source, int64_t first, int64_t last) {
   return ANN_OK;
 }
 
-int ann_source_next(AnnSource *source, int64_t *out_id, float *out_vector, int *out_found) {
+int ann_source_next(AnnSource *source, int64_t *out_id, void *out_vector, int *out_found) {
   sqlite3_stmt *stmt = ann_db_prepared(source->db, source->kind->scan);
   int rc = ann_db_step(source->db, stmt, out_found);
   if (rc != ANN_OK || !*out_found) return rc;
@@ -162,26 +159,25 @@ int ann_source_max(AnnSource *source, int64_t *out_id) {
 /* ---- writing ---- */
 
 /* Bind a vector as its blob; on a little-endian host its own bytes. */
-static int bind_vector(const AnnSource *source, sqlite3_stmt *stmt, int i,
-                       const float *vector) {
-  int64_t n = source->dimensions;
+static int bind_vector(const AnnSource *source, sqlite3_stmt *stmt, int i, const void *vector) {
+  uint64_t size = (uint64_t)source->space->blob_size;
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  void *blob = sqlite3_malloc64((uint64_t)n * 4);
+  void *blob = sqlite3_malloc64(size);
   if (!blob) return ANN_NOMEM;
-  ann_vector_to_blob(vector, n, blob);
-  return sqlite3_bind_blob64(stmt, i, blob, (uint64_t)n * 4, sqlite3_free);
+  ann_space_to_blobs(source->space, vector, 1, blob);
+  return sqlite3_bind_blob64(stmt, i, blob, size, sqlite3_free);
 #else
-  return sqlite3_bind_blob64(stmt, i, vector, (uint64_t)n * 4, SQLITE_STATIC);
+  return sqlite3_bind_blob64(stmt, i, vector, size, SQLITE_STATIC);
 #endif
 }
 
 /* The row has another content, or none. */
-static void changed(AnnSource *source, int64_t id, const float *vector) {
+static void changed(AnnSource *source, int64_t id, const void *vector) {
   ann_db_changed(source->db);
   ann_state_fold(source->state, id, vector, vector ? ann_source_vector_bytes(source) : 0);
 }
 
-int ann_source_put(AnnSource *source, const int64_t *id, const float *vector, int64_t *out_id) {
+int ann_source_put(AnnSource *source, const int64_t *id, const void *vector, int64_t *out_id) {
   AnnDb *db = source->db;
   int rc = ANN_OK;
   sqlite3_stmt *stmt = ann_db_stmt(db, ANN_STMT_VECTOR_PUT, &rc);
@@ -202,7 +198,7 @@ int ann_source_put(AnnSource *source, const int64_t *id, const float *vector, in
   return ANN_OK;
 }
 
-int ann_source_update(AnnSource *source, int64_t id, const float *vector) {
+int ann_source_update(AnnSource *source, int64_t id, const void *vector) {
   int rc = ANN_OK;
   sqlite3_stmt *stmt = ann_db_stmt(source->db, ANN_STMT_VECTOR_UPDATE, &rc);
   if (!stmt) return rc;

@@ -132,10 +132,9 @@ static int make_caches(AnnStore *store) {
                         &store->state,
                         &store->budget,
                         &store->trace,
-                        ann_rotation_length(options->dimensions),
+                        ann_rotation_length(options->space.dimensions),
                         options->leaf_capacity};
-  AnnRowsPlan rows = {store->db,     store->source,   &store->budget,
-                      &store->trace, options->metric, options->dimensions};
+  AnnRowsPlan rows = {store->db, store->source, &store->budget, &store->trace, &options->space};
   int rc = ann_pages_new(&pages, &store->pages);
   return rc == ANN_OK ? ann_rows_new(&rows, &store->rows) : rc;
 }
@@ -144,7 +143,7 @@ static int make_parts(AnnStore *store, sqlite3 *handle, const char *schema, cons
   const AnnOptions *options = &store->options;
   int rc = ann_db_new(handle, schema, name, &store->db);
   if (rc == ANN_OK)
-    rc = ann_source_new(store->db, &store->state, options->dimensions, &store->source);
+    rc = ann_source_new(store->db, &store->state, &options->space, &store->source);
   if (rc == ANN_OK) rc = make_caches(store);
   if (rc == ANN_OK) rc = ann_places_new(store->db, options->trees, &store->places);
   if (rc == ANN_OK) rc = ann_waiting_new(store->db, store->source, &store->waiting);
@@ -152,11 +151,11 @@ static int make_parts(AnnStore *store, sqlite3 *handle, const char *schema, cons
     rc = ann_efforts_new(store->db, &store->state, options->trees, &store->efforts);
   }
   if (rc == ANN_OK) {
-    rc = ann_learned_new(store->db, &store->state, options->dimensions, (uint64_t)options->seed,
+    rc = ann_learned_new(store->db, &store->state, &options->space, (uint64_t)options->seed,
                          &store->learned);
   }
   if (rc == ANN_OK) {
-    rc = ann_progresses_new(store->db, &store->state, options, &store->progresses);
+    rc = ann_progresses_new(store->db, &store->state, &options->space, &store->progresses);
   }
   return rc;
 }
@@ -207,7 +206,7 @@ void ann_store_set_cache(AnnStore *store, int cache_mb) {
 
 static int make_rotation(AnnStore *store) {
   if (store->rotation.signs) return ANN_OK;
-  return ann_rotation_init(&store->rotation, store->options.dimensions,
+  return ann_rotation_init(&store->rotation, store->options.space.dimensions,
                            (uint64_t)store->options.seed);
 }
 

@@ -1,8 +1,6 @@
 /* truth.c -- see truth.h. */
 #include "index/truth.h"
 
-#include <math.h>
-
 #include "core/kernel.h"
 
 #define ROWS_BYTES ((int64_t)128 << 10)   /* held at once: a quarter of a core's cache */
@@ -12,20 +10,6 @@
 /* Components that a worker compares at a time: a tenth of a millisecond and more. */
 #define WORK_AT_ONCE 4000000
 #define WORK_PER_ROW 64         /* what a distance costs besides, in components */
-#define LANES 16                /* of the kernels' sums: zeros up to them change no sum */
-/* A sum of n products errs by less than n x this, of the sum of their magnitudes. */
-#define ROUNDING 5.97e-8        /* 2^-24 */
-/* Of squared lengths; the products that smaller ones are sums of may fall below a float, and
-** err by more. */
-#define SMALLEST_NORM 1e-30
-
-/* A row may belong to the best of a truth if their product is at least
-** scale x length + offset of the one + offset of the other; with exact arithmetic, the
-** distance is then at most the worst of the best. */
-typedef struct Bound {
-  double scale, offset;
-  double norm;            /* the truth's squared length */
-} Bound;
 
 /* One pass under way. */
 struct AnnPass {
@@ -34,85 +18,83 @@ struct AnnPass {
   int64_t n_truths, stride;
   int64_t n, most;        /* rows held now; room for */
   int64_t *ids;           /* owned */
-  float *rows;            /* owned: most x stride */
+  float *rows;            /* owned: most x stride, float rows of core/space.h */
+  uint8_t *stored;        /* the rows as stored: in `rows` itself, or owned */
+  int64_t stored_stride;  /* bytes from one to the next */
   float *vectors;         /* owned: the truths', and zeros for TOGETHER more, x stride */
-  double *row_norms;      /* owned: their squared lengths */
-  double *row_lengths;    /* owned */
-  double *row_offsets;    /* owned */
-  Bound *bounds;          /* owned: the truths' */
+  AnnBound *row_bounds;   /* owned: most */
+  AnnBound *bounds;       /* owned: the truths' */
 };
 typedef struct AnnPass Pass;
 
-int ann_truth_init(AnnTruth *truth, const AnnOptions *options, const int64_t *id,
-                   const float *vector, int64_t k) {
+int ann_truth_init(AnnTruth *truth, const AnnSpace *space, const int64_t *id,
+                   const void *vector, int64_t k) {
   truth->has_id = id != NULL;
   truth->id = id ? *id : 0;
   truth->thinned = 0;
-  ann_origin_init(&truth->origin, options->metric, vector, options->dimensions);
+  ann_origin_init(&truth->origin, space, vector);
   return ann_topk_reserve(&truth->exact, k);
 }
 
 void ann_truth_clear(AnnTruth *truth) { ann_topk_clear(&truth->exact); }
 
-static double norm_of(const Pass *pass, const float *vector) {
-  return (double)ann_kernels()->dot(vector, vector, (size_t)pass->from.options->dimensions);
-}
-
-/* What the product, a sum of floats, errs by at most, for one of its factors; twice, since
-** the norms err as well. */
-static double error_of(const Pass *pass, double norm) {
-  if (!(norm > SMALLEST_NORM)) return INFINITY;
-  return 2 * ROUNDING * (double)pass->stride * norm;
+static void *stored_row(const Pass *pass, int64_t j) {
+  return pass->stored + j * pass->stored_stride;
 }
 
 /* After the best of truth i have changed. */
 static void set_bound(Pass *pass, int64_t i) {
-  double worst = ann_topk_worst(&pass->truths[i].exact);
-  Bound *bound = &pass->bounds[i];
-  bound->scale = 0;
-  bound->offset = -error_of(pass, bound->norm);
-  switch (pass->from.options->metric) {
-  case ANN_COSINE: bound->scale = (1 - worst) * sqrt(bound->norm); break;
-  case ANN_L2: bound->offset += (bound->norm - worst * worst) / 2; break;
-  default: bound->offset -= worst;
+  ann_bound_as_query(&pass->bounds[i], pass->from.space,
+                     ann_topk_worst(&pass->truths[i].exact));
+}
+
+/* Vectors that are floats are read into their float rows; others beside them. */
+static int make_room_for_stored(Pass *pass) {
+  const AnnSpace *space = pass->from.space;
+  pass->stored_stride = space->blob_size;
+  if (ann_space_is_floats(space)) {
+    pass->stored = (uint8_t *)pass->rows;
+    pass->stored_stride = pass->stride * (int64_t)sizeof(float);
+  } else {
+    pass->stored = ann_alloc_array((uint64_t)pass->most, (uint64_t)space->blob_size);
   }
+  return pass->stored ? ANN_OK : ANN_NOMEM;
 }
 
 static int init(Pass *pass, const AnnTruthRows *from, AnnTruth *truths, int64_t n) {
+  const AnnSpace *space = from->space;
   int64_t i;
   pass->from = *from;
   pass->truths = truths;
   pass->n_truths = n;
-  pass->stride = (from->options->dimensions + LANES - 1) / LANES * LANES;
+  pass->stride = ann_space_stride(space);
   pass->most = ROWS_BYTES / (pass->stride * (int64_t)sizeof(float));
   if (pass->most < FEWEST_ROWS) pass->most = FEWEST_ROWS;
   pass->ids = ann_alloc_array((uint64_t)pass->most, sizeof *pass->ids);
   pass->rows = ann_alloc_zero((uint64_t)(pass->most * pass->stride), sizeof *pass->rows);
   pass->vectors =
       ann_alloc_zero((uint64_t)((n + TOGETHER) * pass->stride), sizeof *pass->vectors);
-  pass->row_norms = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_norms);
-  pass->row_lengths = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_lengths);
-  pass->row_offsets = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_offsets);
+  pass->row_bounds = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_bounds);
   pass->bounds = ann_alloc_array((uint64_t)n, sizeof *pass->bounds);
-  if (!pass->ids || !pass->rows || !pass->vectors || !pass->row_norms || !pass->row_lengths ||
-      !pass->row_offsets || !pass->bounds) {
+  if (!pass->ids || !pass->rows || !pass->vectors || !pass->row_bounds || !pass->bounds ||
+      make_room_for_stored(pass) != ANN_OK) {
     return ANN_NOMEM;
   }
   for (i = 0; i < n; i++) {
-    memcpy(pass->vectors + i * pass->stride, truths[i].origin.vector,
-           (size_t)ann_options_vector_bytes(from->options));
-    pass->bounds[i].norm = norm_of(pass, truths[i].origin.vector);
+    ann_space_float_row(space, truths[i].origin.vector, pass->vectors + i * pass->stride);
+    ann_bound_init(&pass->bounds[i], space, truths[i].origin.vector);
     set_bound(pass, i);
   }
   return ANN_OK;
 }
 
-/* The row just read, of which this is the squared length. */
-static void add_row(Pass *pass, double norm) {
-  pass->row_norms[pass->n] = norm;
-  pass->row_lengths[pass->n] = sqrt(norm);
-  pass->row_offsets[pass->n] = -error_of(pass, norm);
-  if (pass->from.options->metric == ANN_L2) pass->row_offsets[pass->n] += norm / 2;
+/* The row just read. */
+static void add_row(Pass *pass) {
+  const AnnSpace *space = pass->from.space;
+  const void *vector = stored_row(pass, pass->n);
+  ann_space_float_row(space, vector, pass->rows + pass->n * pass->stride);
+  ann_bound_init(&pass->row_bounds[pass->n], space, vector);
+  ann_bound_as_row(&pass->row_bounds[pass->n], space);
 }
 
 /* Hold the next rows of the scan, at most `most`. */
@@ -120,37 +102,34 @@ static int read_rows(Pass *pass, int64_t most, int *out_more) {
   int rc = ANN_OK;
   if (most > pass->most) most = pass->most;
   for (pass->n = 0; rc == ANN_OK && pass->n < most; pass->n++) {
-    float *row = pass->rows + pass->n * pass->stride;
-    rc = ann_source_next(pass->from.source, &pass->ids[pass->n], row, out_more);
+    rc = ann_source_next(pass->from.source, &pass->ids[pass->n], stored_row(pass, pass->n),
+                         out_more);
     if (rc != ANN_OK || !*out_more) break;
-    add_row(pass, norm_of(pass, row));
+    add_row(pass);
   }
   return rc;
 }
 
-/* Whether row j may be among the best of truth i: exact distances are for the few that may.
-** NaN, of sums beyond a float, may. */
-static int may_belong(const Pass *pass, int64_t i, int64_t j, float product) {
-  const Bound *bound = &pass->bounds[i];
-  double least = bound->scale * pass->row_lengths[j] + bound->offset + pass->row_offsets[j];
-  return !((double)product < least);
-}
-
 static int is_in_share(int64_t id) { return ((uint64_t)id * 0x9E3779B97F4A7C15u) >> 61 == 0; }
+
+/* Row j, which may be among the best of truth i: exactly. */
+static void offer(Pass *pass, int64_t j, int64_t i) {
+  AnnTruth *truth = &pass->truths[i];
+  double far;
+  if (truth->has_id && pass->ids[j] == truth->id) return;
+  if (truth->thinned && !is_in_share(pass->ids[j])) return;
+  far = ann_origin_distance_of(&truth->origin, stored_row(pass, j), pass->row_bounds[j].norm);
+  (void)ann_topk_push(&truth->exact, far, pass->ids[j]);
+  set_bound(pass, i);
+}
 
 /* Row j against the truths first ... of which these are the products. */
 static void compare(Pass *pass, int64_t j, int64_t first, const float *products) {
-  int64_t i;
-  for (i = first; i < first + TOGETHER && i < pass->n_truths; i++) {
-    AnnTruth *truth = &pass->truths[i];
-    double far;
-    if (!may_belong(pass, i, j, products[i - first])) continue;
-    if (truth->has_id && pass->ids[j] == truth->id) continue;
-    if (truth->thinned && !is_in_share(pass->ids[j])) continue;
-    far = ann_origin_distance_of(&truth->origin, pass->rows + j * pass->stride,
-                                 pass->row_norms[j]);
-    (void)ann_topk_push(&truth->exact, far, pass->ids[j]);
-    set_bound(pass, i);
+  const AnnBound *bounds = pass->bounds + first, *row = &pass->row_bounds[j];
+  int64_t n = pass->n_truths - first, i;
+  if (n > TOGETHER) n = TOGETHER;
+  for (i = 0; i < n; i++) {
+    if (ann_bound_allows(&bounds[i], row, products[i])) offer(pass, j, first + i);
   }
 }
 
@@ -185,11 +164,10 @@ int ann_pass_new(const AnnTruthRows *from, AnnTruth *truths, int64_t n, AnnPass 
 void ann_pass_free(AnnPass *pass) {
   if (!pass) return;
   ann_free(pass->ids);
+  if (pass->stored != (uint8_t *)pass->rows) ann_free(pass->stored);
   ann_free(pass->rows);
   ann_free(pass->vectors);
-  ann_free(pass->row_norms);
-  ann_free(pass->row_lengths);
-  ann_free(pass->row_offsets);
+  ann_free(pass->row_bounds);
   ann_free(pass->bounds);
   ann_free(pass);
 }

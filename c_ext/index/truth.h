@@ -11,10 +11,9 @@
 #ifndef ANN_INDEX_TRUTH_H
 #define ANN_INDEX_TRUTH_H
 
-#include "core/metric.h"
 #include "core/pool.h"
+#include "core/space.h"
 #include "core/topk.h"
-#include "index/options.h"
 #include "index/source.h"
 
 #define ANN_TRUTH_SHARE 8
@@ -24,21 +23,21 @@ typedef struct AnnTruth {
   int64_t id;             /* of the row that the vector is, which is left out */
   int has_id;             /* it is a row */
   int thinned;
-  AnnOrigin origin;       /* its vector: borrowed, `dimensions` floats */
+  AnnOrigin origin;       /* its vector: borrowed, as stored */
   AnnTopk exact;          /* owned: the k nearest; not sorted */
 } AnnTruth;
 
 /* id: NULL for a vector that is no row.  k: neighbours wanted, at least 1; 16 bytes each.  ANN_OK
 ** or ANN_NOMEM with nothing owned. */
-int ann_truth_init(AnnTruth *truth, const AnnOptions *options, const int64_t *id,
-                   const float *vector, int64_t k);
+int ann_truth_init(AnnTruth *truth, const AnnSpace *space, const int64_t *id,
+                   const void *vector, int64_t k);
 void ann_truth_clear(AnnTruth *truth);
 
 /* The table whose rows are compared; all borrowed. */
 typedef struct AnnTruthRows {
   AnnDb *db;
   AnnSource *source;
-  const AnnOptions *options;
+  const AnnSpace *space;
 } AnnTruthRows;
 
 /* Fill `exact` of n truths.  pool: NULL for one thread. */

@@ -2,7 +2,6 @@
 #include "index/update.h"
 
 #include "core/kernel.h"
-#include "core/metric.h"
 #include "index/divide.h"
 #include "index/pages.h"
 #include "index/places.h"
@@ -16,7 +15,7 @@
 #define DISSOLVE_SHARE 8 /* a leaf with less than capacity / 8 entries is dissolved */
 
 static float distance_to(const AnnPage *page, const AnnProbe *probe) {
-  return ann_centre_base(ANN_L2, ann_page_centre(page), probe->vector, probe->norm,
+  return ann_centre_base(ANN_DISTANCE, ann_page_centre(page), probe->vector, probe->norm,
                          page->length);
 }
 
@@ -36,8 +35,8 @@ static int make_room(AnnStore *store, AnnCopy *copy, AnnPage **out_page) {
     copy->page = other;
   }
   ann_centre_decode(ann_page_centre(*out_page), page->length, router->centre);
-  ann_code_encode(store->options.metric, router->probe.vector, router->centre, page->length,
-                  &copy->code);
+  ann_code_encode(store->options.space.geometry, router->probe.vector, router->centre,
+                  page->length, &copy->code);
   return ANN_OK;
 }
 
@@ -48,7 +47,7 @@ static int has_strayed(const AnnPage *page, int least) {
 }
 
 /* Append a copy to its leaf; `vector` as for ann_update_enter. */
-static int append_copy(AnnStore *store, int64_t id, const float *vector, AnnCopy *copy,
+static int append_copy(AnnStore *store, int64_t id, const void *vector, AnnCopy *copy,
                        AnnIdSet *divided) {
   AnnPage *page = NULL;
   int rc = ann_pages_get(store->pages, copy->page, copy->tree, 0, &page), moved = 0;
@@ -70,7 +69,7 @@ static int append_copy(AnnStore *store, int64_t id, const float *vector, AnnCopy
   return rc == ANN_OK && moved && divided ? ann_idset_add(divided, copy->page, NULL) : rc;
 }
 
-int ann_update_enter(AnnStore *store, int64_t id, const float *vector, AnnCopy *io_copies,
+int ann_update_enter(AnnStore *store, int64_t id, const void *vector, AnnCopy *io_copies,
                      AnnIdSet *divided) {
   uint32_t pages[ANN_MAX_TREES] = {0};
   int rc = ANN_OK, copy;
@@ -94,7 +93,7 @@ static void use_room(const AnnStore *store, AnnCopy *copies) {
   }
 }
 
-int ann_update_place(AnnStore *store, int64_t id, const float *vector, AnnIdSet *divided) {
+int ann_update_place(AnnStore *store, int64_t id, const void *vector, AnnIdSet *divided) {
   AnnCopy copies[ANN_MAX_TREES];
   int rc = ann_router_find_here(store, vector);
   if (rc != ANN_OK) return rc;
@@ -124,7 +123,7 @@ static int keep_others(AnnStore *store, const uint32_t *pages, uint32_t gone, in
 }
 
 /* Put the copy that was in the dissolved leaf `gone` into another leaf. */
-static int move_member(AnnStore *store, float *vector, int64_t id, uint32_t gone) {
+static int move_member(AnnStore *store, void *vector, int64_t id, uint32_t gone) {
   uint32_t pages[ANN_MAX_TREES] = {0};
   AnnCopy copies[ANN_MAX_TREES], *moved = &copies[0];
   int found = 0, rc = ann_source_get(store->source, id, vector, &found), lost = -1, at;
@@ -146,7 +145,7 @@ static int move_member(AnnStore *store, float *vector, int64_t id, uint32_t gone
 /* Remove a nearly empty leaf, unless it is its parent's only child. */
 static int dissolve(AnnStore *store, uint32_t number) {
   AnnPage *page = NULL, *parent = NULL;
-  float *vector = NULL; /* owned */
+  void *vector = NULL; /* owned */
   int64_t *ids = NULL; /* owned */
   uint32_t above;
   int rc = ann_pages_get(store->pages, number, ANN_ANY_TREE, 0, &page), n, i, at;
@@ -154,7 +153,7 @@ static int dissolve(AnnStore *store, uint32_t number) {
   if (rc != ANN_OK || parent->n < 2) return rc;
   above = page->parent;
   n = page->n;
-  vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
+  vector = ann_alloc((uint64_t)ann_store_vector_bytes(store));
   ids = ann_alloc_array((uint64_t)n, sizeof *ids);
   at = ann_page_find(parent, number);
   if (!vector || !ids) rc = ANN_NOMEM;
@@ -224,7 +223,7 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
 }
 
 /* Into the forest, or onto the waiting list. */
-static int settle(AnnStore *store, int64_t id, const float *vector, int straight) {
+static int settle(AnnStore *store, int64_t id, const void *vector, int straight) {
   int waits = 0, rc = ANN_OK;
   if (straight && store->state.roots[0]) rc = ann_waiting_has(store->waiting, id, &waits);
   if (rc != ANN_OK || waits) return rc;
@@ -251,7 +250,7 @@ static void take_back(AnnStore *store, int64_t id, const AnnState *before, int64
   }
 }
 
-int ann_update_insert(AnnStore *store, const int64_t *id, const float *vector, int straight,
+int ann_update_insert(AnnStore *store, const int64_t *id, const void *vector, int straight,
                       int64_t *out_id) {
   AnnState before = store->state;
   int64_t changes = ann_db_changes(store->db);
@@ -278,7 +277,7 @@ int ann_update_delete(AnnStore *store, int64_t id, int *out_found) {
   return rc;
 }
 
-int ann_update_replace(AnnStore *store, int64_t id, const float *vector, int straight) {
+int ann_update_replace(AnnStore *store, int64_t id, const void *vector, int straight) {
   int placed = 0, rc = ann_update_unplace(store, id, &placed);
   /* A division on the way reads members' vectors, so the new one is stored first. */
   ann_rows_forget(store->rows, id);

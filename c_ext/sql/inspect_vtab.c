@@ -3,8 +3,6 @@
 
 #include "core/format.h"
 #include "core/kernel.h"
-#include "core/metric.h"
-#include "core/vector.h"
 #include "index/check.h"
 #include "index/learned.h"
 #include "index/pages.h"
@@ -84,9 +82,9 @@ static int fill_info(const AnnCall *call) {
   info_number(listing, "rows", state->rows);
   info_number(listing, "waiting", state->rows - state->placed);
   info_text(listing, "column", options->column);
-  info_number(listing, "dimensions", options->dimensions);
-  info_text(listing, "type", ann_type_name(options->type));
-  info_text(listing, "metric", ann_metric_name(options->metric));
+  info_number(listing, "dimensions", options->space.dimensions);
+  info_text(listing, "type", options->space.element->name);
+  info_text(listing, "metric", options->space.metric->name);
   info_number(listing, "seed", options->seed);
   info_number(listing, "trees", options->trees);
   info_number(listing, "leaf_capacity", options->leaf_capacity);

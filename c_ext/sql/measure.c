@@ -1,7 +1,6 @@
 /* measure.c -- see measure.h. */
 #include "sql/measure.h"
 
-#include "core/vector.h"
 #include "index/recall.h"
 #include "index/trace.h"
 #include "sql/value.h"
@@ -123,10 +122,10 @@ static int explain(const AnnCall *call, const AnnQuery *query) {
   return rc;
 }
 
-static int read_query(const AnnCall *call, float *out_vector) {
+static int read_query(const AnnCall *call, void *out_vector) {
   const AnnStore *store = call->table->store;
   char message[ANN_VECTOR_MESSAGE];
-  int rc = ann_value_vector(call->arguments[0], store->options.dimensions, out_vector, message);
+  int rc = ann_value_vector(call->arguments[0], &store->options.space, out_vector, message);
   if (rc == ANN_ERROR) {
     *call->out_message = sqlite3_mprintf("%s, table %s, column %s: %s", call->function,
                                          ann_db_name(store->db), store->options.column,
@@ -138,7 +137,7 @@ static int read_query(const AnnCall *call, float *out_vector) {
 int ann_measure_explain(const AnnCall *call) {
   AnnTable *table = call->table;
   AnnQuery query;
-  float *vector = NULL;                     /* owned */
+  void *vector = NULL;                      /* owned */
   int rc;
   memset(&query, 0, sizeof query);
   query.k = ANN_DEFAULT_K;
@@ -154,7 +153,7 @@ int ann_measure_explain(const AnnCall *call) {
                          call->out_message);
   }
   if (rc != ANN_OK || !call->arguments[0]) return rc;      /* a NULL query finds nothing */
-  vector = ann_alloc_array((uint64_t)table->store->options.dimensions, sizeof(float));
+  vector = ann_alloc((uint64_t)ann_store_vector_bytes(table->store));
   if (!vector) return ANN_NOMEM;
   query.vector = vector;
   rc = read_query(call, vector);

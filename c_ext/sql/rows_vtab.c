@@ -2,7 +2,7 @@
 #include "sql/rows_vtab.h"
 
 #include "core/bytes.h"
-#include "core/vector.h"
+#include "core/element.h"
 #include "sql/function.h"
 #include "sql/value.h"
 
@@ -14,14 +14,16 @@ typedef struct Cursor {
   AnnFunctionCursor base;
   const uint8_t *vectors;                  /* borrowed from an argument */
   const uint8_t *ids;                      /* borrowed from an argument, or NULL */
-  float *components;                       /* owned: of the vector that is looked at */
+  const AnnElement *element;               /* borrowed: their type */
+  int64_t dimensions;
+  void *vector;                            /* owned: the one that is looked at */
   int64_t size;                            /* bytes of a vector */
 } Cursor;
 
 static void clear(AnnFunctionCursor *base) {
   Cursor *cursor = (Cursor *)base;
-  ann_free(cursor->components);
-  cursor->components = NULL;
+  ann_free(cursor->vector);
+  cursor->vector = NULL;
   cursor->vectors = cursor->ids = NULL;
 }
 
@@ -53,8 +55,9 @@ static int fill_rows(AnnFunctionCursor *base, sqlite3_value **values) {
   Cursor *cursor = (Cursor *)base;
   sqlite3_value **a = base->arguments;
   int64_t dimensions = 0, bytes;
-  int type = ANN_FLOAT32;
+  const AnnElement *element = ann_element_default();
   const char *name;
+  char names[ANN_NAMES];
   (void)values;
   if (sqlite3_value_type(a[0]) == SQLITE_NULL) return ANN_OK;
   if (sqlite3_value_type(a[0]) != SQLITE_BLOB) {
@@ -68,23 +71,25 @@ static int fill_rows(AnnFunctionCursor *base, sqlite3_value **values) {
   }
   if (a[2] && sqlite3_value_type(a[2]) != SQLITE_NULL) {
     name = (const char *)sqlite3_value_text(a[2]);
-    type = name ? ann_type_named(name) : 0;
-    if (!type) {
-      return refuse(cursor,
-                    sqlite3_mprintf("ann_rows: expected type float32, got \"%s\"", name));
+    element = name ? ann_element_named(name) : NULL;
+    if (!element) {
+      return refuse(cursor, sqlite3_mprintf("ann_rows: expected type %s, got \"%s\"",
+                                            ann_element_names(names), name));
     }
   }
-  cursor->size = dimensions * ann_type_size(type);
+  cursor->element = element;
+  cursor->dimensions = dimensions;
+  cursor->size = ann_element_size(element, dimensions);
   bytes = sqlite3_value_bytes(a[0]);
   if (bytes % cursor->size) {
     return refuse(
         cursor,
         sqlite3_mprintf("ann_rows: expected a multiple of %lld bytes (%lld %s), got %lld bytes",
-                        (long long)cursor->size, (long long)dimensions, ann_type_name(type),
+                        (long long)cursor->size, (long long)dimensions, element->name,
                         (long long)bytes));
   }
-  cursor->components = ann_alloc_array((uint64_t)dimensions, sizeof(float));
-  if (!cursor->components) return ANN_NOMEM;
+  cursor->vector = ann_alloc((uint64_t)cursor->size);
+  if (!cursor->vector) return ANN_NOMEM;
   base->n_rows = bytes / cursor->size;
   cursor->vectors = sqlite3_value_blob(a[0]);
   if (!a[3] || sqlite3_value_type(a[3]) == SQLITE_NULL) return ANN_OK;
@@ -109,8 +114,8 @@ static int64_t current_id(const Cursor *cursor) {
 static void result_vector(Cursor *cursor, sqlite3_context *out) {
   const uint8_t *vector = cursor->vectors + cursor->base.at * cursor->size;
   char reason[ANN_VECTOR_MESSAGE], *message;
-  if (ann_vector_from_blob(vector, cursor->size, cursor->size / 4, cursor->components,
-                           reason) == ANN_OK) {
+  if (ann_element_from_blob(cursor->element, vector, cursor->size, cursor->dimensions,
+                            cursor->vector, reason) == ANN_OK) {
     sqlite3_result_blob64(out, vector, (uint64_t)cursor->size, SQLITE_TRANSIENT);
     return;
   }

@@ -4,8 +4,7 @@
 #include <math.h>
 
 #include "core/kernel.h"
-#include "core/metric.h"
-#include "core/vector.h"
+#include "core/space.h"
 #include "sql/value.h"
 #include "sql/version.h"
 
@@ -21,120 +20,155 @@ static void fail(sqlite3_context *out, const char *function, const char *message
   sqlite3_free(sentence);
 }
 
+/* The argument that names a type, or float32 when there is none; NULL, after saying so, for a name
+** that we do not know. */
+static const AnnElement *element_of(sqlite3_context *out, const char *function, int argc,
+                                    sqlite3_value **argv) {
+  char message[ANN_VECTOR_MESSAGE], names[ANN_NAMES];
+  const AnnElement *element;
+  const char *name;
+  if (argc < 2 || sqlite3_value_type(argv[1]) == SQLITE_NULL) return ann_element_default();
+  name = (const char *)sqlite3_value_text(argv[1]);
+  element = name ? ann_element_named(name) : NULL;
+  if (element) return element;
+  sqlite3_snprintf(sizeof message, message, "expected type %s, got \"%.40s\"",
+                   ann_element_names(names), name);
+  fail(out, function, message, ANN_ERROR);
+  return NULL;
+}
+
+/* The same for a metric, of whatever type. */
+static const AnnMetric *metric_of(sqlite3_context *out, const char *function, int argc,
+                                  sqlite3_value **argv) {
+  char message[ANN_VECTOR_MESSAGE], names[ANN_NAMES];
+  const AnnMetric *metric;
+  const char *name;
+  if (argc < 3 || sqlite3_value_type(argv[2]) == SQLITE_NULL) {
+    return ann_metric_default(ann_element_default());
+  }
+  name = (const char *)sqlite3_value_text(argv[2]);
+  metric = name ? ann_metric_named(NULL, name) : NULL;
+  if (metric) return metric;
+  sqlite3_snprintf(sizeof message, message, "expected metric %s, got \"%.40s\"",
+                   ann_metric_names(NULL, names), name);
+  fail(out, function, message, ANN_ERROR);
+  return NULL;
+}
+
 /* ann_distance(a, b [, metric]); NULL when a or b is NULL. */
 static void distance(sqlite3_context *out, int argc, sqlite3_value **argv) {
   char message[ANN_VECTOR_MESSAGE];
-  float *a = NULL, *b = NULL;                /* owned */
-  int64_t n = 0;
-  int metric = ANN_COSINE, rc;
+  const AnnMetric *metric;
+  AnnSpace space;
+  void *a = NULL, *b = NULL;                 /* owned */
+  int rc;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL ||
       sqlite3_value_type(argv[1]) == SQLITE_NULL) {
     return;
   }
-  if (argc == 3 && sqlite3_value_type(argv[2]) != SQLITE_NULL) {
-    const char *name = (const char *)sqlite3_value_text(argv[2]);
-    metric = name ? ann_metric_named(name) : 0;
-    if (!metric) {
-      sqlite3_snprintf(sizeof message, message,
-                       "expected metric cosine, l2 (euclidean) or dot, got \"%.40s\"", name);
-      fail(out, "ann_distance", message, ANN_ERROR);
-      return;
-    }
-  }
-  rc = ann_value_any_vector(argv[0], &a, &n, message);
+  metric = metric_of(out, "ann_distance", argc, argv);
+  if (!metric) return;
+  ann_space_init(&space, ann_metric_element(metric), metric, 0);
+  rc = ann_value_any_vector(argv[0], &space, &a, message);
   if (rc == ANN_OK) {
-    b = ann_alloc_array((uint64_t)n, sizeof *b);
-    rc = b ? ann_value_vector(argv[1], n, b, message) : ANN_NOMEM;
+    b = ann_alloc((uint64_t)space.blob_size);
+    rc = b ? ann_value_vector(argv[1], &space, b, message) : ANN_NOMEM;
   }
-  if (rc == ANN_OK) sqlite3_result_double(out, ann_metric_distance(metric, a, b, n));
+  if (rc == ANN_OK) sqlite3_result_double(out, ann_space_distance(&space, a, b));
   else fail(out, "ann_distance", message, rc);
   ann_free(a);
   ann_free(b);
 }
 
-/* The type argument of ann_vector and ann_json, if it is one we know. */
-static int check_type(sqlite3_context *out, const char *function, int argc,
-                      sqlite3_value **argv) {
-  char message[ANN_VECTOR_MESSAGE];
-  const char *name;
-  if (argc < 2 || sqlite3_value_type(argv[1]) == SQLITE_NULL) return 1;
-  name = (const char *)sqlite3_value_text(argv[1]);
-  if (name && ann_type_named(name)) return 1;
-  sqlite3_snprintf(sizeof message, message, "expected type float32, got \"%.40s\"", name);
-  fail(out, function, message, ANN_ERROR);
-  return 0;
-}
-
 /* ann_vector(x [, type]): the blob of a vector. */
 static void vector(sqlite3_context *out, int argc, sqlite3_value **argv) {
   char message[ANN_VECTOR_MESSAGE];
-  float *x = NULL;                           /* owned */
-  int64_t n = 0;
-  void *blob;
+  const AnnElement *element;
+  AnnSpace space;
+  void *x = NULL, *blob;                     /* x: owned */
   int rc;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL) return;
-  if (!check_type(out, "ann_vector", argc, argv)) return;
-  rc = ann_value_any_vector(argv[0], &x, &n, message);
-  blob = rc == ANN_OK ? sqlite3_malloc64((uint64_t)n * 4) : NULL;
+  element = element_of(out, "ann_vector", argc, argv);
+  if (!element) return;
+  ann_space_init(&space, element, ann_metric_default(element), 0);
+  rc = ann_value_any_vector(argv[0], &space, &x, message);
+  blob = rc == ANN_OK ? sqlite3_malloc64((uint64_t)space.blob_size) : NULL;
   if (rc == ANN_OK && !blob) rc = ANN_NOMEM;
   if (rc == ANN_OK) {
-    ann_vector_to_blob(x, n, blob);
-    sqlite3_result_blob64(out, blob, (uint64_t)n * 4, sqlite3_free);
+    ann_space_to_blobs(&space, x, 1, blob);
+    sqlite3_result_blob64(out, blob, (uint64_t)space.blob_size, sqlite3_free);
   } else {
     fail(out, "ann_vector", message, rc);
   }
   ann_free(x);
 }
 
-/* The shortest decimal that reads back as x: 6 to 9 digits. */
-static void append_float(sqlite3_str *text, float x) {
+/* Does the text of a number give that component? */
+static int reads_back(const AnnElement *element, const char *digits, float x) {
+  char message[ANN_VECTOR_MESSAGE], array[44];
+  float scratch;
+  double back;                              /* room for any component */
+  sqlite3_snprintf(sizeof array, array, "[%s]", digits);
+  return ann_element_from_json(element, array, (int64_t)strlen(array), 1, &back, message) ==
+             ANN_OK &&
+         *element->floats(&back, 1, &scratch) == x;
+}
+
+/* The shortest decimal that reads back as x. */
+static void append_component(sqlite3_str *text, const AnnElement *element, float x) {
   char digits[40];
-  int precision;
+  int precision = element->fewest_digits;
   if (x == 0) {                             /* %g drops the sign of a negative zero */
     sqlite3_str_appendall(text, signbit(x) ? "-0.0" : "0");
     return;
   }
-  for (precision = 6; precision <= 9; precision++) {
+  for (;; precision++) {
     sqlite3_snprintf(sizeof digits, digits, "%.*g", precision, (double)x);
-    if (precision == 9) break;
-    {
-      float back;
-      char message[ANN_VECTOR_MESSAGE], array[44];
-      sqlite3_snprintf(sizeof array, array, "[%s]", digits);
-      if (ann_vector_from_json(array, (int64_t)strlen(array), 1, &back, message) == ANN_OK &&
-          back == x) {
-        break;
-      }
-    }
+    if (precision == element->most_digits || reads_back(element, digits, x)) break;
   }
   sqlite3_str_appendall(text, digits);
 }
 
+static void append_vector(sqlite3_str *text, const AnnElement *element, const float *x,
+                          int64_t n) {
+  int64_t i;
+  for (i = 0; i < n; i++) {
+    sqlite3_str_appendchar(text, 1, i ? ',' : '[');
+    append_component(text, element, x[i]);
+  }
+  sqlite3_str_appendchar(text, 1, ']');
+}
+
 /* ann_json(v [, type]): a vector as JSON text. */
 static void json(sqlite3_context *out, int argc, sqlite3_value **argv) {
-  char message[ANN_VECTOR_MESSAGE];
-  float *x = NULL;                           /* owned */
-  int64_t n = 0, i;
+  char message[ANN_VECTOR_MESSAGE], *result;
+  const AnnElement *element;
+  AnnSpace space;
+  void *x = NULL;                            /* owned */
+  float *scratch = NULL;                     /* owned */
   sqlite3_str *text;
-  char *result;
   int rc, length;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL) return;
-  if (!check_type(out, "ann_json", argc, argv)) return;
-  rc = ann_value_any_vector(argv[0], &x, &n, message);
+  element = element_of(out, "ann_json", argc, argv);
+  if (!element) return;
+  ann_space_init(&space, element, ann_metric_default(element), 0);
+  rc = ann_value_any_vector(argv[0], &space, &x, message);
+  if (rc == ANN_OK) {
+    scratch = ann_alloc_array((uint64_t)space.dimensions, sizeof *scratch);
+    if (!scratch) rc = ANN_NOMEM;
+  }
   if (rc != ANN_OK) {
     fail(out, "ann_json", message, rc);
+    ann_free(x);
     return;
   }
   text = sqlite3_str_new(sqlite3_context_db_handle(out));
-  for (i = 0; i < n; i++) {
-    sqlite3_str_appendchar(text, 1, i ? ',' : '[');
-    append_float(text, x[i]);
-  }
-  sqlite3_str_appendchar(text, 1, ']');
+  append_vector(text, element, element->floats(x, space.dimensions, scratch), space.dimensions);
   length = sqlite3_str_length(text);
   result = sqlite3_str_finish(text);
   if (result) sqlite3_result_text(out, result, length, sqlite3_free);
   else sqlite3_result_error_nomem(out);
+  ann_free(scratch);
   ann_free(x);
 }
 

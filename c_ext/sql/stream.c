@@ -1,8 +1,6 @@
 /* stream.c -- see stream.h. */
 #include "sql/stream.h"
 
-#include "core/metric.h"
-#include "core/vector.h"
 #include "index/search.h"
 #include "sql/value.h"
 
@@ -22,7 +20,7 @@ static int refuse(char **out_message, char *message) {
 static int read_vector(AnnStream *stream, const AnnTable *table, sqlite3_value *value,
                        char **out_message) {
   char message[ANN_VECTOR_MESSAGE];
-  int rc = ann_value_vector(value, stream->dimensions, stream->vector, message);
+  int rc = ann_value_vector(value, &table->store->options.space, stream->vector, message);
   if (rc != ANN_ERROR) return rc;
   return refuse(out_message,
                 sqlite3_mprintf("%s, table %s, column %s: %s", stream->form->function,
@@ -44,7 +42,7 @@ static int read_item(AnnStream *stream, AnnTable *table, sqlite3_value *value,
   }
   stream->exhausted = !found;
   stream->has_item =
-      found && table->store->options.metric != ANN_DOT &&
+      found && ann_space_is_own_nearest(&table->store->options.space) &&
       !ann_idset_has(&of[ANN_ARG_EXCLUDE].ids, stream->item) &&
       (!of[ANN_ARG_ONLY].is_given || ann_idset_has(&of[ANN_ARG_ONLY].ids, stream->item));
   return ann_context_report(table->store, rc, out_message);
@@ -52,8 +50,8 @@ static int read_item(AnnStream *stream, AnnTable *table, sqlite3_value *value,
 
 static int read_query(AnnStream *stream, AnnTable *table, sqlite3_value *value,
                       char **out_message) {
-  stream->dimensions = table->store->options.dimensions;
-  stream->vector = ann_alloc_zero((uint64_t)stream->dimensions, sizeof(float));
+  stream->size = ann_store_vector_bytes(table->store);
+  stream->vector = ann_alloc_zero((uint64_t)stream->size, 1);
   if (!stream->vector) return ANN_NOMEM;
   stream->exhausted = value == NULL;
   if (!value) return ANN_OK;
@@ -90,8 +88,7 @@ static double farthest(const AnnStream *stream) {
 static void keep_item(AnnStream *stream, const AnnTable *table) {
   AnnRanked *row = &stream->rows[stream->n_rows];
   row->id = stream->item;
-  row->key = ann_metric_distance(table->store->options.metric, stream->vector, stream->vector,
-                                 stream->dimensions);
+  row->key = ann_space_distance(&table->store->options.space, stream->vector, stream->vector);
   stream->has_item = row->key <= farthest(stream);
   stream->n_rows += stream->has_item;
 }
@@ -233,9 +230,9 @@ int ann_stream_new(AnnTable *table, const AnnForm *form, int bits, sqlite3_value
 
 int ann_stream_asks_same(const AnnStream *a, const AnnStream *b) {
   return strcmp(a->name, b->name) == 0 && strcmp(a->schema, b->schema) == 0 &&
-         a->dimensions == b->dimensions && a->item == b->item &&
+         a->size == b->size && a->item == b->item &&
          ann_arguments_equal(&a->arguments, &b->arguments) &&
-         memcmp(a->vector, b->vector, (size_t)a->dimensions * sizeof(float)) == 0;
+         memcmp(a->vector, b->vector, (size_t)a->size) == 0;
 }
 
 void ann_stream_again(AnnStream *stream, AnnStream *asked) {

@@ -22,8 +22,8 @@ typedef struct AnnStream {
   char *schema, *name;         /* owned: the table; found again when rows are needed later */
   const AnnForm *form;
   AnnArguments arguments;      /* owned: as they read back */
-  float *vector;               /* owned: the query */
-  int64_t dimensions;
+  void *vector;                /* owned: the query, as stored */
+  int64_t size;                /* its bytes */
   int64_t k;                   /* wanted; INT64_MAX for "as long as someone reads" */
   int has_item;                /* the query is a row, which comes first; not of products */
   int64_t item;

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "core/vector.h"
 #include "index/build.h"
 #include "index/check.h"
 #include "index/follow.h"
@@ -79,13 +78,13 @@ static int straight(const AnnTable *table) { return table->streak < STRAIGHT; }
 
 /* id: whose it is, for the sentence, or NULL when SQLite is to choose one. */
 static int read_vector(AnnTable *table, const int64_t *id, sqlite3_value *value,
-                       float **out_vector) {
+                       void **out_vector) {
   AnnStore *store = table->store;
   char message[ANN_VECTOR_MESSAGE];
   int rc;
-  *out_vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof(float));
+  *out_vector = ann_alloc((uint64_t)ann_store_vector_bytes(store));
   if (!*out_vector) return ANN_NOMEM;
-  rc = ann_value_vector(value, store->options.dimensions, *out_vector, message);
+  rc = ann_value_vector(value, &store->options.space, *out_vector, message);
   if (rc == ANN_ERROR && id) {
     ann_db_fail_in(store->db, rc, "column", store->options.column, "%s (rowid %lld)", message,
                    (long long)*id);
@@ -98,7 +97,7 @@ static int read_vector(AnnTable *table, const int64_t *id, sqlite3_value *value,
 int ann_table_insert(AnnTable *table, const int64_t *id, sqlite3_value *value,
                      int64_t *out_id) {
   AnnStore *store = table->store;
-  float *vector = NULL;                      /* owned */
+  void *vector = NULL;                       /* owned */
   int found = 0, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = row_begins(table);
   if (rc == ANN_OK) rc = read_vector(table, id, value, &vector);
@@ -130,7 +129,7 @@ int ann_table_delete(AnnTable *table, int64_t id) {
 }
 
 /* A row under another id: both ids' rows are settled before anything is changed. */
-static int move_row(AnnTable *table, int64_t id, int64_t new_id, const float *vector) {
+static int move_row(AnnTable *table, int64_t id, int64_t new_id, const void *vector) {
   AnnStore *store = table->store;
   int64_t used = 0;
   int found = 0, rc = ann_source_has(store->source, new_id, &found);
@@ -147,13 +146,13 @@ static int move_row(AnnTable *table, int64_t id, int64_t new_id, const float *ve
 
 int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value *value) {
   AnnStore *store = table->store;
-  float *vector = NULL;                      /* owned */
+  void *vector = NULL;                       /* owned */
   int found = 1, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = row_begins(table);
   if (rc == ANN_OK && value) {
     rc = read_vector(table, &new_id, value, &vector);
   } else if (rc == ANN_OK) {
-    vector = ann_alloc_array((uint64_t)store->options.dimensions, sizeof *vector);
+    vector = ann_alloc((uint64_t)ann_store_vector_bytes(store));
     rc = vector ? ann_source_get(store->source, id, vector, &found) : ANN_NOMEM;
   }
   if (rc == ANN_OK && found && new_id != id) {
@@ -254,10 +253,10 @@ static int command_backend(AnnTable *table, const char *text, int *out_known) {
 /* One query, or many in a blob, one after the other: all of them, or none when one is refused. */
 static int learn(AnnTable *table, sqlite3_value *value) {
   AnnStore *store = table->store;
-  int64_t dimensions = store->options.dimensions, size = ann_store_vector_bytes(store), n = 1,
-          i;
+  const AnnSpace *space = &store->options.space;
+  int64_t size = space->blob_size, n = 1, i;
   char message[ANN_VECTOR_MESSAGE], which[64] = "";
-  float *vectors = NULL;                     /* owned */
+  uint8_t *vectors = NULL;                   /* owned */
   int rc;
   if (sqlite3_value_type(value) == SQLITE_BLOB && sqlite3_value_bytes(value) > size &&
       sqlite3_value_bytes(value) % size == 0) {
@@ -265,11 +264,11 @@ static int learn(AnnTable *table, sqlite3_value *value) {
   }
   vectors = ann_alloc_array((uint64_t)n, (uint64_t)size);
   if (!vectors) return ANN_NOMEM;
-  rc = n > 1 ? ANN_OK : ann_value_vector(value, dimensions, vectors, message);
+  rc = n > 1 ? ANN_OK : ann_value_vector(value, space, vectors, message);
   for (i = 0; n > 1 && i < n && rc == ANN_OK; i++) {
     const uint8_t *blob = sqlite3_value_blob(value);
-    rc = ann_vector_from_blob(blob + i * size, size, dimensions, vectors + i * dimensions,
-                              message);
+    rc = ann_element_from_blob(space->element, blob + i * size, size, space->dimensions,
+                               vectors + i * size, message);
   }
   if (rc == ANN_ERROR) {
     if (n > 1) {
@@ -278,7 +277,7 @@ static int learn(AnnTable *table, sqlite3_value *value) {
     ann_db_fail_in(store->db, rc, n > 1 ? "learn," : "learn", which, "%s", message);
   }
   for (i = 0; i < n && rc == ANN_OK; i++) {
-    rc = ann_learned_add(store->learned, vectors + i * dimensions);
+    rc = ann_learned_add(store->learned, vectors + i * size);
     if (rc != ANN_OK) ann_store_poison(store);
   }
   ann_free(vectors);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "core/vector.h"
+#include "core/json.h"
 
 const char *ann_value_kind(sqlite3_value *value) {
   switch (sqlite3_value_type(value)) {
@@ -16,49 +16,51 @@ const char *ann_value_kind(sqlite3_value *value) {
   }
 }
 
-int ann_value_vector(sqlite3_value *value, int64_t dimensions, float *out_vector,
+int ann_value_vector(sqlite3_value *value, const AnnSpace *space, void *out_vector,
                      char *out_message) {
   int type = sqlite3_value_type(value);
   if (type == SQLITE_BLOB) {
     const void *blob = sqlite3_value_blob(value);
-    return ann_vector_from_blob(blob, sqlite3_value_bytes(value), dimensions, out_vector,
-                                out_message);
+    return ann_element_from_blob(space->element, blob, sqlite3_value_bytes(value),
+                                 space->dimensions, out_vector, out_message);
   }
   if (type == SQLITE_TEXT) {
     const char *text = (const char *)sqlite3_value_text(value);
     if (!text) return ANN_NOMEM;
-    return ann_vector_from_json(text, sqlite3_value_bytes(value), dimensions, out_vector,
-                                out_message);
+    return ann_element_from_json(space->element, text, sqlite3_value_bytes(value),
+                                 space->dimensions, out_vector, out_message);
   }
   snprintf(out_message, ANN_VECTOR_MESSAGE,
-           "expected a blob of %lld float32 or a JSON array, got %s", (long long)dimensions,
-           ann_value_kind(value));
+           "expected a blob of %lld %s or a JSON array, got %s", (long long)space->dimensions,
+           space->element->name, ann_value_kind(value));
   return ANN_ERROR;
 }
 
-int ann_value_any_vector(sqlite3_value *value, float **out_vector, int64_t *out_dimensions,
+int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_vector,
                          char *out_message) {
+  const AnnElement *element = io_space->element;
   int type = sqlite3_value_type(value), rc;
-  int64_t size = type == SQLITE_BLOB || type == SQLITE_TEXT ? sqlite3_value_bytes(value) : 0;
+  int64_t size = type == SQLITE_BLOB || type == SQLITE_TEXT ? sqlite3_value_bytes(value) : 0, n;
   const char *text = type == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
   *out_vector = NULL;
   if (type != SQLITE_BLOB && type != SQLITE_TEXT) {
-    snprintf(out_message, ANN_VECTOR_MESSAGE,
-             "expected a blob of float32 or a JSON array, got %s", ann_value_kind(value));
+    snprintf(out_message, ANN_VECTOR_MESSAGE, "expected a blob of %s or a JSON array, got %s",
+             element->name, ann_value_kind(value));
     return ANN_ERROR;
   }
-  *out_dimensions = text ? ann_vector_json_length(text, size) : size / 4;
-  if (*out_dimensions < 0) *out_dimensions = 1;       /* the parser says what is wrong */
-  if (*out_dimensions > ANN_MAX_DIMENSIONS || (type == SQLITE_BLOB && size % 4)) {
+  n = text ? ann_json_length(text, size) : ann_element_count(element, size);
+  if (text && n < 0) n = 1;                            /* the parser says what is wrong */
+  if (n < 0 || n > ANN_MAX_DIMENSIONS) {
     snprintf(out_message, ANN_VECTOR_MESSAGE,
-             "expected a vector of at most %d float32, got %lld bytes", ANN_MAX_DIMENSIONS,
-             (long long)size);
+             "expected a vector of at most %d %s, got %lld bytes", ANN_MAX_DIMENSIONS,
+             element->name, (long long)size);
     return ANN_ERROR;
   }
-  *out_vector = ann_alloc_array((uint64_t)*out_dimensions, sizeof **out_vector);
+  ann_space_init(io_space, element, io_space->metric, n);
+  *out_vector = ann_alloc_array((uint64_t)io_space->blob_size, 1);
   if (!*out_vector) return ANN_NOMEM;
-  rc = ann_value_vector(value, *out_dimensions, *out_vector, out_message);
-  if (rc == ANN_OK && *out_dimensions == 0) {
+  rc = ann_value_vector(value, io_space, *out_vector, out_message);
+  if (rc == ANN_OK && n == 0) {
     snprintf(out_message, ANN_VECTOR_MESSAGE, "expected at least one component, got none");
     rc = ANN_ERROR;
   }

@@ -3,14 +3,16 @@
 #define ANN_SQL_VALUE_H
 
 #include "core/idset.h"
+#include "core/space.h"
 #include "index/api.h"
 
-/* A blob or JSON text as `dimensions` floats.  ANN_ERROR and a clause such as "expected …,
+/* A blob or JSON text as a vector of the space.  ANN_ERROR and a clause such as "expected …,
 ** got …" in out_message (ANN_VECTOR_MESSAGE bytes) when it is neither. */
-int ann_value_vector(sqlite3_value *value, int64_t dimensions, float *out_vector,
+int ann_value_vector(sqlite3_value *value, const AnnSpace *space, void *out_vector,
                      char *out_message);
-/* The same with the dimensions taken from the value; *out_vector is the caller's (ann_free). */
-int ann_value_any_vector(sqlite3_value *value, float **out_vector, int64_t *out_dimensions,
+/* The same with the dimensions of *io_space, whose metric is kept, taken from the value; *out_vector
+** is the caller's (ann_free). */
+int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_vector,
                          char *out_message);
 
 /* Whole numbers: INTEGER, REAL without a fraction, or text that is one of them. */

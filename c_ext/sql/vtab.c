@@ -34,7 +34,7 @@ static const AnnForm form = {
 typedef struct Cursor {
   sqlite3_vtab_cursor base;
   AnnMemo memo;               /* owned: MATCH, the result that is read, or was */
-  float *vector;              /* owned: scratch of MATCH */
+  void *vector;               /* owned: scratch of MATCH */
   sqlite3_stmt *rows;         /* owned: a scan of (id, vector); NULL: MATCH */
   int rows_end;               /* the scan is behind its last row */
 } Cursor;
@@ -325,16 +325,17 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
 /* The vector of a row found by MATCH. */
 static int column_vector(Cursor *cursor, sqlite3_context *out) {
   AnnStore *store = table_of(cursor->base.pVtab)->store;
-  int64_t n = store->options.dimensions;
+  const AnnSpace *space = &store->options.space;
   int found = 0, rc = ann_store_begin(store);
-  if (!cursor->vector) cursor->vector = ann_alloc_array((uint64_t)n, sizeof(float));
+  if (!cursor->vector) cursor->vector = ann_alloc((uint64_t)space->blob_size);
   if (rc == ANN_OK && !cursor->vector) rc = ANN_NOMEM;
   if (rc == ANN_OK) {
     rc = ann_source_get(store->source, ann_stream_id(cursor->memo.stream), cursor->vector,
                         &found);
   }
   if (rc == ANN_OK && found) {
-    sqlite3_result_blob64(out, cursor->vector, (uint64_t)n * sizeof(float), SQLITE_TRANSIENT);
+    ann_space_to_blobs(space, cursor->vector, 1, cursor->vector);
+    sqlite3_result_blob64(out, cursor->vector, (uint64_t)space->blob_size, SQLITE_TRANSIENT);
   }
   rc = ann_context_report(store, rc, &cursor->base.pVtab->zErrMsg);
   ann_store_end(store);

@@ -156,6 +156,7 @@ class Parts:
         self.library, self.db = library, db
         self.lib, self.ffi = library.lib, library.ffi
         self._made: list[tuple[Any, Any]] = []
+        self._spaces: list[Any] = []
         self.state, self.budget = self.ffi.new("AnnState *"), self.ffi.new("AnnBudget *", [1 << 20, 0])
         self.trace = self.ffi.new("AnnTrace **")
         self.handle = self.made(
@@ -169,13 +170,16 @@ class Parts:
         self._made.append((free, out[0]))
         return out[0]
 
-    def source(self, dimensions: int = 3) -> Any:
-        return self.made(
-            "AnnSource", self.lib.ann_source_new, self.lib.ann_source_free, self.handle, self.state, dimensions
-        )
+    def space(self, dimensions: int = 3, metric: bytes = b"l2") -> Any:
+        """Of float32; it lives as long as these parts."""
+        space, element = self.ffi.new("AnnSpace *"), self.lib.ann_element_default()
+        self.lib.ann_space_init(space, element, self.lib.ann_metric_named(element, metric), dimensions)
+        self._spaces.append(space)
+        return space
 
-    def options(self, dimensions: int = 3, metric: int = 2) -> Any:
-        return self.ffi.new("AnnOptions *", {"dimensions": dimensions, "metric": metric, "trees": 2})
+    def source(self, dimensions: int = 3) -> Any:
+        new, free = self.lib.ann_source_new, self.lib.ann_source_free
+        return self.made("AnnSource", new, free, self.handle, self.state, self.space(dimensions))
 
     def end(self) -> None:
         for free, part in reversed(self._made):

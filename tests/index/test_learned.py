@@ -165,17 +165,21 @@ def test_recall_of_queries_needs_some(table):
 
 def test_queries_alone_are_a_sample_of_bounded_size(parts):
     lib, ffi = parts.lib, parts.ffi
-    learned = parts.made("AnnLearned", lib.ann_learned_new, lib.ann_learned_free, parts.handle, parts.state, 3, 7)
+    learned = parts.made(
+        "AnnLearned", lib.ann_learned_new, lib.ann_learned_free, parts.handle, parts.state, parts.space(), 7
+    )
     queries = ffi.new("AnnLearnedQueries *")
     assert (lib.ann_learned_get(learned, queries), queries.n, queries.measured) == (0, 0, 1)
     for i in range(1000):
         assert lib.ann_learned_add(learned, ffi.new("float[]", [i, 0, 0])) == 0
     assert (lib.ann_learned_get(learned, queries), queries.n, queries.measured) == (0, lib.ANN_LEARNED_MOST, 0)
-    kept = [queries.vectors[3 * i] for i in range(queries.n)]
+    vectors = ffi.cast("float *", queries.vectors)
+    kept = [vectors[3 * i] for i in range(queries.n)]
     assert len(set(kept)) == len(kept)
     assert 400 < sum(kept) / len(kept) < 600
     assert not lib.ann_learned_is_clean(learned)
     assert (lib.ann_learned_flush(learned), lib.ann_learned_is_clean(learned)) == (0, 1)
     lib.ann_learned_drop(learned)
     assert lib.ann_learned_get(learned, queries) == 0
-    assert [queries.vectors[3 * i] for i in range(queries.n)] == kept
+    vectors = ffi.cast("float *", queries.vectors)
+    assert [vectors[3 * i] for i in range(queries.n)] == kept

@@ -249,8 +249,7 @@ def rows(parts):
         "source": parts.source(),
         "budget": parts.budget,
         "trace": parts.trace,
-        "metric": parts.lib.ANN_L2,
-        "dimensions": 3,
+        "space": parts.space(),
     }
     for id_ in range(50):
         parts.db.execute("INSERT INTO v_vectors VALUES (?, ?)", (id_, np.full(3, id_, "<f4").tobytes()))
@@ -260,7 +259,7 @@ def rows(parts):
 def got(parts, rows, id_):
     out = parts.ffi.new("AnnRow **")
     assert parts.lib.ann_rows_get(rows, id_, out) == 0
-    return None if out[0] == parts.ffi.NULL else out[0].vector[0]
+    return None if out[0] == parts.ffi.NULL else parts.ffi.cast("float *", out[0].vector)[0]
 
 
 def test_rows_alone_are_read_once_until_they_are_forgotten(parts, rows):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 
 def test_a_sample_alone_has_a_query_for_some_rows_within_its_bounds(parts):
-    options = parts.options(dimensions=8)
-    sizes = [parts.lib.ann_sample_size(options, rows, 10, 400) for rows in (0, 1500, 3000, 10**9)]
+    space = parts.space(dimensions=8)
+    sizes = [parts.lib.ann_sample_size(space, rows, 10, 400) for rows in (0, 1500, 3000, 10**9)]
     assert sizes == [100, 150, 300, 400]
-    options.dimensions = 65536
-    assert parts.lib.ann_sample_size(options, 10**9, 10, 400) == 256  # 64 MiB of vectors
+    assert parts.lib.ann_sample_size(parts.space(dimensions=65536), 10**9, 10, 400) == 256  # 64 MiB of vectors
 
 
 def test_neighbours_stand_for_ranks_near_and_far(parts):
     """1 ... 10, 20, ... 100 of the near ones; tenths of the thinned for the first queries; the row itself last."""
     lib, ffi = parts.lib, parts.ffi
-    options, sample = parts.options(), ffi.new("AnnSample *")
-    assert lib.ann_sample_init(sample, options, 60) == 0
+    space, sample = parts.space(), ffi.new("AnnSample *")
+    assert lib.ann_sample_init(sample, space, 60) == 0
     sample.n, sample.n_rows = 60, 50
     assert lib.ann_sample_make_truths(sample) == 0
     assert sample.n_truths == 60 + 48 + 10

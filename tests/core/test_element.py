@@ -1,4 +1,4 @@
-"""core/vector.c: vectors from and to blobs and JSON."""
+"""core/element.c: what a component is; vectors from and to blobs and JSON."""
 
 import json
 import locale
@@ -15,9 +15,13 @@ FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 LARGEST = float(np.finfo(np.float32).max)
 
 
+def float32(core):
+    return core.lib.ann_element_named(b"float32")
+
+
 def from_blob(core, blob, d):
     out, message = core.ffi.new("float[]", max(d, 1)), core.ffi.new("char[200]")
-    rc = core.lib.ann_vector_from_blob(blob, len(blob), d, out, message)
+    rc = core.lib.ann_element_from_blob(float32(core), blob, len(blob), d, out, message)
     return (rc, list(out)[:d]) if rc == 0 else (rc, core.ffi.string(message).decode())
 
 
@@ -27,7 +31,7 @@ def from_json(core, text, d):
     held = core.ffi.new("char[]", len(data) or 1)
     core.ffi.memmove(held, data, len(data))
     out, message = core.ffi.new("float[]", max(d, 1)), core.ffi.new("char[200]")
-    rc = core.lib.ann_vector_from_json(held, len(data), d, out, message)
+    rc = core.lib.ann_element_from_json(float32(core), held, len(data), d, out, message)
     return (rc, list(out)[:d]) if rc == 0 else (rc, core.ffi.string(message).decode())
 
 
@@ -56,8 +60,11 @@ def test_blob_round_trip(core_library, values):
     assert rc == 0
     assert struct.pack(f"<{len(out)}f", *out) == blob
     back = core_library.ffi.new("uint8_t[]", len(blob) or 1)
-    core_library.lib.ann_vector_to_blob(core_library.ffi.new("float[]", values or [0.0]), len(values), back)
+    vector = core_library.ffi.new("float[]", values or [0.0])
+    core_library.lib.ann_element_to_blob(float32(core_library), vector, len(values), back)
     assert bytes(back)[: len(blob)] == blob
+    core_library.lib.ann_element_to_blob(float32(core_library), vector, len(values), vector)  # in its place
+    assert bytes(core_library.ffi.buffer(vector))[: len(blob)] == blob
 
 
 def test_blob_may_lie_anywhere(core):
@@ -65,7 +72,7 @@ def test_blob_may_lie_anywhere(core):
     for offset in range(8):
         core.ffi.memmove(room + offset, struct.pack("<2f", 1.5, -2.5), 8)
         out = core.ffi.new("float[2]")
-        assert core.lib.ann_vector_from_blob(room + offset, 8, 2, out, core.ffi.new("char[200]")) == 0
+        assert core.lib.ann_element_from_blob(float32(core), room + offset, 8, 2, out, core.ffi.new("char[200]")) == 0
         assert list(out) == [1.5, -2.5]
 
 
@@ -185,7 +192,7 @@ def test_error_says_where(core):
 
 def test_numbers_beyond_the_dimensions_are_counted_not_stored(core):
     out = core.ffi.new("float[3]", [9, 9, 9])
-    assert core.lib.ann_vector_from_json(b"[1,2,3]", 7, 2, out, core.ffi.new("char[200]")) == 1
+    assert core.lib.ann_element_from_json(float32(core), b"[1,2,3]", 7, 2, out, core.ffi.new("char[200]")) == 1
     assert list(out) == [1, 2, 9]
 
 
@@ -226,18 +233,64 @@ def test_decimal_point_is_a_point_in_every_locale(core):
             locale.setlocale(locale.LC_NUMERIC, before)
 
 
-@pytest.mark.parametrize(
-    ("text", "n"),
-    [("[]", 0), ("[ ]", 0), ("[1]", 1), ("[1,2]", 2), (" [1,2,3]", 3), ("", -1), ("1,2", -1), ("x'00'", -1)],
-)
-def test_length_is_told_before_reading(core, text, n):
-    assert core.lib.ann_vector_json_length(text.encode(), len(text)) == n
+def test_what_is_not_finite_is_told_before_what_comes_after_it(core):
+    assert from_json(core, "[1e999 2]", 2)[1] == "expected finite components, got infinity at component 0"
+    assert from_json(core, "[1, 2, 1e999 3]", 2)[1] == "expected a comma or ] at character 14 of the JSON text"
 
 
-def test_type_names(core):
+# --- the table ----------------------------------------------------------------------------------------
+
+
+def test_names(core):
+    wanted = core.lib.ann_element_default()
     for name in (b"float32", b"FLOAT32", b"float", b"Float"):
-        assert core.lib.ann_type_named(name) == 1
+        assert core.lib.ann_element_named(name) == wanted
     for name in (b"", b"float3", b"float322", b"double", b"real"):
-        assert core.lib.ann_type_named(name) == 0
-    assert core.ffi.string(core.lib.ann_type_name(1)) == b"float32"
-    assert core.lib.ann_type_size(1) == 4
+        assert core.lib.ann_element_named(name) == core.ffi.NULL
+    assert core.ffi.string(wanted.name) == b"float32"
+    names = core.ffi.new("char[]", core.lib.ANN_NAMES)
+    assert core.ffi.string(core.lib.ann_element_names(names)) == b"float32"
+
+
+def test_names_are_listed_as_a_sentence_wants_them(core):
+    def listed(*names):
+        out = core.ffi.new("char[]", b"x" * (core.lib.ANN_NAMES - 1))
+        for i, (name, alias) in enumerate(names):
+            alias = core.ffi.new("char[]", alias) if alias else core.ffi.NULL
+            core.lib.ann_names_add(out, i, len(names), name, alias)
+        return core.ffi.string(out)
+
+    assert listed((b"a", None)) == b"a"
+    assert listed((b"a", None), (b"b", None)) == b"a or b"
+    assert listed((b"a", None), (b"b", b"beta"), (b"c", None)) == b"a, b (beta) or c"
+    assert len(listed(*[(b"n" * 50, None)] * 9)) == core.lib.ANN_NAMES - 1
+
+
+def test_sizes(core):
+    element = core.lib.ann_element_default()
+    assert [core.lib.ann_element_size(element, n) for n in (0, 1, 65536)] == [0, 4, 262144]
+    assert [core.lib.ann_element_count(element, n) for n in (0, 4, 6, 7, 8, 1 << 40)] == [0, 1, -1, -1, 2, 1 << 38]
+
+
+def test_components_as_floats_are_where_they_lie(core, floats):
+    element, values = core.lib.ann_element_default(), floats([1.5, -0.0, 3e38])
+    vector = core.pointer(values)
+    assert element.floats(vector, 3, core.ffi.NULL) == vector
+    assert element.norm(core.pointer(floats([3, 4])), 2) == 25
+    assert math.isinf(element.norm(vector, 3))
+
+
+def test_zero_is_zero_of_both_signs_and_nothing_else(core):
+    element = core.lib.ann_element_default()
+    assert element.is_zero(core.ffi.new("float[]", [0.0, -0.0]), 2)
+    assert not element.is_zero(core.ffi.new("float[]", [0.0, 1e-45]), 2)
+    assert element.is_zero(core.ffi.new("float[]", [0.0, 1.0]), 1)
+
+
+def test_digits_are_as_many_as_a_component_needs(core):
+    """numpy's shortest decimals lie between the two."""
+    element, rng = core.lib.ann_element_default(), np.random.default_rng(3)
+    for x in rng.integers(1, 0x7F000000, 500, np.uint32).view(np.float32):
+        digits = np.format_float_scientific(x, unique=True, trim="-").split("e")[0].replace(".", "")
+        assert len(digits) <= element.most_digits == 9
+    assert element.fewest_digits == np.finfo(np.float32).precision

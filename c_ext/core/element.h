@@ -1,0 +1,77 @@
+/* element.h -- what the components of a vector are: a type, its bytes, its decimals.
+**
+** An element type is one row of the table in element.c.  Its vectors take three forms:
+**
+**   blob     as people write and read them, and as they lie in a table: little-endian components, no
+**            header, at any address
+**   vector   as all of our code passes them, by `const void *`: the same bytes, but in this host's
+**            order, and aligned as the components are.  So on most hosts the two are equal.
+**   floats   as kernels want them: of float32 the vector itself
+**
+** Whatever was read here holds only components that the type allows: float32 none that is not finite.
+*/
+#ifndef ANN_CORE_ELEMENT_H
+#define ANN_CORE_ELEMENT_H
+
+#include "core/base.h"
+
+/* cffi:on */
+/* One bit each, so that a set of types is a number. */
+#define ANN_FLOAT32 1
+
+#define ANN_NAMES 160             /* bytes of a list of names, with its end */
+
+typedef struct AnnElement {
+  const char *name, *alias;       /* alias: another name, or NULL */
+  int type;
+  int bits;                       /* of a component */
+  int fewest_digits; /* significant decimal digits that a component may need ... */
+  int most_digits; /* ... and that tell it from every other */
+  /* Whether n components are allowed: ANN_OK, or ANN_ERROR and the clause that says why not. */
+  int (*check)(const void *vector, int64_t n, char *out_message);
+  /* Component i from the text of a number, rounded once; the same results. */
+  int (*parse)(const char *number, int64_t i, void *out_vector, char *out_message);
+  /* The components as floats, which all of them are exactly: in scratch, of n floats, or where they
+  ** lie. */
+  const float *(*floats)(const void *vector, int64_t n, float *scratch);
+  /* Whether every component is 0. */
+  int (*is_zero)(const void *vector, int64_t n);
+  /* The squared length, as dot() of kernel.h sums it. */
+  double (*norm)(const void *vector, int64_t n);
+} AnnElement;
+
+const AnnElement *ann_element_default(void);
+const AnnElement *ann_element_named(const char *name);
+const AnnElement *ann_element_among(int types);
+const char *ann_element_names(char *out_names);
+
+int64_t ann_element_size(const AnnElement *element, int64_t n);
+int64_t ann_element_count(const AnnElement *element, int64_t n_bytes);
+int ann_element_from_blob(const AnnElement *element, const void *blob, int64_t n_bytes,
+                          int64_t n, void *out_vector, char *out_message);
+int ann_element_from_json(const AnnElement *element, const char *text, int64_t n_bytes,
+                          int64_t n, void *out_vector, char *out_message);
+void ann_element_to_blob(const AnnElement *element, const void *vector, int64_t n,
+                         void *out_blob);
+
+int ann_name_is(const char *given, const char *name);
+void ann_names_add(char *names, int i, int n, const char *name, const char *alias);
+/* cffi:off */
+
+/* ann_element_default: float32, the first of the table.
+** ann_element_named: by name or alias, in any case, or NULL.
+** ann_element_among: the first of the table that is in a set of types, not empty.
+** ann_element_names: all of them, for "expected type …": written to out_names, of ANN_NAMES bytes,
+** which is returned.
+** ann_element_size: bytes of n components.  ann_element_count: the components in so many bytes, or -1
+** when no number of them has that size.
+** ann_element_from_…: n components; ANN_OK, or ANN_ERROR and one clause in out_message, of
+** ANN_VECTOR_MESSAGE bytes, that says what was expected and what came.  out_vector may then be filled
+** in part.
+** ann_element_to_blob: the bytes of the vector as people get them; out_blob may be the vector itself.
+** ann_name_is: equal but for the case of ASCII letters; `name` is in small ones, or NULL, which
+** nothing is.
+** ann_names_add: name i of n onto "a, b or c"; an alias stands behind its name in brackets.
+*/
+
+#endif

@@ -1,0 +1,34 @@
+/* json.h -- a JSON array of numbers, one number at a time.
+**
+** Nothing but an array of numbers is taken, written as JSON wants them.  A number comes as text, so
+** that each element type rounds the decimal itself, and once.
+**
+** Cost: one look at every character.
+*/
+#ifndef ANN_CORE_JSON_H
+#define ANN_CORE_JSON_H
+
+#include "core/base.h"
+
+/* cffi:on */
+#define ANN_JSON_NUMBER 144       /* bytes of a number as text, with its end */
+
+typedef struct AnnJson {
+  const char *text, *at, *end;    /* borrowed: the text, what is to be read next */
+  int64_t n;                      /* numbers read */
+} AnnJson;
+
+int ann_json_open(AnnJson *json, const char *text, int64_t n_bytes, char *out_message);
+int ann_json_next(AnnJson *json, char *out_number, int *out_found, char *out_message);
+int64_t ann_json_length(const char *text, int64_t n_bytes);
+/* cffi:off */
+
+/* ann_json_open, ann_json_next: ANN_OK; or ANN_ERROR and one clause in out_message (of
+** ANN_VECTOR_MESSAGE bytes).
+** ann_json_next: the next number, in out_number (of ANN_JSON_NUMBER bytes) as strtof of this locale
+** reads it; *out_found is 0 after the last one, when the text has ended as it should.
+** ann_json_length: how many numbers the array seems to have (commas + 1); 0 for an empty one, -1
+** when the text is no array.
+*/
+
+#endif
