@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "core/grow.h"
+
 #define PICKED 8             /* keys of which one becomes the limit */
 
 void ann_shortlist_restart(AnnShortlist *list, int64_t wanted) {
@@ -112,19 +114,13 @@ static void thin(AnnShortlist *list) {
   if (2 * n > 3 * list->wanted) ann_shortlist_select(list);
 }
 
-/* Room for n items. */
+/* Room for n items: in both arrays, of which one may have grown alone when memory was out. */
 static int reserve(AnnShortlist *list, int64_t n) {
-  float *keys;
-  int64_t *ids;
-  if (n <= list->allocated) return ANN_OK;
-  keys = ann_realloc_array(list->keys, (uint64_t)n, sizeof *keys);
-  if (!keys) return ANN_NOMEM;
-  list->keys = keys;
-  ids = ann_realloc_array(list->ids, (uint64_t)n, sizeof *ids);
-  if (!ids) return ANN_NOMEM;
-  list->ids = ids;
-  list->allocated = n;
-  return ANN_OK;
+  int64_t keys = list->allocated, ids = list->allocated;
+  int rc = ann_grow(&list->keys, 0, n, &keys, sizeof *list->keys);
+  if (rc == ANN_OK) rc = ann_grow(&list->ids, 0, n, &ids, sizeof *list->ids);
+  if (rc == ANN_OK) list->allocated = ids;
+  return rc;
 }
 
 int ann_shortlist_reserve(AnnShortlist *list, int64_t wanted) {
@@ -133,7 +129,7 @@ int ann_shortlist_reserve(AnnShortlist *list, int64_t wanted) {
 
 int ann_shortlist_add(AnnShortlist *list, float key, int64_t id) {
   if (list->n == list->allocated) {
-    int rc = reserve(list, list->allocated ? list->allocated * 2 : 256);
+    int rc = reserve(list, list->n + 1);
     if (rc != ANN_OK) return rc;
   }
   list->keys[list->n] = key != key ? INFINITY : key;

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/grow.h"
+
 static double ordered(double key) { return key != key ? INFINITY : key; }
 
 static int before(const AnnRanked *a, const AnnRanked *b) {
@@ -13,18 +15,6 @@ static int before(const AnnRanked *a, const AnnRanked *b) {
 int ann_ranked_compare(const void *a, const void *b) {
   const AnnRanked *x = a, *y = b;
   return before(x, y) ? -1 : before(y, x) ? 1 : 0;
-}
-
-/* Room for one item more; doubles. */
-static int grow(AnnRanked **items, int64_t n, int64_t *capacity) {
-  int64_t wanted = *capacity ? *capacity * 2 : 32;
-  AnnRanked *larger;
-  if (n < *capacity) return ANN_OK;
-  larger = ann_realloc_array(*items, (uint64_t)wanted, sizeof **items);
-  if (!larger) return ANN_NOMEM;
-  *items = larger;
-  *capacity = wanted;
-  return ANN_OK;
 }
 
 /* Restore a heap, the largest on top, whose item i may be out of place downwards. */
@@ -74,7 +64,7 @@ int ann_topk_push(AnnTopk *top, double key, int64_t id) {
   item.key = ordered(key);
   item.id = id;
   if (top->n < top->k) {
-    int rc = grow(&top->items, top->n, &top->capacity);
+    int rc = ann_grow(&top->items, top->n, 1, &top->capacity, sizeof *top->items);
     if (rc != ANN_OK) return rc;
     top->items[top->n] = item;
     sift_up(top->items, top->n++);
@@ -133,15 +123,11 @@ static float key_of(AnnQueued item) {
 }
 
 int ann_frontier_push(AnnFrontier *queue, float key, uint32_t payload) {
-  AnnQueued item = queued(key, payload), *items = queue->items;
+  AnnQueued item = queued(key, payload), *items;
   int64_t i = queue->n;
-  if (queue->n == queue->capacity) {
-    int64_t wanted = queue->capacity ? queue->capacity * 2 : 256;
-    items = ann_realloc_array(items, (uint64_t)wanted, sizeof *items);
-    if (!items) return ANN_NOMEM;
-    queue->items = items;
-    queue->capacity = wanted;
-  }
+  int rc = ann_grow(&queue->items, i, 1, &queue->capacity, sizeof item);
+  if (rc != ANN_OK) return rc;
+  items = queue->items;
   queue->n++;
   while (i > 0 && item < items[(i - 1) / 4]) {
     items[i] = items[(i - 1) / 4];

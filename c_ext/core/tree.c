@@ -1,6 +1,7 @@
 /* tree.c -- see tree.h. */
 #include "core/tree.h"
 
+#include "core/grow.h"
 #include "core/kernel.h"
 #include "core/rng.h"
 #include "core/sort.h"
@@ -38,38 +39,33 @@ typedef struct Grower {
   float *planes;             /* owned: each worker's */
   int32_t level;             /* the first node of those being split */
   Node *nodes;               /* owned */
-  int32_t n_nodes, nodes_allocated;
+  int32_t n_nodes;
+  int64_t nodes_allocated;
   int64_t n_leaves, leaves_allocated;
   float *centres, *spreads;  /* owned until handed to level 0 */
 } Grower;
 
 static int add_node(Grower *g, int64_t first, int64_t n, uint64_t path, int32_t *out_node) {
   Node node = {first, n, 0, path, -1, -1, -1};
-  if (g->n_nodes == g->nodes_allocated) {
-    int32_t wanted = g->nodes_allocated ? g->nodes_allocated * 2 : 64;
-    Node *larger = ann_realloc_array(g->nodes, (uint64_t)wanted, sizeof *larger);
-    if (!larger) return ANN_NOMEM;
-    g->nodes = larger;
-    g->nodes_allocated = wanted;
-  }
+  int rc = ann_grow(&g->nodes, g->n_nodes, 1, &g->nodes_allocated, sizeof node);
+  if (rc != ANN_OK) return rc;
   g->nodes[g->n_nodes] = node;
   *out_node = g->n_nodes++;
   return ANN_OK;
 }
 
+static int reserve_leaf(Grower *g) {
+  int64_t centres = g->leaves_allocated, spreads = g->leaves_allocated;
+  size_t centre = (size_t)g->length * sizeof *g->centres;
+  int rc = ann_grow(&g->centres, g->n_leaves, 1, &centres, centre);
+  if (rc == ANN_OK) rc = ann_grow(&g->spreads, g->n_leaves, 1, &spreads, sizeof *g->spreads);
+  if (rc == ANN_OK) g->leaves_allocated = centres < spreads ? centres : spreads;
+  return rc;
+}
+
 static int add_leaf(Grower *g, int32_t node, const float **members, int64_t n) {
-  if (g->n_leaves == g->leaves_allocated) {
-    int64_t wanted = g->leaves_allocated ? g->leaves_allocated * 2 : 64;
-    float *centres =
-        ann_realloc_array(g->centres, (uint64_t)(wanted * g->length), sizeof(float));
-    float *spreads;
-    if (!centres) return ANN_NOMEM;
-    g->centres = centres;
-    spreads = ann_realloc_array(g->spreads, (uint64_t)wanted, sizeof(float));
-    if (!spreads) return ANN_NOMEM;
-    g->spreads = spreads;
-    g->leaves_allocated = wanted;
-  }
+  int rc = reserve_leaf(g);
+  if (rc != ANN_OK) return rc;
   g->nodes[node].unit = (int32_t)g->n_leaves;
   g->n_leaves++;
   return ann_split_mean(members, NULL, -1, n, g->length,

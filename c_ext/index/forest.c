@@ -6,6 +6,7 @@
 
 #include "core/bytes.h"
 #include "core/format.h"
+#include "core/grow.h"
 #include "core/kernel.h"
 #include "index/pages.h"
 
@@ -45,50 +46,30 @@ void ann_probe_clear(AnnProbe *probe) {
 
 /* Have room for `more` items beyond the n of an array, which may move.  ANN_OK, or (the array
 ** stays as it was) ANN_NOMEM, in a worker ANN_NOT_HERE. */
-static int reserve(const AnnWalk *walk, void **io_items, int64_t n, int64_t more,
-                   int64_t *allocated, size_t size) {
-  int64_t wanted = *allocated ? *allocated : 256;
-  void *larger;
-  if (n + more <= *allocated) return ANN_OK;
-  if (!walk->reader) return ANN_NOT_HERE;
-  while (wanted < n + more) wanted *= 2;
-  larger = ann_realloc_array(*io_items, (uint64_t)wanted, size);
-  if (!larger) return ANN_NOMEM;
-  *io_items = larger;
-  *allocated = wanted;
-  return ANN_OK;
+static int reserve(const AnnWalk *walk, void *io_items, int64_t n, int64_t more,
+                   int64_t *io_allocated, size_t size) {
+  if (n + more <= *io_allocated) return ANN_OK;
+  return walk->reader ? ann_grow_to(io_items, n + more, io_allocated, size) : ANN_NOT_HERE;
 }
 
 static int reserve_steps(AnnWalk *walk, int64_t more) {
-  void *items = walk->steps;
-  int rc =
-      reserve(walk, &items, walk->n_steps, more, &walk->steps_allocated, sizeof *walk->steps);
-  walk->steps = items;
-  return rc;
+  return reserve(walk, &walk->steps, walk->n_steps, more, &walk->steps_allocated,
+                 sizeof *walk->steps);
 }
 
 static int reserve_opened(AnnWalk *walk, int64_t more) {
-  void *items = walk->opened;
-  int rc = reserve(walk, &items, walk->n_opened, more, &walk->opened_allocated,
-                   sizeof *walk->opened);
-  walk->opened = items;
-  return rc;
+  return reserve(walk, &walk->opened, walk->n_opened, more, &walk->opened_allocated,
+                 sizeof *walk->opened);
 }
 
 static int reserve_scores(AnnWalk *walk, int64_t more) {
-  void *items = walk->scores;
-  int rc = reserve(walk, &items, walk->n_scores, more, &walk->scores_allocated,
-                   sizeof *walk->scores);
-  walk->scores = items;
-  return rc;
+  return reserve(walk, &walk->scores, walk->n_scores, more, &walk->scores_allocated,
+                 sizeof *walk->scores);
 }
 
 static int reserve_queue(AnnWalk *walk, int64_t more) {
-  void *items = walk->frontier.items;
-  int rc = reserve(walk, &items, walk->frontier.n, more, &walk->frontier.capacity,
-                   sizeof *walk->frontier.items);
-  walk->frontier.items = items;
-  return rc;
+  AnnFrontier *queue = &walk->frontier;
+  return reserve(walk, &queue->items, queue->n, more, &queue->capacity, sizeof *queue->items);
 }
 
 int ann_walk_fit(AnnWalk *walk, int64_t n_directories, int64_t n_pages) {

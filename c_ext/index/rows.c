@@ -1,6 +1,8 @@
 /* rows.c -- see rows.h.  An open-addressing hash table of rows by id. */
 #include "index/rows.h"
 
+#include "core/grow.h"
+
 struct AnnRows {
   AnnDb *db;                /* borrowed */
   AnnSource *source;        /* borrowed */
@@ -232,19 +234,11 @@ static const AnnRow *kept(AnnRows *rows, int64_t id, const void *vector) {
 
 void ann_rows_range_add(AnnRows *rows, int64_t id, const void *vector) {
   AnnRange *range = rows->range;
-  const AnnRow *row;
+  const AnnRow *row = NULL;
   if (!range || !range->complete) return;
-  if (range->n == range->n_allocated) {
-    int64_t wanted = range->n_allocated ? range->n_allocated * 2 : 256;
-    const AnnRow **larger = ann_realloc_array(range->rows, (uint64_t)wanted, sizeof *larger);
-    if (!larger) {
-      range->complete = 0;
-      return;
-    }
-    range->rows = larger;
-    range->n_allocated = wanted;
+  if (ann_grow(&range->rows, range->n, 1, &range->n_allocated, sizeof row) == ANN_OK) {
+    row = kept(rows, id, vector);
   }
-  row = kept(rows, id, vector);
   if (row) range->rows[range->n++] = row;
   else range->complete = 0;
 }

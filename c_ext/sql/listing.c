@@ -1,24 +1,19 @@
 /* listing.c -- see listing.h. */
 #include "sql/listing.h"
 
+#include "core/grow.h"
+
 void ann_listing_init(AnnListing *listing, int n_columns) {
   memset(listing, 0, sizeof *listing);
   listing->n_columns = n_columns;
 }
 
 static AnnCell *add(AnnListing *listing) {
-  AnnCell *larger, *cell;
+  AnnCell *cell;
   if (listing->rc != ANN_OK) return NULL;
-  if (listing->n_cells == listing->n_allocated) {
-    int64_t wanted = listing->n_allocated ? listing->n_allocated * 2 : 64;
-    larger = ann_realloc_array(listing->cells, (uint64_t)wanted, sizeof *larger);
-    if (!larger) {
-      listing->rc = ANN_NOMEM;
-      return NULL;
-    }
-    listing->cells = larger;
-    listing->n_allocated = wanted;
-  }
+  listing->rc =
+      ann_grow(&listing->cells, listing->n_cells, 1, &listing->n_allocated, sizeof *cell);
+  if (listing->rc != ANN_OK) return NULL;
   cell = &listing->cells[listing->n_cells++];
   memset(cell, 0, sizeof *cell);
   cell->type = SQLITE_NULL;

@@ -1,6 +1,7 @@
 /* stream.c -- see stream.h. */
 #include "sql/stream.h"
 
+#include "core/grow.h"
 #include "index/search.h"
 #include "sql/value.h"
 
@@ -70,16 +71,6 @@ static void settle_k(AnnStream *stream) {
 
 /* ---- batches: what more there is, found by searching anew; reach() alone calls this ---- */
 
-static int reserve(AnnStream *stream, int64_t n) {
-  AnnRanked *larger;
-  if (n <= stream->n_allocated) return ANN_OK;
-  larger = ann_realloc_array(stream->rows, (uint64_t)n, sizeof *larger);
-  if (!larger) return ANN_NOMEM;
-  stream->rows = larger;
-  stream->n_allocated = n;
-  return ANN_OK;
-}
-
 static double farthest(const AnnStream *stream) {
   return stream->arguments.of[ANN_ARG_MAX_DISTANCE].number;
 }
@@ -103,7 +94,9 @@ static int is_next(const AnnStream *stream, const AnnRanked *row) {
 /* Keep the rows of a batch that come after the last one kept. */
 static int keep_rows(AnnStream *stream, const AnnTable *table, const AnnTopk *batch) {
   int64_t i;
-  int rc = reserve(stream, stream->n_rows + batch->n + 1), beyond = 0;
+  int beyond = 0;
+  int rc = ann_grow(&stream->rows, stream->n_rows, batch->n + 1, &stream->n_allocated,
+                    sizeof *stream->rows);
   if (rc == ANN_OK && stream->has_item && stream->n_rows == 0) keep_item(stream, table);
   for (i = 0; i < batch->n && stream->n_rows < stream->k && rc == ANN_OK; i++) {
     const AnnRanked *row = &batch->items[i];
