@@ -136,7 +136,8 @@ static int score_waiting(Search *search) {
 static int score_only(Search *search) {
   int64_t *ids = NULL;                       /* owned */
   int64_t i;
-  int rc = ann_idset_sorted(search->query->only, &ids);
+  AnnPoll poll = {ann_db_tick, search->store->db};
+  int rc = ann_idset_sorted(search->query->only, &poll, &ids);
   for (i = 0; rc == ANN_OK && i < search->query->only->n; i++) {
     if (wanted(search->query, ids[i])) rc = score_row(search, ids[i], 0);
     if (rc == ANN_OK && i % 256 == 255) rc = ann_db_tick(search->store->db);

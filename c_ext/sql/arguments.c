@@ -153,21 +153,12 @@ void ann_arguments_result(const AnnArguments *arguments, int argument, sqlite3_c
   }
 }
 
-static int same_ids(const AnnIdSet *a, const AnnIdSet *b) {
-  uint64_t i;
-  if (a->n != b->n) return 0;
-  for (i = 0; i < a->n_slots; i++) {
-    if (a->marks[i] && !ann_idset_has(b, a->slots[i])) return 0;
-  }
-  return 1;
-}
-
 int ann_arguments_equal(const AnnArguments *a, const AnnArguments *b) {
   int i;
   for (i = 0; i < ANN_N_ARGS; i++) {
     const AnnArgument *one = &a->of[i], *other = &b->of[i];
     if (one->is_given != other->is_given || one->count != other->count ||
-        one->number != other->number || !same_ids(&one->ids, &other->ids)) {
+        one->number != other->number || !ann_idset_equal(&one->ids, &other->ids)) {
       return 0;
     }
   }
