@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/grow.h"
+#include "core/select.h"
 
 #define PICKED 8             /* keys of which one becomes the limit */
 
@@ -14,11 +15,14 @@ void ann_shortlist_restart(AnnShortlist *list, int64_t wanted) {
 }
 
 /* By key, then by id. */
-static int before(float a_key, int64_t a_id, float b_key, int64_t b_id) {
-  return (a_key < b_key) | ((a_key == b_key) & (a_id < b_id));
+static int before(const void *items, int64_t i, int64_t j) {
+  const AnnShortlist *list = items;
+  const float *keys = list->keys;
+  return (keys[i] < keys[j]) | ((keys[i] == keys[j]) & (list->ids[i] < list->ids[j]));
 }
 
-static void swap(AnnShortlist *list, int64_t i, int64_t j) {
+static void swap(void *items, int64_t i, int64_t j) {
+  AnnShortlist *list = items;
   float key = list->keys[i];
   int64_t id = list->ids[i];
   list->keys[i] = list->keys[j];
@@ -27,42 +31,11 @@ static void swap(AnnShortlist *list, int64_t i, int64_t j) {
   list->ids[j] = id;
 }
 
-static void swap_if_before(AnnShortlist *list, int64_t i, int64_t j) {
-  if (before(list->keys[i], list->ids[i], list->keys[j], list->ids[j])) swap(list, i, j);
-}
-
-/* Divide the items from..to - 1 by one of them, the median of three: those before it to the
-** front.  Its place.  No branch depends on the items. */
-static int64_t divide(AnnShortlist *list, int64_t from, int64_t to) {
-  float *keys = list->keys, pivot_key;
-  int64_t *ids = list->ids, middle = from + (to - from) / 2, last = to - 1, at = from, i, pivot;
-  swap_if_before(list, middle, from);
-  swap_if_before(list, last, from);
-  swap_if_before(list, middle, last);
-  pivot_key = keys[last];
-  pivot = ids[last];
-  for (i = from; i < last; i++) {
-    float key = keys[i];
-    int64_t id = ids[i];
-    keys[i] = keys[at];
-    ids[i] = ids[at];
-    keys[at] = key;
-    ids[at] = id;
-    at += before(key, id, pivot_key, pivot);
-  }
-  swap(list, at, last);
-  return at;
-}
-
 /* The `wanted` best to the front, the others forgotten. */
 void ann_shortlist_select(AnnShortlist *list) {
-  int64_t from = 0, to = list->n, i;
+  int64_t i;
   if (list->n < list->wanted) return;
-  while (to - from > 1 && list->wanted > from && list->wanted < to) {
-    int64_t place = divide(list, from, to);
-    if (place >= list->wanted) to = place;
-    else from = place + 1;
-  }
+  ann_select(list, list->n, list->wanted, before, swap);
   list->n = list->wanted;
   list->limit = list->keys[0];
   for (i = 1; i < list->n; i++) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/grow.h"
+#include "core/select.h"
 
 static double ordered(double key) { return key != key ? INFINITY : key; }
 
@@ -15,6 +16,27 @@ static int before(const AnnRanked *a, const AnnRanked *b) {
 int ann_ranked_compare(const void *a, const void *b) {
   const AnnRanked *x = a, *y = b;
   return before(x, y) ? -1 : before(y, x) ? 1 : 0;
+}
+
+/* For ann_select; without a branch. */
+static int is_before(const void *items, int64_t i, int64_t j) {
+  const AnnRanked *a = (const AnnRanked *)items + i, *b = (const AnnRanked *)items + j;
+  return (a->key < b->key) | ((a->key == b->key) & (a->id < b->id));
+}
+
+static void swap(void *items, int64_t i, int64_t j) {
+  AnnRanked *a = (AnnRanked *)items + i, *b = (AnnRanked *)items + j, moved = *a;
+  *a = *b;
+  *b = moved;
+}
+
+double ann_ranked_select(AnnRanked *items, int64_t n, int64_t at) {
+  double most;
+  int64_t i;
+  ann_select(items, n, at + 1, is_before, swap);
+  most = items[0].key;
+  for (i = 1; i <= at; i++) most = items[i].key > most ? items[i].key : most;
+  return most;
 }
 
 /* Restore a heap, the largest on top, whose item i may be out of place downwards. */

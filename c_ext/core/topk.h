@@ -51,6 +51,7 @@ void ann_frontier_replace(AnnFrontier *queue, float key, uint32_t payload);
 void ann_frontier_clear(AnnFrontier *queue);
 
 int ann_ranked_compare(const void *a, const void *b);
+double ann_ranked_select(AnnRanked *items, int64_t n, int64_t at);
 /* cffi:off */
 
 /* ann_topk_push, ann_frontier_push: ANN_OK or ANN_NOMEM (nothing changed).
@@ -64,6 +65,8 @@ int ann_ranked_compare(const void *a, const void *b);
 ** ann_frontier_top, ann_frontier_pop: 1 and the first item, or 0 when empty.
 ** ann_frontier_replace: a pop and a push in one; the queue must not be empty.
 ** ann_ranked_compare: for qsort, ascending (key, id).
+** ann_ranked_select: the key that would be at `at`, from 0 to n - 1, if the items were sorted, in
+** O(n); their order changes.  No two are equal, no key is NaN.
 */
 
 #endif

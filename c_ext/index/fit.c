@@ -1,6 +1,7 @@
 /* fit.c -- see fit.h. */
 #include "index/fit.h"
 
+#include "core/topk.h"
 #include "index/effort.h"
 
 /* Parts of the misses that a recall allows: all that the sample may miss, and of these the
@@ -8,34 +9,12 @@
 #define MISSED_SHARE 0.85
 #define ESTIMATE_SHARE 0.15
 
-/* The value that would be at `at` if they were sorted; their order changes (Hoare's FIND). */
-static double value_at(double *values, int64_t n, int64_t at) {
-  int64_t from = 0, to = n - 1;
-  while (from < to) {
-    double pivot = values[from + (to - from) / 2];
-    int64_t i = from, j = to;
-    while (i <= j) {
-      while (values[i] < pivot) i++;
-      while (values[j] > pivot) j--;
-      if (i <= j) {
-        double value = values[i];
-        values[i++] = values[j];
-        values[j--] = value;
-      }
-    }
-    if (at <= j) to = j;
-    else if (at >= i) from = i;
-    else break;
-  }
-  return values[at];
-}
-
 /* The smallest bound that a share of n values does not exceed.
 ** One value more is asked for than the share: the sample is finite (conformal
 ** prediction's (n share + 1) / (n + 1)). */
-static double quantile(double *values, int64_t n, double share) {
+static double quantile(AnnRanked *values, int64_t n, double share) {
   int64_t at = (int64_t)(share * (double)n + 1);
-  return value_at(values, n, at < n ? at : n - 1);
+  return ann_ranked_select(values, n, at < n ? at : n - 1);
 }
 
 /* Beyond every reach: a neighbour that the patience of the rule does not get to. */
@@ -47,7 +26,7 @@ typedef struct Costs {
   int rule;                   /* of ANN_EFFORT_RULES */
   int64_t n;
   const AnnCost **items;      /* owned array of borrowed costs */
-  double *values;             /* owned: scratch, n */
+  AnnRanked *values;          /* owned: scratch, n */
 } Costs;
 
 /* Does a neighbour of that rank stand for the k nearest (k = 0: for the row itself)?  Every rank
@@ -82,23 +61,30 @@ static void costs_clear(Costs *costs) {
   ann_free(costs->values);
 }
 
+/* What one of them is worth, to be ranked: among equals by their order. */
+static void set_value(Costs *costs, int64_t i, double value) {
+  costs->values[i].key = value;
+  costs->values[i].id = i;
+}
+
 /* One cell.  First how many estimates to keep; then, counting what they lose, how far to
 ** walk: by entries alone, and by the rule, which gives up at its patience. */
-static void fit_cell(const Costs *costs, double miss, AnnEffort *cell) {
+static void fit_cell(Costs *costs, double miss, AnnEffort *cell) {
   int64_t n = costs->n, i;
   double patience;
-  for (i = 0; i < n; i++) costs->values[i] = (double)costs->items[i]->better;
+  for (i = 0; i < n; i++) set_value(costs, i, (double)costs->items[i]->better);
   cell->keep = (int64_t)quantile(costs->values, n, 1 - ESTIMATE_SHARE * miss);
   for (i = 0; i < n; i++) {
     const AnnCost *cost = costs->items[i];
-    costs->values[i] = cost->better > cell->keep ? ANN_NOT_REACHED : (double)cost->inspected;
+    int lost = cost->better > cell->keep;
+    set_value(costs, i, lost ? ANN_NOT_REACHED : (double)cost->inspected);
   }
   cell->inspect = (int64_t)quantile(costs->values, n, 1 - MISSED_SHARE * miss);
   patience = (double)cell->inspect * ANN_EFFORT_PATIENCE;
   for (i = 0; i < n; i++) {
     const AnnCost *cost = costs->items[i];
     int lost = cost->better > cell->keep || (double)cost->inspected > patience;
-    costs->values[i] = lost ? OUT_OF_REACH : (double)cost->reach[costs->rule];
+    set_value(costs, i, lost ? OUT_OF_REACH : (double)cost->reach[costs->rule]);
   }
   cell->reach = quantile(costs->values, n, 1 - MISSED_SHARE * miss);
 }
@@ -119,9 +105,9 @@ static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
   int64_t i;
   int rc = costs_init(&self, sample, 0, 0, 0);
   if (rc == ANN_OK && self.n > 0 && ann_space_is_own_nearest(sample->space)) {
-    for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->better;
+    for (i = 0; i < self.n; i++) set_value(&self, i, (double)self.items[i]->better);
     grid->least_keep = (int64_t)(SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE));
-    for (i = 0; i < self.n; i++) self.values[i] = (double)self.items[i]->inspected;
+    for (i = 0; i < self.n; i++) set_value(&self, i, (double)self.items[i]->inspected);
     least = SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE);
     most = SELF_MOST * quantile(self.values, self.n, SELF_USUAL);
     grid->least_inspect = (int64_t)(least < most ? least : most);

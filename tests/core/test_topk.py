@@ -1,4 +1,4 @@
-"""core/topk.c: the k best, and the queue of a walk."""
+"""core/topk.c: the k best, and the queue of a walk; core/select.h."""
 
 import math
 
@@ -42,6 +42,33 @@ def test_keeps_the_k_smallest_ties_by_id(core_library, items, k):
 
 def test_keeping_none_takes_everything_and_keeps_nothing(core):
     assert kept(core, 0, [(1.0, 1), (2.0, 2)])[0] == []
+
+
+def selected(core, keys, at):
+    """The key at a place, and the order in which the items are left."""
+    items = core.ffi.new("AnnRanked[]", [(key, id_) for id_, key in enumerate(keys)])
+    key = core.lib.ann_ranked_select(items, len(keys), at)
+    return key, [(item.key, item.id) for item in items]
+
+
+@given(keys=st.lists(KEYS.filter(lambda key: key == key), min_size=1, max_size=200), data=st.data())
+@settings(deadline=None, max_examples=100)
+def test_selects_the_key_that_sorting_would_put_there(core_library, keys, data):
+    at = data.draw(st.integers(0, len(keys) - 1))
+    key, left = selected(core_library, keys, at)
+    items = ordered([(key, id_) for id_, key in enumerate(keys)])
+    assert key == items[at][0]
+    assert ordered(left) == items
+    assert ordered(left[: at + 1]) == items[: at + 1]
+
+
+@pytest.mark.parametrize(
+    "keys", [range(20_000), range(20_000, 0, -1), [7] * 20_000, [i // 5000 for i in range(20_000)]]
+)
+def test_selects_among_many_that_are_equal_or_in_order(core, keys):
+    """In some milliseconds, not in seconds: n^2 would be noticed."""
+    for at in (0, 9_999, 19_900, 19_999):
+        assert selected(core, list(map(float, keys)), at)[0] == sorted(keys)[at]
 
 
 @given(items=st.lists(st.tuples(SCORES, st.integers(0, 2**32 - 1))), at_once=st.integers(1, 9))
