@@ -1,16 +1,14 @@
-/* pages.c -- see pages.h.  An open-addressing hash table of pages by number. */
+/* pages.c -- see pages.h. */
 #include "index/pages.h"
 
 #include <stdlib.h>
 
 #include "core/bytes.h"
 #include "core/format.h"
+#include "core/hash.h"
 #include "core/idset.h"
 
-#define FEWEST_SLOTS 64
-#define SPARSE 16           /* slots a page from which on the table is made smaller */
-
-struct AnnCachedPage {
+typedef struct Cached {
   uint32_t number;
   int dirty;          /* differs from the table */
   int is_new;         /* and is not in it yet */
@@ -19,8 +17,7 @@ struct AnnCachedPage {
   int64_t counted;    /* bytes of it in the budget */
   uint64_t stored; /* what it adds to the sum of stored pages: 0 for one that is not stored */
   AnnPage page;
-};
-typedef struct AnnCachedPage Cached;
+} Cached;
 
 struct AnnPages {
   AnnDb *db; /* borrowed */
@@ -29,8 +26,7 @@ struct AnnPages {
   AnnTrace *const *trace; /* borrowed: of the search that is being explained, or NULL */
   int64_t length; /* L */
   int leaf_capacity;
-  Cached **slots; /* owned: hash table of pages */
-  int64_t n, n_slots;
+  AnnHash held;           /* owned, and what it holds: by number */
   int64_t n_dirty;
   int64_t hand; /* where the clock that evicts them stands */
   int64_t n_hits; /* pages asked for and already in memory, ever */
@@ -53,44 +49,16 @@ int64_t ann_pages_dirty(const AnnPages *pages) { return pages->n_dirty; }
 
 int64_t ann_pages_hits(const AnnPages *pages) { return pages->n_hits; }
 
-/* Where the search for a number begins. */
-static int64_t first_slot(const AnnPages *pages, uint32_t number) {
-  return (int64_t)((number * 0x9E3779B97F4A7C15u) >> 32) & (pages->n_slots - 1);
-}
-
-static int64_t slot_of(const AnnPages *pages, uint32_t number) {
-  int64_t mask = pages->n_slots - 1, i = first_slot(pages, number);
-  while (pages->slots[i] && pages->slots[i]->number != number) i = (i + 1) & mask;
-  return i;
-}
-
 static Cached *find(const AnnPages *pages, uint32_t number) {
-  return pages->n_slots ? pages->slots[slot_of(pages, number)] : NULL;
-}
-
-/* wanted: a power of two, at least twice the pages. */
-static int resize(AnnPages *pages, int64_t wanted) {
-  int64_t old = pages->n_slots, i;
-  Cached **slots, **before = pages->slots;
-  slots = ann_alloc_zero((uint64_t)wanted, sizeof *slots);
-  if (!slots) return ANN_NOMEM;
-  pages->slots = slots;
-  pages->n_slots = wanted;
-  for (i = 0; i < old; i++) {
-    if (before[i]) slots[slot_of(pages, before[i]->number)] = before[i];
-  }
-  ann_free(before);
-  return ANN_OK;
+  return ann_hash_get(&pages->held, number);
 }
 
 static int add(AnnPages *pages, uint32_t number, Cached **out_cached) {
-  int64_t slots = pages->n_slots;
-  int rc = pages->n * 2 < slots ? ANN_OK : resize(pages, slots ? slots * 2 : FEWEST_SLOTS);
+  int rc = ann_hash_reserve(&pages->held);
   Cached *cached = rc == ANN_OK ? ann_alloc_zero(1, sizeof *cached) : NULL;
   if (!cached) return ANN_NOMEM;
   cached->number = number;
-  pages->slots[slot_of(pages, number)] = cached;
-  pages->n++;
+  (void)ann_hash_put(&pages->held, number, cached);   /* has room */
   *out_cached = cached;
   return ANN_OK;
 }
@@ -126,26 +94,17 @@ static int hold(AnnPages *pages, uint32_t number, AnnPage *page, Cached **out_ca
   return ANN_OK;
 }
 
-/* Take slot i out and move up what hashed past it. */
-static void remove_slot(AnnPages *pages, int64_t i) {
-  int64_t mask = pages->n_slots - 1;
-  release(pages, pages->slots[i]);
-  pages->slots[i] = NULL;
-  pages->n--;
-  for (i = (i + 1) & mask; pages->slots[i]; i = (i + 1) & mask) {
-    Cached *moved = pages->slots[i];
-    pages->slots[i] = NULL;
-    pages->slots[slot_of(pages, moved->number)] = moved;
-  }
+static void remove_page(AnnPages *pages, uint32_t number) {
+  release(pages, ann_hash_remove(&pages->held, number));
 }
 
 void ann_pages_forget(AnnPages *pages, uint32_t number) {
   Cached *cached = find(pages, number);
-  if (cached && !cached->dirty) remove_slot(pages, slot_of(pages, number));
+  if (cached && !cached->dirty) remove_page(pages, number);
 }
 
 void ann_pages_prefetch_slot(const AnnPages *pages, uint32_t number) {
-  if (pages->n_slots) __builtin_prefetch(pages->slots[first_slot(pages, number)]);
+  __builtin_prefetch(find(pages, number));
 }
 
 void ann_pages_prefetch(const AnnPages *pages, uint32_t number) {
@@ -154,42 +113,37 @@ void ann_pages_prefetch(const AnnPages *pages, uint32_t number) {
 }
 
 void ann_pages_drop(AnnPages *pages) {
-  int64_t i;
-  for (i = 0; i < pages->n_slots && pages->n; i++) {
-    if (!pages->slots[i]) continue;
-    release(pages, pages->slots[i]);
-    pages->slots[i] = NULL;
-    pages->n--;
-  }
+  int64_t slot = 0;
+  Cached *cached;
+  while ((cached = ann_hash_next(&pages->held, &slot)) != NULL) release(pages, cached);
+  ann_hash_drop(&pages->held);
 }
 
 void ann_pages_free(AnnPages *pages) {
   if (!pages) return;
   ann_pages_drop(pages);
-  ann_free(pages->slots);
+  ann_hash_clear(&pages->held);
   ann_free(pages);
 }
 
 /* The hand goes round until an eighth of the budget is free, so that it need not move for
 ** every page; twice at most: once to take the marks away, once to evict. */
 static void trim(AnnPages *pages, int directories) {
-  int64_t turns = 2 * pages->n_slots;
+  int64_t turns = 2 * pages->held.n_slots;
   int64_t enough = (pages->budget->most) / 8 * 7;
   if (!ann_budget_is_exceeded(pages->budget)) return;
   for (; turns > 0 && pages->budget->pages > enough; turns--) {
-    int64_t i = pages->hand & (pages->n_slots - 1);
-    Cached *cached = pages->slots[i];
+    int64_t i = pages->hand & (pages->held.n_slots - 1);
+    Cached *cached = pages->held.slots[i].value;
     if (cached && !cached->dirty && !cached->used && (directories || cached->page.level == 0)) {
-      remove_slot(pages, i); /* another may have moved here: look again */
+      ann_hash_remove_at(&pages->held, i);   /* another may have moved here: look again */
+      release(pages, cached);
     } else {
       if (cached) cached->used = 0;
       pages->hand++;
     }
   }
-  /* The next hand would go over mostly empty slots; without the memory for fewer, it does. */
-  if (pages->n_slots / 4 >= FEWEST_SLOTS && pages->n * SPARSE < pages->n_slots) {
-    (void)resize(pages, pages->n_slots / 4);
-  }
+  ann_hash_shrink(&pages->held);   /* or the next hand goes over mostly free slots */
 }
 
 void ann_pages_trim_leaves(AnnPages *pages) { trim(pages, 0); }
@@ -380,13 +334,13 @@ static int by_number(const void *a, const void *b) {
 
 int ann_pages_flush(AnnPages *pages) {
   int rc = ANN_OK;
-  int64_t i, n = 0;
-  Cached **dirty;
+  int64_t i, n = 0, slot = 0;
+  Cached **dirty, *cached;
   if (pages->n_dirty == 0) return ANN_OK;
   dirty = ann_alloc_array((uint64_t)pages->n_dirty, sizeof *dirty);
   if (!dirty) return ANN_NOMEM;
-  for (i = 0; i < pages->n_slots; i++) {
-    if (pages->slots[i] && pages->slots[i]->dirty) dirty[n++] = pages->slots[i];
+  while ((cached = ann_hash_next(&pages->held, &slot)) != NULL) {
+    if (cached->dirty) dirty[n++] = cached;
   }
   qsort(dirty, (size_t)n, sizeof *dirty, by_number);
   for (i = 0; i < n && rc == ANN_OK; i++) {
@@ -394,7 +348,7 @@ int ann_pages_flush(AnnPages *pages) {
     if (rc != ANN_OK) break;
     dirty[i]->dirty = 0;
     pages->n_dirty--;
-    if (dirty[i]->deleted) remove_slot(pages, slot_of(pages, dirty[i]->number));
+    if (dirty[i]->deleted) remove_page(pages, dirty[i]->number);
   }
   ann_free(dirty);
   return rc;

@@ -2,11 +2,14 @@
 #include "index/places.h"
 
 #include "core/bytes.h"
+#include "core/grow.h"
+#include "core/hash.h"
 #include "core/sort.h"
+
+#define MANY 2048 /* changes whose memory is not kept for the next ones */
 
 typedef struct Entry {
   int64_t id;
-  uint8_t used;
   uint8_t deleted;
   uint32_t pages[ANN_MAX_TREES];
 } Entry;
@@ -14,8 +17,9 @@ typedef struct Entry {
 struct AnnPlaces {
   AnnDb *db;                /* borrowed */
   int trees;                /* pages of an id */
-  Entry *slots;             /* owned: hash table of changed places */
-  int64_t n, n_slots;
+  Entry *changed;           /* owned */
+  int64_t n, n_allocated;
+  AnnHash numbers; /* owned: for an id, the number of its entry from 1 on: entries move */
 };
 
 int ann_places_new(AnnDb *db, int trees, AnnPlaces **out_places) {
@@ -29,51 +33,33 @@ int ann_places_new(AnnDb *db, int trees, AnnPlaces **out_places) {
 
 int64_t ann_places_changed(const AnnPlaces *places) { return places->n; }
 
-static int64_t slot_of(const Entry *slots, int64_t n_slots, int64_t id) {
-  int64_t mask = n_slots - 1;
-  int64_t i = (int64_t)(((uint64_t)id * 0x9E3779B97F4A7C15u) >> 20) & mask;
-  while (slots[i].used && slots[i].id != id) i = (i + 1) & mask;
-  return i;
-}
-
 static Entry *find(const AnnPlaces *places, int64_t id) {
-  Entry *entry;
-  if (!places->n) return NULL;
-  entry = &places->slots[slot_of(places->slots, places->n_slots, id)];
-  return entry->used ? entry : NULL;
+  intptr_t number = (intptr_t)ann_hash_get(&places->numbers, id);
+  return number ? &places->changed[number - 1] : NULL;
 }
 
-static int grow(AnnPlaces *places) {
-  int64_t n = places->n_slots ? places->n_slots * 2 : 64, i;
-  Entry *larger;
-  if (places->n * 2 < places->n_slots) return ANN_OK;
-  larger = ann_alloc_zero((uint64_t)n, sizeof *larger);
-  if (!larger) return ANN_NOMEM;
-  for (i = 0; i < places->n_slots; i++) {
-    if (places->slots[i].used)
-      larger[slot_of(larger, n, places->slots[i].id)] = places->slots[i];
+static int add(AnnPlaces *places, int64_t id, Entry **out_entry) {
+  int rc = ann_hash_reserve(&places->numbers);
+  Entry *entry;
+  if (rc == ANN_OK) {
+    rc = ann_grow(&places->changed, places->n, 1, &places->n_allocated, sizeof *entry);
   }
-  ann_free(places->slots);
-  places->slots = larger;
-  places->n_slots = n;
+  if (rc != ANN_OK) return rc;
+  entry = &places->changed[places->n++];
+  memset(entry, 0, sizeof *entry);
+  entry->id = id;
+  (void)ann_hash_put(&places->numbers, id, (void *)(intptr_t)places->n); /* has room */
+  *out_entry = entry;
   return ANN_OK;
 }
 
 /* The entry for id, made if need be. */
 static int claim(AnnPlaces *places, int64_t id, Entry **out_entry) {
-  int rc = grow(places);
-  Entry *entry;
-  if (rc != ANN_OK) return rc;
-  ann_db_changed(places->db);
-  entry = &places->slots[slot_of(places->slots, places->n_slots, id)];
-  if (!entry->used) {
-    memset(entry, 0, sizeof *entry);
-    entry->used = 1;
-    entry->id = id;
-    places->n++;
-  }
-  *out_entry = entry;
-  return ANN_OK;
+  int rc = ANN_OK;
+  *out_entry = find(places, id);
+  if (!*out_entry) rc = add(places, id, out_entry);
+  if (rc == ANN_OK) ann_db_changed(places->db);
+  return rc;
 }
 
 static int decode(AnnPlaces *places, int64_t id, sqlite3_stmt *stmt, int column,
@@ -169,41 +155,40 @@ static int write_place(AnnPlaces *places, const Entry *entry) {
 }
 
 int ann_places_flush(AnnPlaces *places) {
-  int rc = ANN_OK;
-  int64_t i, n = 0;
-  const Entry **changed;
+  int64_t i, n = places->n;
+  const Entry **order; /* owned */
   AnnPoll poll = {ann_db_tick, places->db};
-  if (places->n == 0) return ANN_OK;
-  changed = ann_alloc_array((uint64_t)places->n, sizeof *changed);
-  if (!changed) return ANN_NOMEM;
-  for (i = 0; i < places->n_slots; i++) {
-    if (places->slots[i].used) changed[n++] = &places->slots[i];
-  }
-  rc = ann_sort(changed, n, sizeof *changed, by_id, &poll);
-  for (i = 0; i < n && rc == ANN_OK; i++) rc = write_place(places, changed[i]);
-  ann_free(changed);
+  int rc;
+  if (n == 0) return ANN_OK;
+  order = ann_alloc_array((uint64_t)n, sizeof *order);
+  if (!order) return ANN_NOMEM;
+  for (i = 0; i < n; i++) order[i] = &places->changed[i];
+  rc = ann_sort(order, n, sizeof *order, by_id, &poll);
+  for (i = 0; i < n && rc == ANN_OK; i++) rc = write_place(places, order[i]);
+  ann_free(order);
   if (rc == ANN_OK) ann_places_drop(places);
   return rc;
 }
 
-static void free_slots(AnnPlaces *places) {
-  ann_free(places->slots);
-  places->slots = NULL;
-  places->n = places->n_slots = 0;
+static void free_all(AnnPlaces *places) {
+  ann_hash_clear(&places->numbers);
+  ann_free(places->changed);
+  places->changed = NULL;
+  places->n = places->n_allocated = 0;
 }
 
 void ann_places_drop(AnnPlaces *places) {
-  if (places->n_slots > 4096) {
-    free_slots(places);
-  } else if (places->n) {
-    memset(places->slots, 0, (size_t)places->n_slots * sizeof *places->slots);
+  if (places->n_allocated > MANY) {
+    free_all(places);
+  } else {
+    ann_hash_drop(&places->numbers);
     places->n = 0;
   }
 }
 
 void ann_places_free(AnnPlaces *places) {
   if (!places) return;
-  free_slots(places);
+  free_all(places);
   ann_free(places);
 }
 

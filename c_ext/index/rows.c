@@ -1,7 +1,8 @@
-/* rows.c -- see rows.h.  An open-addressing hash table of rows by id. */
+/* rows.c -- see rows.h. */
 #include "index/rows.h"
 
 #include "core/grow.h"
+#include "core/hash.h"
 
 struct AnnRows {
   AnnDb *db;                /* borrowed */
@@ -9,8 +10,8 @@ struct AnnRows {
   const AnnBudget *budget;  /* borrowed */
   AnnTrace *const *trace;   /* borrowed: of the search that is being explained, or NULL */
   const AnnSpace *space;    /* borrowed */
-  AnnRow **slots;           /* owned: hash table of rows */
-  int64_t n, n_slots, hand;
+  AnnHash held;             /* owned, and what it holds: by id */
+  int64_t hand;             /* where the clock that evicts them stands */
   int64_t n_hits;           /* rows asked for and already in memory, ever */
   AnnRow *spare;            /* owned: one that is not in the table */
   AnnRange *range;          /* owned: rows of a range of ids, all in memory */
@@ -36,49 +37,7 @@ static int64_t row_size(const AnnRows *rows) {
   return (int64_t)sizeof(AnnRow) + rows->space->blob_size;
 }
 
-/* Where the search for an id begins. */
-static int64_t first_slot(const AnnRows *rows, int64_t id) {
-  return (int64_t)(((uint64_t)id * 0x9E3779B97F4A7C15u) >> 20) & (rows->n_slots - 1);
-}
-
-static int64_t slot_of(const AnnRows *rows, int64_t id) {
-  int64_t mask = rows->n_slots - 1, i = first_slot(rows, id);
-  while (rows->slots[i] && rows->slots[i]->id != id) i = (i + 1) & mask;
-  return i;
-}
-
-static AnnRow *find(const AnnRows *rows, int64_t id) {
-  return rows->n_slots ? rows->slots[slot_of(rows, id)] : NULL;
-}
-
-/* Room for one row more; fails quietly: then it is not kept. */
-static int grow(AnnRows *rows) {
-  int64_t old = rows->n_slots, i;
-  AnnRow **slots, **before = rows->slots;
-  if (rows->n * 2 < old) return 1;
-  slots = ann_alloc_zero((uint64_t)(old ? old * 2 : 1024), sizeof *slots);
-  if (!slots) return 0;
-  rows->slots = slots;
-  rows->n_slots = old ? old * 2 : 1024;
-  for (i = 0; i < old; i++) {
-    if (before[i]) slots[slot_of(rows, before[i]->id)] = before[i];
-  }
-  ann_free(before);
-  return 1;
-}
-
-/* Take slot i out and move up what hashed past it. */
-static void remove_slot(AnnRows *rows, int64_t i) {
-  int64_t mask = rows->n_slots - 1;
-  ann_free(rows->slots[i]);
-  rows->slots[i] = NULL;
-  rows->n--;
-  for (i = (i + 1) & mask; rows->slots[i]; i = (i + 1) & mask) {
-    AnnRow *moved = rows->slots[i];
-    rows->slots[i] = NULL;
-    rows->slots[slot_of(rows, moved->id)] = moved;
-  }
-}
+static AnnRow *find(const AnnRows *rows, int64_t id) { return ann_hash_get(&rows->held, id); }
 
 static void forget_range(AnnRows *rows) {
   if (rows->range) ann_free(rows->range->rows);
@@ -89,12 +48,14 @@ static void forget_range(AnnRows *rows) {
 /* The hand goes on until `wanted` rows are left. */
 static void evict(AnnRows *rows, int64_t wanted) {
   forget_range(rows);
-  while (rows->n > wanted) {
-    int64_t i = rows->hand & (rows->n_slots - 1);
-    if (rows->slots[i] && !rows->slots[i]->used) {
-      remove_slot(rows, i);                  /* another may have moved here: look again */
+  while (rows->held.n > wanted) {
+    int64_t i = rows->hand & (rows->held.n_slots - 1);
+    AnnRow *row = rows->held.slots[i].value;
+    if (row && !row->used) {
+      ann_hash_remove_at(&rows->held, i);     /* another may have moved here: look again */
+      ann_free(row);
     } else {
-      if (rows->slots[i]) rows->slots[i]->used = 0;
+      if (row) row->used = 0;
       rows->hand++;
     }
   }
@@ -102,10 +63,10 @@ static void evict(AnnRows *rows, int64_t wanted) {
 
 /* One row's share of it: with its slots, of which at most half are used, and in a range. */
 static int64_t cost(const AnnRows *rows) {
-  return row_size(rows) + 3 * (int64_t)sizeof(AnnRow *);
+  return row_size(rows) + 2 * (int64_t)sizeof(AnnHashSlot) + (int64_t)sizeof(AnnRow *);
 }
 
-int64_t ann_rows_bytes(const AnnRows *rows) { return rows->n * cost(rows); }
+int64_t ann_rows_bytes(const AnnRows *rows) { return rows->held.n * cost(rows); }
 
 /* How many rows the budget has room for beside the pages; none where nothing may be remembered. */
 static int64_t room(const AnnRows *rows) {
@@ -114,16 +75,16 @@ static int64_t room(const AnnRows *rows) {
 
 void ann_rows_trim(AnnRows *rows) {
   int64_t most = room(rows);
-  if (rows->n > most) evict(rows, most);
+  if (rows->held.n > most) evict(rows, most);
 }
 
-/* A copy of a row, kept; NULL when memory is out. */
+/* A copy of a row, kept; NULL when memory is out: then it is not. */
 static AnnRow *keep_copy(AnnRows *rows, const AnnRow *row) {
-  AnnRow *copy = grow(rows) ? ann_alloc((uint64_t)row_size(rows)) : NULL;
+  int rc = ann_hash_reserve(&rows->held);
+  AnnRow *copy = rc == ANN_OK ? ann_alloc((uint64_t)row_size(rows)) : NULL;
   if (!copy) return NULL;
   memcpy(copy, row, (size_t)row_size(rows));
-  rows->slots[slot_of(rows, row->id)] = copy;
-  rows->n++;
+  (void)ann_hash_put(&rows->held, row->id, copy);     /* has room */
   return copy;
 }
 
@@ -131,7 +92,7 @@ static AnnRow *keep_copy(AnnRows *rows, const AnnRow *row) {
 static void keep(AnnRows *rows, const AnnRow *row) {
   int64_t most = room(rows);
   if (most == 0) return;
-  if (rows->n >= most) evict(rows, most - 1);
+  if (rows->held.n >= most) evict(rows, most - 1);
   (void)keep_copy(rows, row);
 }
 
@@ -180,7 +141,7 @@ int ann_rows_warm(AnnRows *rows) {
   int64_t id = 0, n = 0;
   int found = 1, rc = make_spare(rows);
   if (rc == ANN_OK) rc = ann_source_scan(rows->source, INT64_MIN, INT64_MAX);
-  while (rc == ANN_OK && rows->n < room(rows)) {
+  while (rc == ANN_OK && rows->held.n < room(rows)) {
     rc = ann_source_next(rows->source, &id, rows->spare->vector, &found);
     if (rc != ANN_OK || !found) break;
     if (find(rows, id)) continue;
@@ -193,12 +154,11 @@ int ann_rows_warm(AnnRows *rows) {
 }
 
 void ann_rows_prefetch_slot(const AnnRows *rows, int64_t id) {
-  if (rows->n_slots) __builtin_prefetch(&rows->slots[first_slot(rows, id)]);
+  ann_hash_prefetch(&rows->held, id);
 }
 
 void ann_rows_prefetch(const AnnRows *rows, int64_t id) {
-  /* The row in its first slot, most likely its own: to look would be to wait. */
-  const AnnRow *row = rows->n_slots ? rows->slots[first_slot(rows, id)] : NULL;
+  const AnnRow *row = find(rows, id);
   int64_t i;
   for (i = 0; row && i < row_size(rows); i += 64) {
     __builtin_prefetch((const uint8_t *)row + i);
@@ -226,7 +186,7 @@ void ann_rows_range_begin(AnnRows *rows, int64_t first, int64_t last) {
 static const AnnRow *kept(AnnRows *rows, int64_t id, const void *vector) {
   const AnnRow *row = find(rows, id);
   if (row) return row;
-  if (rows->n >= room(rows) || make_spare(rows) != ANN_OK) return NULL;
+  if (rows->held.n >= room(rows) || make_spare(rows) != ANN_OK) return NULL;
   memcpy(rows->spare->vector, vector, (size_t)rows->space->blob_size);
   complete(rows, id);
   return keep_copy(rows, rows->spare);
@@ -249,24 +209,21 @@ void ann_rows_range_end(AnnRows *rows) {
 
 void ann_rows_forget(AnnRows *rows, int64_t id) {
   forget_range(rows);
-  if (find(rows, id)) remove_slot(rows, slot_of(rows, id));
+  ann_free(ann_hash_remove(&rows->held, id));
 }
 
 void ann_rows_drop(AnnRows *rows) {
-  int64_t i;
+  int64_t slot = 0;
+  AnnRow *row;
   forget_range(rows);
-  for (i = 0; i < rows->n_slots && rows->n; i++) {
-    if (!rows->slots[i]) continue;
-    ann_free(rows->slots[i]);
-    rows->slots[i] = NULL;
-    rows->n--;
-  }
+  while ((row = ann_hash_next(&rows->held, &slot)) != NULL) ann_free(row);
+  ann_hash_drop(&rows->held);
 }
 
 void ann_rows_free(AnnRows *rows) {
   if (!rows) return;
   ann_rows_drop(rows);
-  ann_free(rows->slots);
+  ann_hash_clear(&rows->held);
   ann_free(rows->spare);
   ann_free(rows);
 }
