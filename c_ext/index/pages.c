@@ -30,6 +30,7 @@ struct AnnPages {
   int64_t n_dirty;
   int64_t hand; /* where the clock that evicts them stands */
   int64_t n_hits; /* pages asked for and already in memory, ever */
+  int64_t n_moved;        /* directories changed or let go, ever */
 };
 
 int ann_pages_new(const AnnPagesPlan *plan, AnnPages **out_pages) {
@@ -48,6 +49,8 @@ int ann_pages_new(const AnnPagesPlan *plan, AnnPages **out_pages) {
 int64_t ann_pages_dirty(const AnnPages *pages) { return pages->n_dirty; }
 
 int64_t ann_pages_hits(const AnnPages *pages) { return pages->n_hits; }
+
+int64_t ann_pages_moved(const AnnPages *pages) { return pages->n_moved; }
 
 static Cached *find(const AnnPages *pages, uint32_t number) {
   return ann_hash_get(&pages->held, number);
@@ -73,6 +76,7 @@ static void recount(AnnPages *pages, Cached *cached) {
 static void release(AnnPages *pages, Cached *cached) {
   pages->budget->pages -= cached->counted;
   pages->n_dirty -= cached->dirty;
+  pages->n_moved += cached->page.level > 0;
   ann_page_clear(&cached->page);
   ann_free(cached);
 }
@@ -270,6 +274,7 @@ void ann_pages_touch(AnnPages *pages, uint32_t number) {
   Cached *cached = find(pages, number);
   if (!cached) return;
   ann_db_changed(pages->db);
+  pages->n_moved += cached->page.level > 0;
   pages->n_dirty += !cached->dirty;
   cached->dirty = 1;
   recount(pages, cached);

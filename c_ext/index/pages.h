@@ -74,15 +74,18 @@ void ann_pages_trim(AnnPages *pages);
 int ann_pages_warm(AnnPages *pages);
 void ann_pages_drop(AnnPages *pages);    /* forget all, changed or not */
 int64_t ann_pages_dirty(const AnnPages *pages);  /* pages changed and not written */
-int64_t ann_pages_hits(const AnnPages *pages);   /* asked for and already in memory, ever */
+/* How often a directory was changed or let go, ever: whoever points into directories may go on for as
+** long as it is the same. */
+int64_t ann_pages_moved(const AnnPages *pages);
+int64_t ann_pages_hits(const AnnPages *pages); /* asked for and already in memory, ever */
 
 /* Every stored page in order of number, read without the cache: as far as it is valid. */
 typedef struct AnnStoredPage {
-  int64_t number;       /* as stored: beyond 1 .. 2^32-1 it is no page's */
+  int64_t number; /* as stored: beyond 1 .. 2^32-1 it is no page's */
   int64_t bytes;
-  int is_valid;         /* and then: */
-  AnnPage page;         /* owned by whoever took it, or cleared by the next call */
-  int begun, done;      /* the iterator's own */
+  int is_valid; /* and then: */
+  AnnPage page; /* owned by whoever took it, or cleared by the next call */
+  int begun, done; /* the iterator's own */
 } AnnStoredPage;
 
 /* Zeroed at first; *out_found is 0 at the end, or after a failure, when nothing is owned. */

@@ -56,6 +56,7 @@ static int make_table(AnnContext *context, const char *schema, const char *name,
     return rc;
   }
   table->context = context;
+  table->serial = ++context->serials;
   table->absorb = DEFAULT_ABSORB;
   table->changes_seen = -1;
   table->next = context->tables;

@@ -16,6 +16,7 @@ typedef struct AnnTable {
   struct AnnContext *context;   /* borrowed */
   struct AnnTable *next;        /* on the shelf */
   int references;               /* virtual tables that have it */
+  int64_t serial; /* no other table of the context has or had it */
   int orphaned;                 /* dropped, or another took the name */
   AnnStore *store;              /* owned */
   struct AnnSearcher *searcher; /* owned: made at the first search */
@@ -39,6 +40,7 @@ typedef struct AnnContext {
   AnnTable *tables; /* owned: the shelf */
   int references; /* modules registered with it */
   int64_t marks; /* tables created, ever */
+  int64_t serials; /* tables made, ever */
   int64_t generation; /* raised by every write and rollback of an ann table */
 } AnnContext;
 

@@ -69,7 +69,7 @@ static void settle_k(AnnStream *stream) {
   stream->k = k->count ? k->count : INT64_MAX;
 }
 
-/* ---- batches: what more there is, found by searching anew; reach() alone calls this ---- */
+/* ---- more rows, from the index; reach() alone calls this ---- */
 
 static double farthest(const AnnStream *stream) {
   return stream->arguments.of[ANN_ARG_MAX_DISTANCE].number;
@@ -84,57 +84,79 @@ static void keep_item(AnnStream *stream, const AnnTable *table) {
   stream->n_rows += stream->has_item;
 }
 
-/* Does a row of a batch come after those kept? */
+/* Does a row come after those kept? */
 static int is_next(const AnnStream *stream, const AnnRanked *row) {
   if (stream->has_item && row->id == stream->item) return 0;
   if (stream->n_rows == stream->has_item) return 1;
   return ann_ranked_compare(row, &stream->rows[stream->n_rows - 1]) > 0;
 }
 
-/* Keep the rows of a batch that come after the last one kept. */
-static int keep_rows(AnnStream *stream, const AnnTable *table, const AnnTopk *batch) {
+/* Keep the rows that come after the last one kept. */
+static int keep_rows(AnnStream *stream, const AnnTable *table, const AnnRanked *rows, int64_t n,
+                     int done) {
   int64_t i;
   int beyond = 0;
-  int rc = ann_grow(&stream->rows, stream->n_rows, batch->n + 1, &stream->n_allocated,
+  int rc = ann_grow(&stream->rows, stream->n_rows, n + 1, &stream->n_allocated,
                     sizeof *stream->rows);
   if (rc == ANN_OK && stream->has_item && stream->n_rows == 0) keep_item(stream, table);
-  for (i = 0; i < batch->n && stream->n_rows < stream->k && rc == ANN_OK; i++) {
-    const AnnRanked *row = &batch->items[i];
-    beyond = row->key > farthest(stream);
+  for (i = 0; i < n && stream->n_rows < stream->k && rc == ANN_OK; i++) {
+    beyond = rows[i].key > farthest(stream);
     if (beyond) break;
-    if (is_next(stream, row)) stream->rows[stream->n_rows++] = *row;
+    if (is_next(stream, &rows[i])) stream->rows[stream->n_rows++] = rows[i];
   }
-  /* Fewer rows than asked for: there are no more. */
-  stream->exhausted = beyond || batch->n < stream->batch_k || stream->n_rows >= stream->k;
+  stream->exhausted = beyond || done || stream->n_rows >= stream->k;
   return rc;
 }
 
-static void next_batch_k(AnnStream *stream, const AnnStore *store) {
+/* How many rows to ask the index for at first. */
+static int64_t first_k(const AnnStream *stream, const AnnStore *store) {
   int64_t first = store->state.rows <= SMALL_TABLE ? stream->k : FIRST_BATCH;
-  if (stream->batch_k > 0) stream->batch_k *= BATCH_GROWTH;
-  else stream->batch_k = stream->k < first ? stream->k : first;
+  return stream->k < first ? stream->k : first;
 }
 
-static int run_batch(AnnStream *stream, AnnTable *table, char **out_message) {
-  AnnStore *store = table->store;
+/* The searcher of this search, started: the table's, which is lent while the search goes on, or one of
+** its own.  Of a table that was replaced meanwhile it is none. */
+static int take_searcher(AnnStream *stream, AnnTable *table) {
   const AnnArgument *of = stream->arguments.of;
   AnnQuery query;
-  AnnTopk batch;
-  int rc = ann_store_begin(store);
-  next_batch_k(stream, store);
+  int rc = ANN_OK;
+  if (stream->searcher && stream->table_serial == table->serial) return ANN_OK;
+  ann_searcher_free(stream->searcher);
+  stream->searcher = table->searcher;
+  table->searcher = NULL;
+  if (!stream->searcher) rc = ann_searcher_new(table->store, &stream->searcher);
+  if (rc != ANN_OK) return rc;
+  stream->table_serial = table->serial;
   memset(&query, 0, sizeof query);
-  memset(&batch, 0, sizeof batch);
   query.vector = stream->vector;
-  query.k = stream->batch_k;
   query.recall = of[ANN_ARG_RECALL].number;
   query.recall_given = of[ANN_ARG_RECALL].is_given;
   query.search_k = of[ANN_ARG_SEARCH_K].count;
   query.only = of[ANN_ARG_ONLY].is_given ? &of[ANN_ARG_ONLY].ids : NULL;
   query.exclude = of[ANN_ARG_EXCLUDE].ids.n ? &of[ANN_ARG_EXCLUDE].ids : NULL;
-  if (rc == ANN_OK && !table->searcher) rc = ann_searcher_new(store, &table->searcher);
-  if (rc == ANN_OK) rc = ann_search(table->searcher, &query, &batch);
-  if (rc == ANN_OK) rc = keep_rows(stream, table, &batch);
-  ann_topk_clear(&batch);
+  ann_search_start(stream->searcher, &query, stream->k);
+  return ANN_OK;
+}
+
+/* Give it back when there is nothing to go on with. */
+static void give_searcher(AnnStream *stream, AnnTable *table) {
+  if (table->searcher) ann_searcher_free(stream->searcher);
+  else table->searcher = stream->searcher;
+  stream->searcher = NULL;
+}
+
+static int reach_more(AnnStream *stream, AnnTable *table, char **out_message) {
+  AnnStore *store = table->store;
+  const AnnRanked *rows = NULL;
+  int64_t n = 0;
+  int done = 0, rc = ann_store_begin(store);
+  if (rc == ANN_OK) rc = take_searcher(stream, table);
+  if (rc == ANN_OK) {
+    stream->asked = stream->asked ? stream->asked * BATCH_GROWTH : first_k(stream, store);
+    rc = ann_search_reach(stream->searcher, stream->asked, &rows, &n, &done);
+  }
+  if (rc == ANN_OK) rc = keep_rows(stream, table, rows, n, done);
+  if (stream->searcher && (rc != ANN_OK || stream->exhausted)) give_searcher(stream, table);
   rc = ann_context_report(store, rc, out_message);
   ann_store_end(store);
   return rc;
@@ -146,7 +168,7 @@ static int run_batch(AnnStream *stream, AnnTable *table, char **out_message) {
 static int reach(AnnStream *stream, AnnTable *table, int64_t n, char **out_message) {
   int rc = ANN_OK;
   while (rc == ANN_OK && stream->n_rows < n && !stream->exhausted) {
-    rc = run_batch(stream, table, out_message);
+    rc = reach_more(stream, table, out_message);
   }
   return rc;
 }
@@ -199,6 +221,7 @@ void ann_stream_free(AnnStream *stream) {
   sqlite3_free(stream->schema);
   sqlite3_free(stream->name);
   ann_arguments_clear(&stream->arguments);
+  ann_searcher_free(stream->searcher);
   ann_free(stream->vector);
   ann_free(stream->rows);
   ann_free(stream);

@@ -1,11 +1,10 @@
 /* stream.h -- the rows of one search, computed as they are read.
 **
 ** A search for k asks the index for the nearest FIRST_BATCH (or k) and, when those
-** are read, for four times as many, and so on: reading ten rows of a search for a
-** million costs what a search for a few hundred costs.  A later batch starts anew and
-** goes on after the last row given; a row that it finds before that one was missed, as
-** the recall allows: rows come in order, and it is too late for it.  Batches grow beyond
-** k until k rows were given or none are left.  Small tables are read in one batch.
+** are read, for four times as many, and so on, which goes on where it stopped (index/search.h):
+** reading ten rows of a search for a million costs what a search for a few hundred costs.  A row
+** that is found only then, and is nearer than the last row given, was missed, as
+** the recall allows: rows come in order, and it is too late for it.  Small tables are read at once.
 **
 ** A row that is searched for by its id, and may be in the answer, is its first row, before
 ** others that are as near; it need not be found.
@@ -31,7 +30,9 @@ typedef struct AnnStream {
   AnnRanked *rows;             /* owned: every row found so far that is to be given */
   int64_t n_rows, n_allocated;
   int64_t at;                  /* the current one; its rank is one more */
-  int64_t batch_k;             /* how many the last batch asked for */
+  int64_t asked;               /* how many rows were asked of the index last */
+  struct AnnSearcher *searcher;  /* owned: while the search goes on; else the table has it */
+  int64_t table_serial;        /* of the table whose it is */
   int exhausted;               /* there are no more rows than those found */
 } AnnStream;
 

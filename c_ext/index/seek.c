@@ -1,0 +1,235 @@
+/* seek.c -- see seek.h. */
+#include "index/seek.h"
+
+#include <math.h>
+
+#include "core/format.h"
+#include "core/grow.h"
+#include "core/kernel.h"
+
+#define LEAVES_PER_TICK 16
+
+int ann_query_wants(const AnnQuery *query, int64_t id) {
+  return (!query->only || ann_idset_has(query->only, id)) &&
+         (!query->exclude || !ann_idset_has(query->exclude, id));
+}
+
+int ann_seek_init(AnnSeek *seek, AnnStore *store) {
+  memset(seek, 0, sizeof *seek);
+  seek->store = store;
+  ann_topk_init(&seek->best, 0);
+  ann_walk_init(&seek->walk, store);
+  return ann_probe_init(&seek->probe, store);
+}
+
+void ann_seek_clear(AnnSeek *seek) {
+  ann_probe_clear(&seek->probe);
+  ann_walk_clear(&seek->walk);
+  ann_shortlist_clear(&seek->survivors);
+  ann_topk_clear(&seek->best);
+  ann_free(seek->read);
+  memset(seek, 0, sizeof *seek);
+}
+
+/* ---- estimates ---- */
+
+/* One estimate among the best so far. */
+static int keep_estimate(AnnSeek *seek, float estimate, int64_t id) {
+  int rc = ann_shortlist_add(&seek->survivors, estimate, id);
+  return rc == ANN_OK ? ann_topk_push_unique(&seek->best, estimate, id) : rc;
+}
+
+/* The entries of a block that are set in `within`, where all may be returned. */
+static int take_all(AnnSeek *seek, const AnnPage *page, int first, uint32_t within,
+                    const float *estimates) {
+  int rc = ANN_OK;
+  for (; within && rc == ANN_OK; within &= within - 1) {
+    int at = ann_lowest_bit(within);
+    rc = keep_estimate(seek, estimates[at], ann_page_id(page, first + at));
+  }
+  return rc;
+}
+
+/* The same where some may not, which then do not count as looked at. */
+static int take_wanted(AnnSeek *seek, const AnnPage *page, int first, uint32_t within,
+                       const float *estimates) {
+  const AnnQuery *query = seek->query;
+  int rc = ANN_OK, at, n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
+  for (at = 0; at < n && rc == ANN_OK; at++) {
+    int64_t id = ann_page_id(page, first + at);
+    if (query->search_k > 0 && seek->inspected >= query->search_k) break;
+    if (!ann_query_wants(query, id)) continue;
+    seek->inspected++;
+    if (within >> at & 1) rc = keep_estimate(seek, estimates[at], id);
+  }
+  return rc;
+}
+
+/* Estimate one leaf's entries. */
+static int scan_leaf(AnnSeek *seek, const AnnStep *leaf) {
+  AnnPage *page = NULL;
+  AnnStore *store = seek->store;
+  float estimates[ANN_BLOCK];
+  const AnnQuery *query = seek->query;
+  int filtered = query->only != NULL || query->exclude != NULL;
+  int rc = ann_pages_reach(store->pages, 1, leaf->number, leaf->parent, leaf->tree, 0, &page);
+  int first, n;
+  int64_t before = seek->inspected;
+  for (first = 0; rc == ANN_OK && first < page->n; first += ANN_BLOCK) {
+    uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &seek->probe.lookup,
+                                        leaf->base, seek->survivors.limit, estimates);
+    if (filtered) {
+      rc = take_wanted(seek, page, first, within, estimates);
+      continue;
+    }
+    n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
+    if (query->search_k > 0 && n > query->search_k - seek->inspected) {
+      n = (int)(query->search_k - seek->inspected);
+      within &= (uint32_t)(((uint64_t)1 << n) - 1);
+    }
+    seek->inspected += n;
+    rc = take_all(seek, page, first, within, estimates);
+  }
+  if (rc == ANN_OK && store->trace) {
+    ann_trace_count(store->trace, seek->inspected - before, (int64_t)ann_page_size(page));
+  }
+  if (ann_budget_is_exceeded(&store->budget)) ann_pages_trim_leaves(store->pages);
+  return rc;
+}
+
+/* ---- when to stop ---- */
+
+/* What the rule compares the next leaf with: the k-th best estimate of different rows; beyond the
+** k of the calibration, where that would be dear to keep, the last of all that are kept. */
+static double kth_best(const AnnSeek *seek) {
+  return seek->k > ANN_EFFORT_LARGEST_K ? (double)seek->survivors.limit
+                                        : ann_topk_worst(&seek->best);
+}
+
+/* Is the rule in force, and are there rows enough for it? */
+static int rule_holds(const AnnSeek *seek, int64_t least) {
+  return ann_shortlist_count(&seek->survivors) >= least && seek->effort.reach > 0 &&
+         seek->inspected >= seek->effort.least && seek->query->search_k == 0;
+}
+
+static int is_at_search_k(const AnnSeek *seek) {
+  return seek->query->search_k > 0 && seek->inspected >= seek->query->search_k;
+}
+
+/* May the walk end before the next leaf? */
+static int is_enough(const AnnSeek *seek, int64_t least) {
+  if (is_at_search_k(seek)) return 1;
+  if (ann_shortlist_count(&seek->survivors) < least) return 0;
+  if (seek->inspected < seek->effort.least) return 0;
+  if (seek->inspected >= seek->effort.inspect) return 1;
+  return rule_holds(seek, least) && ann_effort_ratio(seek->next.score, seek->inspected,
+                                                     kth_best(seek)) > seek->effort.reach;
+}
+
+/* ---- the walk ---- */
+
+int ann_seek_start(AnnSeek *seek, const AnnQuery *query, int goes_on) {
+  AnnStore *store = seek->store;
+  int rc;
+  seek->query = query;
+  seek->goes_on = goes_on;
+  seek->k = seek->inspected = seek->n_read = 0;
+  seek->found = seek->found_after = 0;
+  ann_trace_enter(store->trace, ANN_TRACE_ROTATE);
+  ann_probe_set(&seek->probe, store, query->vector);
+  ann_trace_count(store->trace, 1, ann_store_vector_bytes(store));
+  ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
+  rc = ann_walk_start(&seek->walk, &seek->probe);
+  /* While a leaf is scanned, the next one is on its way from memory, and where to find the
+  ** one after that. */
+  if (rc == ANN_OK) rc = ann_walk_next(&seek->walk, &seek->next, &seek->found);
+  if (rc == ANN_OK && seek->found) {
+    rc = ann_walk_next(&seek->walk, &seek->after, &seek->found_after);
+  }
+  seek->directories_moved = ann_pages_moved(store->pages);
+  return rc;
+}
+
+/* Now and then while leaves are scanned. */
+static int tick(const AnnSeek *seek, int64_t leaves) {
+  return leaves % LEAVES_PER_TICK == 0 ? ann_db_tick(seek->store->db) : ANN_OK;
+}
+
+/* The lists for a larger k, from the leaves that have been read so far. */
+static int begin_lists(AnnSeek *seek, int64_t k, const AnnEffort *effort) {
+  int64_t i;
+  int rc = ANN_OK;
+  ann_shortlist_restart(&seek->survivors, effort->keep);
+  ann_topk_restart(&seek->best, k < ANN_EFFORT_RULE_K ? k : ANN_EFFORT_RULE_K);
+  seek->k = k;
+  seek->effort = *effort;
+  seek->inspected = 0;
+  ann_trace_enter(seek->store->trace, ANN_TRACE_SCAN);
+  for (i = 0; i < seek->n_read && rc == ANN_OK; i++) {
+    if (i + 1 < seek->n_read) {
+      ann_pages_prefetch(seek->store->pages, seek->read[i + 1].number);
+    }
+    rc = scan_leaf(seek, &seek->read[i]);
+    if (rc == ANN_OK) rc = tick(seek, i + 1);
+  }
+  return rc;
+}
+
+/* Scan the next leaf, and find the one after those that are known. */
+static int take_leaf(AnnSeek *seek, int64_t least) {
+  AnnStore *store = seek->store;
+  AnnStep leaf = seek->next;
+  int rc = ANN_OK;
+  seek->next = seek->after;
+  seek->found = seek->found_after;
+  if (seek->found) {
+    ann_pages_prefetch(store->pages, seek->next.number);
+    rc = ann_walk_next(&seek->walk, &seek->after, &seek->found_after);
+    if (rc != ANN_OK) return rc;
+  }
+  if (seek->goes_on) {
+    rc = ann_grow(&seek->read, seek->n_read, 1, &seek->n_allocated, sizeof *seek->read);
+    if (rc != ANN_OK) return rc;
+    seek->read[seek->n_read] = leaf;
+  }
+  seek->n_read++;
+  ann_trace_enter(store->trace, ANN_TRACE_SCAN);
+  rc = scan_leaf(seek, &leaf);
+  /* What the rule would stop at now, it would stop at later all the more; but not for a larger k. */
+  if (!seek->goes_on && rule_holds(seek, least)) {
+    seek->walk.bound = ann_effort_bound(&seek->effort, seek->inspected, kth_best(seek));
+  }
+  if (rc == ANN_OK) rc = tick(seek, seek->n_read);
+  ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
+  return rc;
+}
+
+int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnEffort *effort, int last) {
+  AnnStore *store = seek->store;
+  /* Every row comes as often as there are trees. */
+  int64_t least = k * store->options.trees;
+  int64_t measured = seek->k == 0 ? 0 : seek->walk.n_measured;
+  int rc = begin_lists(seek, k, effort);
+  if (last) seek->goes_on = 0;
+  if (least > effort->keep) least = effort->keep;
+  ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
+  while (rc == ANN_OK && seek->found && !is_enough(seek, least)) rc = take_leaf(seek, least);
+  measured = seek->walk.n_measured - measured;
+  ann_trace_count(store->trace, measured,
+                  measured * (ANN_CENTRE_SIZE + store->rotation.length));
+  store->n_inspected = seek->inspected;
+  seek->directories_moved = ann_pages_moved(store->pages);
+  return rc;
+}
+
+int ann_seek_survivors(AnnSeek *seek, const int64_t **out_ids, int64_t *out_n) {
+  return ann_shortlist_finish(&seek->survivors, out_ids, out_n);
+}
+
+int ann_seek_is_done(const AnnSeek *seek) {
+  return (!seek->found || is_at_search_k(seek)) && seek->inspected <= seek->effort.keep;
+}
+
+int ann_seek_can_go_on(const AnnSeek *seek) {
+  return seek->goes_on && seek->directories_moved == ann_pages_moved(seek->store->pages);
+}
