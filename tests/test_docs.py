@@ -36,7 +36,7 @@ from tests.documents import (
 )
 
 DOCUMENTS = [README, SQL_MD]
-INNOCUOUS = 0x200000  # sqlite3.h
+INNOCUOUS, DIRECTONLY = 0x200000, 0x80000  # sqlite3.h
 
 
 def check_blocks(db: apsw.Connection, path: Path, blocks: list[Block]) -> None:
@@ -170,15 +170,29 @@ def test_every_option_has_a_row_a_heading_and_an_example():
         assert re.search(rf"USING ann\([^;]*\b{option} ?= ?\w+", sql_of_examples()), f"no example of {option}"
 
 
+def settings() -> dict[str, bool]:
+    """What ann_set knows: is it a command too?"""
+    source = (ROOT / "c_ext/sql/setting.c").read_text()
+    return {name: flag == "1" for name, flag in re.findall(r'^  \{"(\w+)", \d.*, ([01]), get_', source, re.MULTILINE)}
+
+
 def test_every_command_has_a_heading_and_an_example():
     source = (ROOT / "c_ext/sql/table.c").read_text()
     commands = set(re.findall(r'strcmp\(text, "([\w-]+)"\)', source)) | set(
         re.findall(r'strncmp\(text, "(\w+)=", \d+\)', source)
     )
-    assert {"optimize", "rebuild"} <= commands
+    commands |= {name for name, is_command in settings().items() if is_command}
+    assert {"optimize", "rebuild", "backend", "absorb", "warm"} <= commands
     assert commands - headed_names() == set()
     for command in commands:
         assert re.search(rf"VALUES\('{command}(=\w+)?'", sql_of_examples()), f"no example of {command}"
+
+
+def test_every_setting_has_a_row_and_an_example():
+    assert "threads" in settings()
+    assert first_cells(text_under(SQL_MD, "`ann_set(table, name [, value])`")) == list(settings())
+    for name in settings():
+        assert f"ann_set('many', '{name}'" in sql_of_examples()
 
 
 def test_every_column_of_a_table_function_is_described(db: apsw.Connection):
@@ -208,13 +222,16 @@ def test_every_shadow_table_has_a_row(db: apsw.Connection):
 
 
 def test_the_scalar_functions_are_marked_as_the_document_says(db: apsw.Connection):
-    row = re.search(r"^\| (.*) \| `SQLITE_INNOCUOUS`", SQL_MD.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert row
-    assert set(re.findall(r"`(\w+)`", row[1])) == registered("function")
-    flags = db.execute(
-        "SELECT min(flags & ?) FROM pragma_function_list WHERE name LIKE 'ann\\_%' ESCAPE '\\'", (INNOCUOUS,)
-    )
-    assert flags.get == INNOCUOUS
+    flags = dict(db.execute("SELECT name, max(flags) FROM pragma_function_list WHERE name LIKE 'ann%' GROUP BY name"))
+    assert set(flags) == registered("function")
+    text, marked = SQL_MD.read_text(encoding="utf-8"), set()
+    for mark, bit in (("SQLITE_INNOCUOUS", INNOCUOUS), ("SQLITE_DIRECTONLY", DIRECTONLY)):
+        row = re.search(rf"^\| (.*) \| `{mark}`", text, flags=re.MULTILINE)
+        assert row
+        names = set(re.findall(r"`(\w+)`", row[1]))
+        assert names == {name for name in flags if flags[name] & bit}
+        marked |= names
+    assert marked == set(flags)
 
 
 # --- The examples of the demo

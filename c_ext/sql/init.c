@@ -9,6 +9,7 @@ SQLITE_EXTENSION_INIT1
 #include "sql/rows_vtab.h"
 #include "sql/scalar.h"
 #include "sql/search_vtab.h"
+#include "sql/setting.h"
 #include "sql/vtab.h"
 
 #define OLDEST_SQLITE 3039000  /* sqlite3_vtab_in needs 3.38; RIGHT JOIN and db_name 3.39 */
@@ -42,6 +43,7 @@ ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
   if (rc == SQLITE_OK) rc = ann_inspect_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_rows_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_scalar_register(db);
+  if (rc == SQLITE_OK) rc = ann_setting_register(db, context);
   ann_context_release(context);
   return rc;
 }

@@ -1,16 +1,13 @@
 /* table.c -- see table.h. */
 #include "sql/table.h"
 
-#include <stdlib.h>
-
 #include "index/build.h"
 #include "index/check.h"
 #include "index/follow.h"
 #include "index/learned.h"
-#include "index/pages.h"
-#include "index/rows.h"
 #include "index/update.h"
 #include "sql/backend.h"
+#include "sql/setting.h"
 #include "sql/value.h"
 
 #define STRAIGHT 64            /* rows of a statement that go straight into the forest */
@@ -30,10 +27,18 @@ int ann_table_is_settled(const AnnTable *table) {
          !is_due(table);
 }
 
-/* Absorb when more rows wait than may. */
+/* May the connection write?  Where that cannot be asked, writing will tell. */
+static int may_write(AnnDb *db) {
+  int rc = ann_db_check_writable(db);
+  ann_db_unsay(db);
+  return rc != SQLITE_READONLY;
+}
+
+/* Absorb when more rows wait than may.  Under PRAGMA query_only they wait longer: a COMMIT that fails
+** for their sake would lose the transaction. */
 static int absorb_if_due(AnnTable *table) {
   int more = 0;
-  if (!is_due(table)) return ANN_OK;
+  if (!is_due(table) || !may_write(table->store->db)) return ANN_OK;
   table->due = 0;
   return ann_build_absorb(table->store, 0, 0, &more);
 }
@@ -195,12 +200,6 @@ static int command_check(AnnTable *table) {
   return rc;
 }
 
-static int command_warm(AnnTable *table) {
-  int rc = ann_store_flush(table->store);
-  if (rc == ANN_OK) rc = ann_pages_warm(table->store->pages);
-  return rc == ANN_OK ? ann_rows_warm(table->store->rows) : rc;
-}
-
 static int command_optimize(AnnTable *table, sqlite3_value *k) {
   int64_t max_pages = 0;
   int more = 0, rc;
@@ -213,27 +212,6 @@ static int command_optimize(AnnTable *table, sqlite3_value *k) {
   rc = ann_build_absorb(table->store, max_pages, 1, &more);
   if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
-}
-
-/* "absorb=25", "cache_mb=64" */
-static int command_setting(AnnTable *table, const char *text, int *out_known) {
-  AnnStore *store = table->store;
-  const char *value = strchr(text, '=');
-  char *end = NULL;
-  long number = value ? strtol(value + 1, &end, 10) : -1;
-  int is_absorb = value && strncmp(text, "absorb=", 7) == 0;
-  int is_cache = value && strncmp(text, "cache_mb=", 9) == 0;
-  *out_known = is_absorb || is_cache;
-  if (!*out_known) return ANN_OK;
-  if (end == value + 1 || *end || number < 0 || number > (is_absorb ? 100 : 1 << 20)) {
-    return ann_db_fail(store->db, ANN_ERROR, "expected a whole number from 0 to %d, got \"%s\"",
-                       is_absorb ? 100 : 1 << 20, text);
-  }
-  if (!is_absorb) ann_store_set_cache(store, (int)number);
-  else table->absorb = (int)number;
-  /* What a bulk load left is taken in when this statement ends. */
-  if (is_absorb) table->due = number > 0;
-  return ANN_OK;
 }
 
 /* "backend=portable": for the whole process */
@@ -305,12 +283,11 @@ static int run_command(AnnTable *table, const char *text, sqlite3_value *k) {
   AnnStore *store = table->store;
   int known = 0, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = ann_table_settle(table);
-  if (rc == ANN_OK) rc = command_setting(table, text, &known);
+  if (rc == ANN_OK) rc = ann_setting_command(table, text, &known);
   if (rc == ANN_OK && !known) rc = command_backend(table, text, &known);
   if (rc == ANN_OK && !known) {
     if (strcmp(text, "optimize") == 0) rc = command_optimize(table, k);
     else if (strcmp(text, "integrity-check") == 0) rc = command_check(table);
-    else if (strcmp(text, "warm") == 0) rc = command_warm(table);
     else
       rc = ann_db_fail(
           store->db, ANN_ERROR,

@@ -104,6 +104,7 @@ static char *shown(sqlite3_value *value, const char *cast, const char *name) {
     return sqlite3_mprintf("a blob of %d bytes; pass %s(%s)", sqlite3_value_bytes(value), cast,
                            name);
   }
+  if (sqlite3_value_type(value) == SQLITE_NULL) return sqlite3_mprintf("NULL");
   return sqlite3_mprintf("%s", sqlite3_value_text(value));
 }
 
@@ -134,6 +135,17 @@ int ann_value_count(const char *function, const char *name, sqlite3_value *value
                     int64_t *out_count, char **out_message) {
   if (!value || (ann_value_integer(value, out_count) && *out_count >= 1)) return ANN_OK;
   return refuse_number(function, name, "a whole number from 1", "int", value, out_message);
+}
+
+int ann_value_whole(const char *function, const char *name, int64_t least, int64_t most,
+                    sqlite3_value *value, int64_t *out_number, char **out_message) {
+  char expected[80];
+  if (ann_value_integer(value, out_number) && *out_number >= least && *out_number <= most) {
+    return ANN_OK;
+  }
+  sqlite3_snprintf(sizeof expected, expected,
+                   least == most ? "%lld" : "a whole number from %lld to %lld", least, most);
+  return refuse_number(function, name, expected, "int", value, out_message);
 }
 
 int ann_value_recall(const char *function, const char *name, sqlite3_value *value,

@@ -32,6 +32,10 @@ int ann_value_distance(const char *function, const char *name, sqlite3_value *va
 int ann_value_recall(const char *function, const char *name, sqlite3_value *value,
                      double *out_recall, char **out_message);
 
+/* A whole number from least to most; NULL is none. */
+int ann_value_whole(const char *function, const char *name, int64_t least, int64_t most,
+                    sqlite3_value *value, int64_t *out_number, char **out_message);
+
 /* The ids of `column IN (…)` as sqlite3_vtab_in hands them down, or of one value. */
 int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids);
 

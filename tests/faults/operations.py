@@ -153,6 +153,7 @@ READS: dict[str, Callable[[apsw.Connection], list[tuple]]] = {
     "scan": lambda db: db.execute("SELECT rowid, embedding FROM v").fetchall(),
     "check": lambda db: db.execute("SELECT * FROM ann_check('v')").fetchall(),
     "pages": lambda db: db.execute("SELECT * FROM ann_pages('v')").fetchall(),
+    "warm": lambda db: db.execute("SELECT ann_set('v', 'warm', 1) > 0").fetchall(),
     "recall": lambda db: db.execute("SELECT * FROM ann_recall('v', 5, 20)").fetchall(),
     "explain": lambda db: db.execute(
         "SELECT step, iif(step LIKE 'read%', NULL, count) FROM ann_explain('v', ?)", (vectors(1, 11).tobytes(),)

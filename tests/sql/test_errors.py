@@ -119,7 +119,9 @@ def test_hidden_columns_cannot_be_written(v, refused, column):
 # --- commands ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "OPTIMIZE", "vacuum", "optimize ", "cache_mb", "absorb", 5])
+@pytest.mark.parametrize(
+    "command", ["", "OPTIMIZE", "vacuum", "optimize ", "cache_mb", "absorb", "threads=1", "warm=1", "warmer", 5]
+)
 def test_an_unknown_command(v, refused, command):
     refused(
         v,
