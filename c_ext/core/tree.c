@@ -9,14 +9,14 @@
 
 #define MINIMUM_SHARE 0.15   /* of the members, on the smaller side of a split; DESIGN 2.1 */
 #define RUN 64               /* leaves at most that a refinement takes as one group */
-#define NEAR_RUNS 4          /* groups whose leaves it looks at */
+#define NEAR_GROUPS 4          /* groups whose leaves it looks at */
 /* Points that a worker assigns at a time, a few milliseconds: so many components, at most. */
 #define TOGETHER 64
 #define ASSIGN_COMPONENTS 65536
 /* Nodes beyond this are split by all workers together, a smaller one by one: some milliseconds. */
 #define LARGE_COMPONENTS ((int64_t)4 << 20)
 #define SUM_COMPONENTS 524288   /* of members summed up between two polls: half of one */
-#define AT_ONCE 64           /* centres of runs compared by one call */
+#define AT_ONCE 64           /* centres of groups compared by one call */
 #define CENTRES 8            /* centres of leaves: 32 kB at 1,024 components */
 
 /* A node of the binary tree that splitting makes. */
@@ -200,7 +200,7 @@ static void assign_group(Grower *g, int32_t node, int32_t group, int32_t *parent
 static void mark_runs(const Grower *g, int32_t node, AnnTree *tree, int64_t *n_leaves) {
   int64_t n = count_units(g, node);
   if (n <= RUN) {
-    tree->runs[tree->n_runs++] = (int32_t)*n_leaves;
+    tree->groups[tree->n_groups++] = (int32_t)*n_leaves;
     *n_leaves += n;
   } else {
     mark_runs(g, g->nodes[node].left, tree, n_leaves);
@@ -284,13 +284,13 @@ typedef struct Sums {
   double *spreads;           /* owned: of squared distances */
   int64_t *counts;           /* owned */
   float *norms;              /* owned: |c|^2 of the leaves' centres */
-  float *run_centres;        /* owned: runs x length, the means of their leaves' centres */
-  float *run_norms;          /* owned */
+  float *group_centres; /* owned: groups x length, the means of their leaves' centres */
+  float *group_norms; /* owned */
 } Sums;
 
 /* Where a point belongs. */
 typedef struct Nearest {
-  int64_t leaf;              /* packed */
+  int64_t leaf; /* packed */
   float distance;
 } Nearest;
 
@@ -299,12 +299,12 @@ typedef struct Refiner {
   int n_trees;
   int64_t length;
   const float *const *points;
-  Nearest *nearest;          /* owned: one for each point */
+  Nearest *nearest; /* owned: one for each point */
   Sums sums[ANN_MAX_TREES];
 } Refiner;
 
-static void mean_of_run(const AnnTree *tree, int64_t run, float *out_centre) {
-  int64_t first = tree->runs[run], last = tree->runs[run + 1], i, c;
+static void mean_of_group(const AnnTree *tree, int64_t group, float *out_centre) {
+  int64_t first = tree->groups[group], last = tree->groups[group + 1], i, c;
   memset(out_centre, 0, (size_t)tree->length * sizeof *out_centre);
   for (i = first; i < last; i++) {
     const float *centre = tree->levels[0].centres + i * tree->length;
@@ -322,24 +322,24 @@ static void fill_norms(const float *centres, int64_t n, int64_t length, float *o
 }
 
 static int sums_init(Sums *sums, const AnnTree *tree) {
-  uint64_t n = (uint64_t)tree->levels[0].n, n_runs = (uint64_t)tree->n_runs;
+  uint64_t n = (uint64_t)tree->levels[0].n, n_groups = (uint64_t)tree->n_groups;
   uint64_t length = (uint64_t)tree->length;
-  int64_t run;
+  int64_t group;
   sums->vectors = ann_alloc_zero(n * length, sizeof(double));
   sums->spreads = ann_alloc_zero(n, sizeof(double));
   sums->counts = ann_alloc_zero(n, sizeof(int64_t));
   sums->norms = ann_alloc_array(n, sizeof(float));
-  sums->run_centres = ann_alloc_array(n_runs * length, sizeof(float));
-  sums->run_norms = ann_alloc_array(n_runs, sizeof(float));
-  if (!sums->vectors || !sums->spreads || !sums->counts || !sums->norms || !sums->run_centres ||
-      !sums->run_norms) {
+  sums->group_centres = ann_alloc_array(n_groups * length, sizeof(float));
+  sums->group_norms = ann_alloc_array(n_groups, sizeof(float));
+  if (!sums->vectors || !sums->spreads || !sums->counts || !sums->norms ||
+      !sums->group_centres || !sums->group_norms) {
     return ANN_NOMEM;
   }
-  for (run = 0; run < tree->n_runs; run++) {
-    mean_of_run(tree, run, sums->run_centres + run * tree->length);
+  for (group = 0; group < tree->n_groups; group++) {
+    mean_of_group(tree, group, sums->group_centres + group * tree->length);
   }
   fill_norms(tree->levels[0].centres, (int64_t)n, tree->length, sums->norms);
-  fill_norms(sums->run_centres, tree->n_runs, tree->length, sums->run_norms);
+  fill_norms(sums->group_centres, tree->n_groups, tree->length, sums->group_norms);
   return ANN_OK;
 }
 
@@ -348,8 +348,8 @@ static void sums_clear(Sums *sums) {
   ann_free(sums->spreads);
   ann_free(sums->counts);
   ann_free(sums->norms);
-  ann_free(sums->run_centres);
-  ann_free(sums->run_norms);
+  ann_free(sums->group_centres);
+  ann_free(sums->group_norms);
 }
 
 static int is_nearer(const Nearest *a, const Nearest *b) {
@@ -364,48 +364,48 @@ static void compare(const Refiner *r, const float *x, const float *centres, cons
   for (i = 0; i < n; i++) out_distances[i] = norms[i] - 2.0f * out_distances[i];
 }
 
-/* The NEAR_RUNS runs of all trees whose centres are nearest to x, ascending; how many. */
-static int near_runs(const Refiner *r, const float *x, Nearest *out_near) {
+/* The NEAR_GROUPS groups of all trees whose centres are nearest to x, ascending; how many. */
+static int near_groups(const Refiner *r, const float *x, Nearest *out_near) {
   float distances[AT_ONCE];
   int t, n = 0, at;
   int64_t i;
   for (t = 0; t < r->n_trees; t++) {
-    int64_t n_runs = r->trees[t].n_runs;
+    int64_t n_groups = r->trees[t].n_groups;
     const Sums *sums = &r->sums[t];
-    for (i = 0; i < n_runs; i++) {
-      Nearest run = {PACK(t, i), 0};
+    for (i = 0; i < n_groups; i++) {
+      Nearest group = {PACK(t, i), 0};
       if (i % AT_ONCE == 0) {
-        compare(r, x, sums->run_centres + i * r->length, sums->run_norms + i,
-                n_runs - i < AT_ONCE ? n_runs - i : AT_ONCE, distances);
+        compare(r, x, sums->group_centres + i * r->length, sums->group_norms + i,
+                n_groups - i < AT_ONCE ? n_groups - i : AT_ONCE, distances);
       }
-      run.distance = distances[i % AT_ONCE];
-      if (n == NEAR_RUNS && !is_nearer(&run, &out_near[n - 1])) continue;
-      at = n < NEAR_RUNS ? n++ : n - 1;
-      for (; at > 0 && is_nearer(&run, &out_near[at - 1]); at--)
+      group.distance = distances[i % AT_ONCE];
+      if (n == NEAR_GROUPS && !is_nearer(&group, &out_near[n - 1])) continue;
+      at = n < NEAR_GROUPS ? n++ : n - 1;
+      for (; at > 0 && is_nearer(&group, &out_near[at - 1]); at--)
         out_near[at] = out_near[at - 1];
-      out_near[at] = run;
+      out_near[at] = group;
     }
   }
   return n;
 }
 
 /* Points that are assigned together, so that a leaf's centre that comes into the cache serves
-** all of them that have its run among their nearest. */
+** all of them that have its group among their nearest. */
 typedef struct Assigned {
   const float *points[TOGETHER];
   Nearest best[TOGETHER];
   struct Wish {
-    int64_t run;             /* packed */
+    int64_t group; /* packed */
     int point;
-  } wishes[TOGETHER * NEAR_RUNS];
+  } wishes[TOGETHER * NEAR_GROUPS];
   int n, n_wishes;
 } Assigned;
 
-/* The leaves of a run, a few at a time, against the points that wish for it. */
-static void compare_run(const Refiner *r, Assigned *assigned, int64_t run, const int *points,
-                        int n_points) {
-  int t = TREE_OF(run), p;
-  const int32_t *bounds = r->trees[t].runs + INDEX_OF(run);
+/* The leaves of a group, a few at a time, against the points that wish for it. */
+static void compare_group(const Refiner *r, Assigned *assigned, int64_t group,
+                          const int *points, int n_points) {
+  int t = TREE_OF(group), p;
+  const int32_t *bounds = r->trees[t].groups + INDEX_OF(group);
   int64_t first, i;
   for (first = bounds[0]; first < bounds[1]; first += CENTRES) {
     int64_t n = bounds[1] - first < CENTRES ? bounds[1] - first : CENTRES;
@@ -422,35 +422,35 @@ static void compare_run(const Refiner *r, Assigned *assigned, int64_t run, const
   }
 }
 
-/* Take out the wishes for the run of the last one. */
+/* Take out the wishes for the group of the last one. */
 static int64_t take_wishes(Assigned *assigned, int *out_points, int *out_n) {
-  int64_t run = assigned->wishes[assigned->n_wishes - 1].run;
+  int64_t group = assigned->wishes[assigned->n_wishes - 1].group;
   int i, left = 0, n = 0;
   for (i = 0; i < assigned->n_wishes; i++) {
-    if (assigned->wishes[i].run == run) out_points[n++] = assigned->wishes[i].point;
+    if (assigned->wishes[i].group == group) out_points[n++] = assigned->wishes[i].point;
     else assigned->wishes[left++] = assigned->wishes[i];
   }
   assigned->n_wishes = left;
   *out_n = n;
-  return run;
+  return group;
 }
 
-/* The leaf nearest to each point among the leaves of its NEAR_RUNS nearest runs. */
+/* The leaf nearest to each point among the leaves of its NEAR_GROUPS nearest groups. */
 static void nearest_leaves(const Refiner *r, Assigned *assigned, Nearest *out_nearest) {
-  Nearest runs[NEAR_RUNS];
+  Nearest groups[NEAR_GROUPS];
   int points[TOGETHER], n = 0, p, i;
   assigned->n_wishes = 0;
   for (p = 0; p < assigned->n; p++) {
     assigned->best[p].leaf = -1;
-    n = near_runs(r, assigned->points[p], runs);
+    n = near_groups(r, assigned->points[p], groups);
     for (i = 0; i < n; i++) {
-      assigned->wishes[assigned->n_wishes].run = runs[i].leaf;
+      assigned->wishes[assigned->n_wishes].group = groups[i].leaf;
       assigned->wishes[assigned->n_wishes++].point = p;
     }
   }
   while (assigned->n_wishes > 0) {
-    int64_t run = take_wishes(assigned, points, &n);
-    compare_run(r, assigned, run, points, n);
+    int64_t group = take_wishes(assigned, points, &n);
+    compare_group(r, assigned, group, points, n);
   }
   for (p = 0; p < assigned->n; p++) {
     int64_t leaf = assigned->best[p].leaf;
@@ -560,13 +560,13 @@ int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
   g.centres = g.spreads = NULL;
   out_tree->n_levels = 1;
   out_tree->levels[0].parents = ann_alloc_zero((uint64_t)g.n_leaves, sizeof(int32_t));
-  out_tree->runs = ann_alloc_array((uint64_t)g.n_leaves + 1, sizeof *out_tree->runs);
-  if (!out_tree->levels[0].parents || !out_tree->runs) {
+  out_tree->groups = ann_alloc_array((uint64_t)g.n_leaves + 1, sizeof *out_tree->groups);
+  if (!out_tree->levels[0].parents || !out_tree->groups) {
     rc = ANN_NOMEM;
     goto done;
   }
   mark_runs(&g, 0, out_tree, &n_leaves);
-  out_tree->runs[out_tree->n_runs] = (int32_t)n_leaves;
+  out_tree->groups[out_tree->n_groups] = (int32_t)n_leaves;
   rc = group_levels(&g, out_tree);
 done:
   ann_free(g.order);
@@ -588,6 +588,6 @@ void ann_tree_clear(AnnTree *tree) {
     ann_free(tree->levels[level].spreads);
     ann_free(tree->levels[level].parents);
   }
-  ann_free(tree->runs);
+  ann_free(tree->groups);
   memset(tree, 0, sizeof *tree);
 }

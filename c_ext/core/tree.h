@@ -12,7 +12,7 @@
 **    spend their leaves on the same places.
 **
 ** Cost: 1 and 2 O(n length log n) a tree, 3 O(n length x candidates) a pass: the leaves of
-** the four nearest subtrees of at most 64 leaves ("runs"), and these subtrees' centres.
+** the four nearest subtrees of at most 64 leaves ("groups"), and these subtrees' centres.
 */
 #ifndef ANN_CORE_TREE_H
 #define ANN_CORE_TREE_H
@@ -33,8 +33,8 @@ typedef struct AnnTree {
   int n_levels;       /* at least 2: leaves, and the root over them */
   int64_t length;
   AnnTreeLevel levels[ANN_MAX_LEVELS];
-  int32_t *runs;      /* owned: the first leaf of each run, and one more: n_leaves */
-  int64_t n_runs;
+  int32_t *groups;      /* owned: the first leaf of each group, and one more: n_leaves */
+  int64_t n_groups;
 } AnnTree;
 
 typedef struct AnnTreePlan {

@@ -243,7 +243,7 @@ static int plant(Build *build) {
   return rc;
 }
 
-/* Every row waits again: one run over all ids. */
+/* Every row waits again: one range over all ids. */
 static int pull_up(AnnStore *store) {
   int rc = ann_pages_delete_all(store->pages);
   if (rc == ANN_OK) rc = ann_places_delete_all(store->places);
@@ -270,8 +270,8 @@ static int64_t batch_rows(const Build *build) {
   return build->max_pages == 0 ? INT64_MAX : n > 1 ? n : 1;
 }
 
-/* Place the rows of one run until it ends or the slice is full. */
-static int absorb_run(Build *build, int64_t first, int64_t last) {
+/* Place the rows of one range until it ends or the slice is full. */
+static int absorb_range(Build *build, int64_t first, int64_t last) {
   AnnStore *store = build->store;
   AnnBatch *batch = &build->batch;
   int64_t next = first;
@@ -288,13 +288,13 @@ static int absorb_run(Build *build, int64_t first, int64_t last) {
   return ann_waiting_shrink(store->waiting, first, last, more ? next : last);
 }
 
-static int absorb_runs(Build *build) {
+static int absorb_ranges(Build *build) {
   int64_t first, last;
   int found = 1, rc = ANN_OK;
   while (rc == ANN_OK && !is_full(build)) {
     rc = ann_waiting_range(build->store->waiting, INT64_MIN, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
-    rc = absorb_run(build, first, last);
+    rc = absorb_range(build, first, last);
   }
   return rc;
 }
@@ -308,7 +308,7 @@ static int absorb(Build *build, int *out_more) {
     if (rc == ANN_OK) rc = plant(build);
     state->planted_rows = state->rows;
   }
-  if (rc == ANN_OK) rc = absorb_runs(build);
+  if (rc == ANN_OK) rc = absorb_ranges(build);
   *out_more = rc == ANN_OK && state->placed < state->rows;
   if (rc == ANN_OK && !*out_more && is_stale(build)) {
     rc = ann_store_flush(store);

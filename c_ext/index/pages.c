@@ -400,15 +400,17 @@ int ann_pages_warm(AnnPages *pages) {
     Cached *cached = NULL;
     rc = ann_pages_each(pages, &each, &found);
     if (rc != ANN_OK || !found) break;
+    /* One that is in memory is newer, or the same. */
+    if (each.number > 0 && each.number <= UINT32_MAX && find(pages, (uint32_t)each.number)) {
+      continue;
+    }
     if (!each.is_valid) return ann_db_corrupt(pages->db, "page", each.number);
     if (pages->budget->pages + each.bytes > budget) break;
-    if (!find(pages, (uint32_t)each.number)) {
-      rc = check_children(pages, each.number, &each.page);
-      if (rc != ANN_OK) break;
-      rc = hold(pages, (uint32_t)each.number, &each.page, &cached);
-      if (rc == ANN_OK) cached->stored = term_of(cached);
-      memset(&each.page, 0, sizeof each.page); /* it has another owner */
-    }
+    rc = check_children(pages, each.number, &each.page);
+    if (rc != ANN_OK) break;
+    rc = hold(pages, (uint32_t)each.number, &each.page, &cached);
+    if (rc == ANN_OK) cached->stored = term_of(cached);
+    memset(&each.page, 0, sizeof each.page); /* it has another owner */
     if (rc == ANN_OK && ++n % 64 == 0) rc = ann_db_tick(pages->db);
   }
   ann_pages_end(&each);

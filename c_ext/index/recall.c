@@ -99,8 +99,8 @@ static int init(Sample *sample, AnnStore *store, int64_t neighbours, int64_t wan
   return sample->rows && sample->vectors && sample->row ? ANN_OK : ANN_NOMEM;
 }
 
-/* The place, in order of id, of sampled row i of `wanted`: the middle of its part. */
-static int64_t place_of(int64_t rows, int64_t i, int64_t wanted) {
+/* The position, in order of id, of sampled row i of `wanted`: the middle of its part. */
+static int64_t position_of(int64_t rows, int64_t i, int64_t wanted) {
   return (int64_t)(((double)i + 0.5) * (double)rows / (double)wanted);
 }
 
@@ -112,7 +112,7 @@ static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbour
   for (; rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted; at++) {
     rc = ann_source_next(store->source, &id, sample->row, &found);
     if (rc != ANN_OK || !found) break;
-    if (at == place_of(store->state.rows, first + sample->n, wanted)) {
+    if (at == position_of(store->state.rows, first + sample->n, wanted)) {
       void *vector = sample->vectors + sample->n * ann_store_vector_bytes(store);
       memcpy(vector, sample->row, (size_t)ann_store_vector_bytes(store));
       rc = ann_truth_init(&sample->rows[sample->n], &store->options.space, &id, vector,
@@ -130,7 +130,7 @@ static int pick_given(Sample *sample, int64_t first, int64_t wanted, int64_t nei
   AnnStore *store = sample->store;
   int rc = ANN_OK;
   while (rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted) {
-    int64_t at = place_of(sample->given->n, first + sample->n, wanted);
+    int64_t at = position_of(sample->given->n, first + sample->n, wanted);
     rc = ann_truth_init(&sample->rows[sample->n], &store->options.space, NULL,
                         sample->given->vectors + at * ann_store_vector_bytes(store),
                         neighbours);

@@ -223,7 +223,7 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
 }
 
 /* Into the forest, or onto the waiting list. */
-static int settle(AnnStore *store, int64_t id, const void *vector, int straight) {
+static int place_or_wait(AnnStore *store, int64_t id, const void *vector, int straight) {
   int waits = 0, rc = ANN_OK;
   if (straight && store->state.roots[0]) rc = ann_waiting_has(store->waiting, id, &waits);
   if (rc != ANN_OK || waits) return rc;
@@ -260,7 +260,7 @@ int ann_update_insert(AnnStore *store, const int64_t *id, const void *vector, in
   if (rc != ANN_OK) return rc;
   store->state.rows++;
   store->state.dirty = 1;
-  rc = settle(store, *out_id, vector, straight);
+  rc = place_or_wait(store, *out_id, vector, straight);
   if (rc != ANN_OK) take_back(store, *out_id, &before, changes);
   return rc;
 }
@@ -282,6 +282,6 @@ int ann_update_replace(AnnStore *store, int64_t id, const void *vector, int stra
   /* A division on the way reads members' vectors, so the new one is stored first. */
   ann_rows_forget(store->rows, id);
   if (rc == ANN_OK) rc = ann_source_update(store->source, id, vector);
-  if (rc == ANN_OK && placed) rc = settle(store, id, vector, straight);
+  if (rc == ANN_OK && placed) rc = place_or_wait(store, id, vector, straight);
   return rc;
 }

@@ -53,7 +53,7 @@ int ann_waiting_close(AnnWaiting *waiting) {
   return ann_waiting_flush(waiting);
 }
 
-/* The tail, which may not be written yet, in the place of what a query found: the last run that
+/* The tail, which may not be written yet, in the place of what a query found: the last range that
 ** begins at or before id, or the first at or after it. */
 static void put_tail(const AnnWaiting *waiting, int which, int64_t id, int64_t *out_first,
                      int64_t *out_last, int *out_found) {
@@ -66,7 +66,7 @@ static void put_tail(const AnnWaiting *waiting, int which, int64_t id, int64_t *
   *out_found = 1;
 }
 
-/* Run a query for one waiting run.  Nothing is written: a search asks, too. */
+/* Run a query for one waiting range.  Nothing is written: a search asks, too. */
 static int find_range(AnnWaiting *waiting, int which, int64_t id, int64_t *out_first,
                       int64_t *out_last, int *out_found) {
   int rc = ANN_OK;
@@ -136,7 +136,7 @@ static int know_max(AnnWaiting *waiting) {
   return rc;
 }
 
-/* Ids that only rise make one run, whatever gaps they leave: no row lies in a gap
+/* Ids that only rise make one range, whatever gaps they leave: no row lies in a gap
 ** beyond the largest id.  The first of them looks the largest id up. */
 int ann_waiting_add(AnnWaiting *waiting, int64_t id) {
   int64_t first = id, last = id;
