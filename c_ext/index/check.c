@@ -7,7 +7,7 @@
 #include "core/idset.h"
 #include "index/config.h"
 #include "index/effort.h"
-#include "index/forest.h"
+#include "index/walk.h"
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/waiting.h"

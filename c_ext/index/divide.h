@@ -8,7 +8,7 @@
 #ifndef ANN_INDEX_DIVIDE_H
 #define ANN_INDEX_DIVIDE_H
 
-#include "index/forest.h"
+#include "index/walk.h"
 
 /* Divide a full leaf; *out_other is the number of the new one. */
 int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_other);

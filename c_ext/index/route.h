@@ -16,7 +16,7 @@
 #ifndef ANN_INDEX_ROUTE_H
 #define ANN_INDEX_ROUTE_H
 
-#include "index/forest.h"
+#include "index/walk.h"
 #include "index/pages.h"
 
 #define ANN_NEAR_LEAVES 12  /* among which copies choose: docs/ARCHITECTURE.md, "copies" */

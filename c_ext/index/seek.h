@@ -1,7 +1,7 @@
 /* seek.h -- one search of the forest, which can go on.
 **
 ** 1. Rotate the query, make its look-up table (AnnProbe).
-** 2. Walk the leaves of all trees, nearest first (forest.h); estimate every entry; keep the best
+** 2. Walk the leaves of all trees, nearest first (walk.h); estimate every entry; keep the best
 **    estimates; stop when the next leaf is too far for the k asked for (effort.h).
 ** 3. When more are asked for, go on with the leaf at which it stopped.
 **
@@ -18,7 +18,7 @@
 #include "core/idset.h"
 #include "core/shortlist.h"
 #include "core/topk.h"
-#include "index/forest.h"
+#include "index/walk.h"
 
 typedef struct AnnQuery {
   const void *vector;         /* as stored */

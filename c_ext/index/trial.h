@@ -1,6 +1,6 @@
 /* trial.h -- one search that goes on until it has found what is known to be there.
 **
-** It walks the leaves in the order of every search (forest.h) and takes down, for each wanted
+** It walks the leaves in the order of every search (walk.h) and takes down, for each wanted
 ** row, what the search had done when it read the first leaf that has it.  So what is measured
 ** is what searches do, in their order and with their estimates.
 **
@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 
 #include "core/shortlist.h"
-#include "index/forest.h"
+#include "index/walk.h"
 #include "index/sample.h"
 
 /* A row to be found. */

@@ -1,5 +1,5 @@
-/* forest.c -- see forest.h. */
-#include "index/forest.h"
+/* walk.c -- see walk.h. */
+#include "index/walk.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-/* forest.h -- walk the directories: the leaves of the forest, nearest first.
+/* walk.h -- walk the directories: the leaves of the forest, nearest first.
 **
 ** Best-first: a queue holds directories that were opened, each by how near the nearest of
 ** its children seems.  To open one is to estimate the distance of all its children by the
@@ -11,8 +11,8 @@
 ** scores for the next.  A searcher that knows that it
 ** will not read on beyond a score lowers walk->bound to it.
 */
-#ifndef ANN_INDEX_FOREST_H
-#define ANN_INDEX_FOREST_H
+#ifndef ANN_INDEX_WALK_H
+#define ANN_INDEX_WALK_H
 
 #include "core/code.h"
 #include "core/page.h"
