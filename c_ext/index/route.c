@@ -31,7 +31,7 @@ static uint64_t lay_out(AnnRouter *router, const AnnStore *store, int64_t n_dire
     trees * length * sizeof(float),
     length * sizeof(float),
     trees * length / 8,
-    n * sizeof(AnnRouted),      /* what grows comes last */
+    n * sizeof(AnnStep),        /* what grows comes last */
     n * sizeof(AnnQueued),
   };
   void *parts[sizeof sizes / sizeof *sizes];
@@ -49,15 +49,16 @@ static uint64_t lay_out(AnnRouter *router, const AnnStore *store, int64_t n_dire
   router->residuals.r = parts[4];
   router->centre = parts[5];
   router->bits = parts[6];
-  router->directories = parts[7];
-  router->queue.items = parts[8];
-  router->queue.capacity = router->n_allocated = n_directories;
+  router->walk.steps = parts[7];
+  router->walk.frontier.items = parts[8];
+  router->walk.steps_allocated = router->walk.frontier.capacity = n_directories;
+  router->walk.is_fixed = 1;
   return at;
 }
 
 int ann_router_fit(const AnnStore *store, int64_t n_directories, AnnRouter **router) {
   AnnRouter *larger;
-  if (*router && (*router)->n_allocated >= n_directories) return ANN_OK;
+  if (*router && (*router)->walk.steps_allocated >= n_directories) return ANN_OK;
   larger = ann_realloc_array(*router, lay_out(NULL, store, n_directories), 1);
   if (!larger) return ANN_NOMEM;
   if (!*router) memset(larger, 0, sizeof *larger);
@@ -82,11 +83,6 @@ static float distance_of(const AnnRouter *router, const AnnStore *store, const u
   return distance == distance ? distance : INFINITY;
 }
 
-static float base_of(const AnnRouter *router, const AnnStore *store, const uint8_t *record) {
-  return ann_centre_base(store->options.space.geometry, record, router->probe.vector,
-                         router->probe.norm, store->rotation.length);
-}
-
 static float worst(const AnnRouter *router) {
   return router->n_near < router->n_wanted ? INFINITY
                                            : router->near[router->n_wanted - 1].distance;
@@ -106,79 +102,33 @@ static void offer(AnnRouter *router, const AnnNearLeaf *leaf) {
   router->near[i] = *leaf;
 }
 
-/* A directory's turn comes before its centre's by a part of its spread. */
-static float score_of(const AnnRouter *router, const AnnStore *store, const AnnRouted *step) {
-  return distance_of(router, store, step->record, step->base) -
-         ANN_WALK_REACH * ann_get_f32(step->record + ANN_CENTRE_SPREAD);
+/* By what a directory is queued. */
+static float score_of(const AnnRouter *router, const AnnStore *store, const AnnStep *step) {
+  return ann_walk_nearness(step->level, distance_of(router, store, step->record, step->base),
+                           ann_get_f32(step->record + ANN_CENTRE_SPREAD));
 }
 
-/* Queue a directory; there is room for one more. */
-static void queue(AnnRouter *router, const AnnRouted *step) {
-  router->directories[router->n_directories] = *step;
-  (void)ann_frontier_push(&router->queue, step->score, (uint32_t)router->n_directories++);
-}
-
-static int queue_roots(AnnRouter *router, const AnnStore *store, AnnStore *reader) {
-  int rc = ANN_OK, tree;
-  for (tree = 0; tree < store->options.trees; tree++) {
-    AnnPage *root = NULL;
-    AnnRouted step;
-    rc = ann_pages_reach(store->pages, reader != NULL, store->state.roots[tree], 0, tree,
-                         ANN_ANY_LEVEL, &root);
-    if (rc != ANN_OK) return rc;
-    memset(&step, 0, sizeof step);
-    step.number = store->state.roots[tree];
-    step.tree = (uint8_t)tree;
-    step.level = (uint8_t)root->level;
-    step.measured = 1;
-    step.record = ann_page_centre(root);
-    step.base = base_of(router, store, step.record);
-    step.score = -INFINITY;                  /* roots are opened first */
-    queue(router, &step);
-  }
-  return rc;
-}
-
-/* A child of a directory with that number, not yet measured; ANN_CORRUPT if it is no page's number. */
-static int step_to(const AnnPage *page, uint32_t number, int i, float base,
-                   AnnRouted *out_step) {
-  int64_t child = ann_page_id(page, i);
-  memset(out_step, 0, sizeof *out_step);
-  out_step->number = (uint32_t)child;
-  out_step->parent = number;
-  out_step->tree = (uint8_t)page->tree;
-  out_step->level = (uint8_t)(page->level - 1);
-  out_step->record = ann_page_child_centre(page, i);
-  out_step->base = base;
-  return child > 0 && child <= UINT32_MAX ? ANN_OK : ANN_CORRUPT;
-}
-
-/* One child: queued or, a leaf, measured if it may be a nearest one. */
-static void take_up(AnnRouter *router, const AnnStore *store, AnnRouted *step) {
+/* One child, estimated: queued or, a leaf, measured if it may be a nearest one. */
+static int take_up(AnnRouter *router, const AnnStore *store, AnnStep *step) {
   AnnNearLeaf leaf = {step->number, step->tree, 0, step->record};
   if (step->level > 0) {
     step->score = score_of(router, store, step);
-    queue(router, step);
-  } else if (distance_of(router, store, step->record, step->base) <= worst(router)) {
-    leaf.distance =
-        distance_of(router, store, step->record, base_of(router, store, step->record));
-    offer(router, &leaf);
+    return ann_walk_add(&router->walk, step);
   }
+  if (distance_of(router, store, step->record, step->base) > worst(router)) return ANN_OK;
+  ann_walk_measure(&router->walk, step);
+  leaf.distance = distance_of(router, store, step->record, step->base);
+  offer(router, &leaf);
+  return ANN_OK;
 }
 
 /* Take up the children of a directory that may be, or lead to, a nearest leaf. */
-static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *reader,
-                          const AnnRouted *parent) {
+static int open_directory(AnnRouter *router, const AnnStore *store, const AnnStep *parent) {
   AnnPage *page = NULL;
   AnnLookup lookup = router->probe.lookup;
   float estimates[ANN_BLOCK];
-  int rc = ann_pages_reach(store->pages, reader != NULL, parent->number, parent->parent,
-                           parent->tree, parent->level, &page),
-      first;
+  int rc = ann_walk_open(&router->walk, parent, &page), first;
   if (rc != ANN_OK) return rc;
-  if (parent->level > 1 && router->n_directories + page->n > router->n_allocated) {
-    return ANN_NOT_HERE;
-  }
   /* Slopes are <= 0: so much nearer than it seems. */
   lookup.minimum += DOUBT * sqrtf(parent->base > 0 ? parent->base : router->probe.norm);
   for (first = 0; first < page->n && rc == ANN_OK; first += ANN_BLOCK) {
@@ -188,36 +138,34 @@ static int open_directory(AnnRouter *router, const AnnStore *store, AnnStore *re
                                         is_bound ? worst(router) : INFINITY, estimates);
     for (; within && rc == ANN_OK; within &= within - 1) {
       int at = ann_lowest_bit(within);
-      AnnRouted step;
-      rc = step_to(page, parent->number, first + at, estimates[at], &step);
-      if (rc == ANN_OK) take_up(router, store, &step);
+      AnnStep step;
+      rc = ann_walk_child(&router->walk, page, parent->number, first + at, &step);
+      if (rc != ANN_OK) break;
+      step.base = estimates[at];
+      rc = take_up(router, store, &step);
     }
-  }
-  if (rc == ANN_CORRUPT) {
-    return reader ? ann_db_corrupt(reader->db, "page", parent->number) : ANN_NOT_HERE;
   }
   return rc;
 }
 
 static int find(AnnRouter *router, const AnnStore *store, AnnStore *reader) {
-  uint32_t at = 0;
-  float score = 0;
+  AnnWalk *walk = &router->walk;
+  AnnStep *step;
   int rc;
-  router->n_near = router->n_directories = 0;
+  walk->store = store;
+  walk->reader = reader;
+  router->n_near = 0;
   router->n_wanted = store->options.trees == 1 ? 1 : ANN_NEAR_LEAVES;
-  router->queue.n = 0;
-  rc = queue_roots(router, store, reader);
-  while (rc == ANN_OK && ann_frontier_top(&router->queue, &score, &at)) {
-    AnnRouted *step = &router->directories[at];
-    if (score > worst(router)) break;
-    (void)ann_frontier_pop(&router->queue, &at);
+  rc = ann_walk_start(walk, &router->probe);
+  while (rc == ANN_OK && (step = ann_walk_front(walk, worst(router))) != NULL) {
     if (step->measured) {
-      rc = open_directory(router, store, reader, step);
+      AnnStep parent = *step;
+      ann_walk_pop(walk);
+      rc = open_directory(router, store, &parent);
     } else {
-      step->base = base_of(router, store, step->record);
-      step->measured = 1;
+      ann_walk_measure(walk, step);
       step->score = score_of(router, store, step);
-      rc = ann_frontier_push(&router->queue, step->score, at);
+      ann_walk_requeue(walk);
     }
   }
   return rc;
@@ -234,7 +182,7 @@ int ann_router_find_here(AnnStore *store, const void *vector) {
     rc = find(store->router, store, store);
     if (rc != ANN_NOT_HERE) break;
     /* Everything may be read, so what is missing is room. */
-    rc = ann_router_fit(store, store->router->n_allocated * 2, &store->router);
+    rc = ann_router_fit(store, store->router->walk.steps_allocated * 2, &store->router);
   }
   return rc;
 }

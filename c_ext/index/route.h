@@ -37,16 +37,6 @@ typedef struct AnnResiduals {
   float products[ANN_MAX_TREES]; /* <x, r> */
 } AnnResiduals;
 
-/* A directory on the way. */
-typedef struct AnnRouted {
-  uint32_t number, parent;  /* page, and the directory that leads to it, 0 for a root */
-  uint8_t tree, level;
-  uint8_t measured;         /* base and score are exact, not estimates */
-  float base;               /* as in AnnStep */
-  float score;              /* what the queue is ordered by */
-  const uint8_t *record;    /* borrowed: the centre */
-} AnnRouted;
-
 typedef struct AnnRouter {
   AnnProbe probe;         /* its pointers, like all here, lead into this allocation */
   int n_wanted;           /* leaves to find: one is enough for one copy */
@@ -55,10 +45,7 @@ typedef struct AnnRouter {
   AnnResiduals residuals;
   float *centre;          /* scratch, L */
   uint8_t *bits;          /* room for the codes of a row's copies: trees x L / 8 */
-  int64_t n_directories;  /* met by the search */
-  int64_t n_allocated;    /* room for them, and in the queue */
-  AnnRouted *directories;
-  AnnFrontier queue;      /* payload is an index into directories */
+  AnnWalk walk;           /* of directories; its memory grows only by ann_router_fit */
 } AnnRouter;
 
 /* One copy: where, and as what. */

@@ -133,8 +133,7 @@ static void keep_estimate(AnnTrial *trial, float value, int64_t id) {
 static int scan_leaf(AnnTrial *trial, AnnStore *reader, const AnnStep *leaf) {
   AnnPage *page = NULL;
   float values[ANN_BLOCK];
-  int first, rc = ann_pages_reach(trial->store->pages, reader != NULL, leaf->number,
-                                  leaf->parent, leaf->tree, 0, &page);
+  int first, rc = ann_walk_page(&trial->walk, leaf, &page);
   if (rc != ANN_OK) return rc;
   for (first = 0; first < page->n; first += ANN_BLOCK) {
     uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &trial->probe.lookup,

@@ -10,6 +10,8 @@
 #include "core/kernel.h"
 #include "index/pages.h"
 
+#define OPENED_PER_TICK 16     /* directories opened between two looks at an interrupt */
+
 /* For products ANN_WALK_REACH is this part of |q| sqrt spread. */
 #define REACH_DOT 0.5f
 
@@ -44,18 +46,140 @@ void ann_probe_clear(AnnProbe *probe) {
   memset(probe, 0, sizeof *probe);
 }
 
+/* ---- any walk ---- */
+
+void ann_walk_init(AnnWalk *walk, AnnStore *store) {
+  memset(walk, 0, sizeof *walk);
+  walk->store = walk->reader = store;
+  ann_frontier_init(&walk->frontier);
+}
+
+void ann_walk_clear(AnnWalk *walk) {
+  ann_frontier_clear(&walk->frontier);
+  ann_free(walk->opened);
+  ann_free(walk->scores);
+  ann_free(walk->steps);
+  memset(walk, 0, sizeof *walk);
+}
+
 /* Have room for `more` items beyond the n of an array, which may move.  ANN_OK, or (the array
-** stays as it was) ANN_NOMEM, in a worker ANN_NOT_HERE. */
+** stays as it was) ANN_NOMEM, ANN_NOT_HERE. */
 static int reserve(const AnnWalk *walk, void *io_items, int64_t n, int64_t more,
                    int64_t *io_allocated, size_t size) {
   if (n + more <= *io_allocated) return ANN_OK;
-  return walk->reader ? ann_grow_to(io_items, n + more, io_allocated, size) : ANN_NOT_HERE;
+  if (!walk->reader || walk->is_fixed) return ANN_NOT_HERE;
+  return ann_grow_to(io_items, n + more, io_allocated, size);
 }
 
 static int reserve_steps(AnnWalk *walk, int64_t more) {
   return reserve(walk, &walk->steps, walk->n_steps, more, &walk->steps_allocated,
                  sizeof *walk->steps);
 }
+
+static int reserve_queue(AnnWalk *walk, int64_t more) {
+  AnnFrontier *queue = &walk->frontier;
+  return reserve(walk, &queue->items, queue->n, more, &queue->capacity, sizeof *queue->items);
+}
+
+/* What waits in the queue: a directory by its nearest child, or a step. */
+#define OPENED(i) ((uint32_t)(i) << 1)
+#define STEP(i) ((uint32_t)(i) << 1 | 1)
+
+int ann_walk_add(AnnWalk *walk, const AnnStep *step) {
+  int rc = reserve_steps(walk, 1);
+  if (rc == ANN_OK) rc = reserve_queue(walk, 1);
+  if (rc != ANN_OK) return rc;
+  walk->steps[walk->n_steps] = *step;
+  return ann_frontier_push(&walk->frontier, step->score, STEP(walk->n_steps++));
+}
+
+AnnStep *ann_walk_front(const AnnWalk *walk, float most) {
+  float score;
+  uint32_t at;
+  if (!ann_frontier_top(&walk->frontier, &score, &at) || score > most) return NULL;
+  return &walk->steps[at >> 1];
+}
+
+void ann_walk_pop(AnnWalk *walk) {
+  uint32_t at;
+  (void)ann_frontier_pop(&walk->frontier, &at);
+}
+
+void ann_walk_requeue(AnnWalk *walk) {
+  float score;
+  uint32_t at;
+  if (!ann_frontier_top(&walk->frontier, &score, &at)) return;
+  ann_frontier_replace(&walk->frontier, walk->steps[at >> 1].score, at);
+}
+
+void ann_walk_measure(AnnWalk *walk, AnnStep *step) {
+  step->base = ann_centre_base(walk->store->options.space.geometry, step->record,
+                               walk->probe->vector, walk->probe->norm,
+                               walk->store->rotation.length);
+  step->measured = 1;
+  walk->n_measured++;
+}
+
+int ann_walk_page(const AnnWalk *walk, const AnnStep *step, AnnPage **out_page) {
+  return ann_pages_reach(walk->store->pages, walk->reader != NULL, step->number, step->parent,
+                         step->tree, step->level, out_page);
+}
+
+int ann_walk_open(AnnWalk *walk, const AnnStep *step, AnnPage **out_page) {
+  int rc = ann_walk_page(walk, step, out_page);
+  if (rc != ANN_OK) return rc;
+  ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(*out_page));
+  if (++walk->n_directories % OPENED_PER_TICK != 0 || !walk->reader) return ANN_OK;
+  return ann_db_tick(walk->reader->db);
+}
+
+int ann_walk_child(const AnnWalk *walk, const AnnPage *page, uint32_t number, int i,
+                   AnnStep *out_step) {
+  int64_t child = ann_page_id(page, i);
+  if (child <= 0 || child > UINT32_MAX) {
+    return walk->reader ? ann_db_corrupt(walk->reader->db, "page", number) : ANN_NOT_HERE;
+  }
+  memset(out_step, 0, sizeof *out_step);
+  out_step->number = (uint32_t)child;
+  out_step->parent = number;
+  out_step->tree = (uint8_t)page->tree;
+  out_step->level = (uint8_t)(page->level - 1);
+  out_step->record = ann_page_child_centre(page, i);
+  return ANN_OK;
+}
+
+/* Queue the root of a tree. */
+static int add_root(AnnWalk *walk, int tree) {
+  AnnPage *root = NULL;
+  AnnStep step;
+  uint32_t number = walk->store->state.roots[tree];
+  int rc = ann_pages_reach(walk->store->pages, walk->reader != NULL, number, 0, tree,
+                           ANN_ANY_LEVEL, &root);
+  if (rc != ANN_OK) return rc;
+  memset(&step, 0, sizeof step);
+  step.number = number;
+  step.tree = (uint8_t)tree;
+  step.level = (uint8_t)root->level;
+  step.record = ann_page_centre(root);
+  ann_walk_measure(walk, &step);
+  step.score = step.seemed = -INFINITY;    /* roots are opened first */
+  return ann_walk_add(walk, &step);
+}
+
+int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
+  int rc = ANN_OK, tree;
+  walk->probe = probe;
+  walk->bound = INFINITY;
+  walk->n_leaves = 0;
+  walk->n_steps = walk->frontier.n = walk->n_opened = walk->n_scores = 0;
+  walk->n_measured = walk->n_directories = 0;
+  for (tree = 0; tree < walk->store->options.trees && rc == ANN_OK; tree++) {
+    rc = add_root(walk, tree);
+  }
+  return rc;
+}
+
+/* ---- searches: the next leaf ---- */
 
 static int reserve_opened(AnnWalk *walk, int64_t more) {
   return reserve(walk, &walk->opened, walk->n_opened, more, &walk->opened_allocated,
@@ -67,11 +191,6 @@ static int reserve_scores(AnnWalk *walk, int64_t more) {
                  sizeof *walk->scores);
 }
 
-static int reserve_queue(AnnWalk *walk, int64_t more) {
-  AnnFrontier *queue = &walk->frontier;
-  return reserve(walk, &queue->items, queue->n, more, &queue->capacity, sizeof *queue->items);
-}
-
 int ann_walk_fit(AnnWalk *walk, int64_t n_directories, int64_t n_pages) {
   int rc = reserve_steps(walk, n_pages);
   if (rc == ANN_OK) rc = reserve_opened(walk, n_directories);
@@ -80,87 +199,35 @@ int ann_walk_fit(AnnWalk *walk, int64_t n_directories, int64_t n_pages) {
   return rc;
 }
 
-/* What waits in the queue: a directory by its nearest child, or a measured step. */
-#define OPENED(i) ((uint32_t)(i) << 1)
-#define MEASURED(i) ((uint32_t)(i) << 1 | 1)
+/* A score that has been taken; others are at most FLT_MAX. */
+#define TAKEN INFINITY
 
-static int add_step(AnnWalk *walk, const AnnStep *step) {
-  int rc = reserve_steps(walk, 1);
-  if (rc == ANN_OK) rc = reserve_queue(walk, 1);
-  if (rc != ANN_OK) return rc;
-  walk->steps[walk->n_steps] = *step;
-  return ann_frontier_push(&walk->frontier, step->score, MEASURED(walk->n_steps++));
-}
-
-float ann_walk_score(const AnnStore *store, const AnnProbe *probe, int level,
-                     const uint8_t *record, float base) {
+/* What a search orders a page by. */
+static float score_of(const AnnStore *store, const AnnProbe *probe, int level,
+                      const uint8_t *record, float base) {
   int geometry = store->options.space.geometry;
   float spread = ann_get_f32(record + ANN_CENTRE_SPREAD);
   if (level == 0) {
     return ann_centre_score(geometry, record, base, probe->norm, store->rotation.length);
   }
   if (geometry == ANN_PRODUCT) return base - REACH_DOT * sqrtf(probe->norm * spread);
-  return base - ANN_WALK_REACH * spread;
+  return ann_walk_nearness(level, base, spread);
 }
-
-/* Exact base and score of a step from its centre. */
-static void measure(AnnWalk *walk, AnnStep *step) {
-  step->base = ann_centre_base(walk->store->options.space.geometry, step->record,
-                               walk->probe->vector, walk->probe->norm,
-                               walk->store->rotation.length);
-  step->score = ann_walk_score(walk->store, walk->probe, step->level, step->record, step->base);
-  walk->n_measured++;
-}
-
-void ann_walk_init(AnnWalk *walk, AnnStore *store) {
-  memset(walk, 0, sizeof *walk);
-  walk->store = walk->reader = store;
-  ann_frontier_init(&walk->frontier);
-}
-
-int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
-  AnnStore *store = walk->store;
-  int rc = ANN_OK, tree;
-  walk->probe = probe;
-  walk->bound = INFINITY;
-  walk->n_leaves = 0;
-  walk->n_steps = walk->frontier.n = walk->n_opened = walk->n_scores = walk->n_measured = 0;
-  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
-    AnnPage *root = NULL;
-    AnnStep step;
-    rc = ann_pages_reach(store->pages, walk->reader != NULL, store->state.roots[tree], 0, tree,
-                         ANN_ANY_LEVEL, &root);
-    if (rc != ANN_OK) break;
-    memset(&step, 0, sizeof step);
-    step.number = store->state.roots[tree];
-    step.tree = (uint8_t)tree;
-    step.level = (uint8_t)root->level;
-    step.record = ann_page_centre(root);
-    measure(walk, &step);
-    step.score = step.seemed = -INFINITY;    /* roots are opened first */
-    rc = add_step(walk, &step);
-  }
-  return rc;
-}
-
-/* A score that has been taken; others are at most FLT_MAX. */
-#define TAKEN INFINITY
-
-#define OPENED_PER_TICK 16     /* directories opened between two looks at an interrupt */
 
 /* The scores of a block's children, of which there are n, from their estimated distances. */
 static void score_block(const AnnWalk *walk, const AnnPage *page, int level,
                         const float *spreads, int first, int n, const float *estimates,
                         float *out_scores) {
-  float weight = level > 0 ? -ANN_WALK_REACH : ANN_SPREAD_WEIGHT;
   int i;
   if (walk->store->options.space.geometry == ANN_PRODUCT) {
     for (i = 0; i < n; i++) {
-      out_scores[i] = ann_walk_score(walk->store, walk->probe, level,
-                                     ann_page_child_centre(page, first + i), estimates[i]);
+      out_scores[i] = score_of(walk->store, walk->probe, level,
+                               ann_page_child_centre(page, first + i), estimates[i]);
     }
   } else {
-    for (i = 0; i < n; i++) out_scores[i] = estimates[i] + weight * spreads[first + i];
+    for (i = 0; i < n; i++) {
+      out_scores[i] = ann_walk_nearness(level, estimates[i], spreads[first + i]);
+    }
   }
   for (i = 0; i < n; i++) out_scores[i] = out_scores[i] < FLT_MAX ? out_scores[i] : FLT_MAX;
   for (; i < ANN_BLOCK; i++) out_scores[i] = TAKEN;
@@ -186,11 +253,8 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
   const float *spreads = NULL;
   float estimates[ANN_BLOCK], score;
   int64_t at;
-  int rc = ann_pages_reach(walk->store->pages, walk->reader != NULL, step->number, step->parent,
-                           step->tree, step->level, &page),
-      block;
+  int rc = ann_walk_open(walk, step, &page), block;
   if (rc != ANN_OK || page->n == 0) return rc;
-  ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(page));
   spreads = walk->reader ? ann_page_spreads(page) : page->spreads;
   if (!spreads) return walk->reader ? ANN_NOMEM : ANN_NOT_HERE;
   rc = reserve_opened(walk, 1);
@@ -211,10 +275,6 @@ static int open_directory(AnnWalk *walk, const AnnStep *step) {
     walk->n_scores += ANN_BLOCK;
   }
   at = walk->n_opened++;
-  if (walk->reader && walk->n_opened % OPENED_PER_TICK == 0) {
-    rc = ann_db_tick(walk->reader->db);
-    if (rc != ANN_OK) return rc;
-  }
   if (!find_best(walk, &walk->opened[at], &score)) return ANN_OK;
   return ann_frontier_push(&walk->frontier, score, OPENED(at));
 }
@@ -231,22 +291,14 @@ static void note_front(const AnnWalk *walk, float score, AnnStep *step) {
 static int take_child(AnnWalk *walk, int64_t at, AnnStep *out_step) {
   AnnOpened *opened = &walk->opened[at];
   const AnnPage *page = opened->page;
-  int64_t child = ann_page_id(page, opened->best);
   uint32_t front;
   float score;
-  if (child <= 0 || child > UINT32_MAX) {
-    if (!walk->reader) return ANN_NOT_HERE;
-    return ann_db_fail(walk->store->db, ANN_CORRUPT,
-                       "a directory of tree %d leads to page %lld; rebuild it", page->tree,
-                       (long long)child);
-  }
-  ann_pages_prefetch_slot(walk->store->pages, (uint32_t)child);
-  out_step->number = (uint32_t)child;
-  out_step->parent = opened->number;
-  out_step->tree = (uint8_t)page->tree;
-  out_step->level = (uint8_t)(page->level - 1);
-  out_step->record = ann_page_child_centre(page, opened->best);
-  measure(walk, out_step);
+  int rc = ann_walk_child(walk, page, opened->number, opened->best, out_step);
+  if (rc != ANN_OK) return rc;
+  ann_pages_prefetch_slot(walk->store->pages, out_step->number);
+  ann_walk_measure(walk, out_step);
+  out_step->score =
+      score_of(walk->store, walk->probe, out_step->level, out_step->record, out_step->base);
   out_step->seemed = opened->seemed;
   out_step->seen = opened->seen;
   note_front(walk, walk->scores[opened->first + opened->best], out_step);
@@ -274,7 +326,7 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
       rc = take_child(walk, at >> 1, &step);
       if (rc != ANN_OK || step.score > walk->bound) continue;
       if (ann_frontier_top(&walk->frontier, &next, &other) && step.score >= next) {
-        rc = add_step(walk, &step);
+        rc = ann_walk_add(walk, &step);
         continue;
       }
     }
@@ -291,12 +343,4 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
     }
   }
   return rc;
-}
-
-void ann_walk_clear(AnnWalk *walk) {
-  ann_frontier_clear(&walk->frontier);
-  ann_free(walk->opened);
-  ann_free(walk->scores);
-  ann_free(walk->steps);
-  memset(walk, 0, sizeof *walk);
 }

@@ -1,15 +1,19 @@
-/* walk.h -- walk the directories: the leaves of the forest, nearest first.
+/* walk.h -- walk the directories of the forest, nearest first.
 **
-** Best-first: a queue holds directories that were opened, each by how near the nearest of
-** its children seems.  To open one is to estimate the distance of all its children by the
-** scan kernel.  The child that comes to the front is measured exactly, against its centre,
-** and has to wait in the queue if others now seem nearer; else it is opened or, a leaf,
-** handed out.
+** A walk is a queue of steps, each a page with the directory that leads to it.  It begins with
+** the roots; whoever takes a directory's step from the front opens it, and queues those of its
+** children that matter.  What all walks share is here: the steps, the memory, who may read.
+** Which children matter and when to stop is the walker's own.  There are two:
 **
-** Cost of a query: one estimate for every child of an opened directory; for every child
-** that comes to the front one product of L components, and one look through its siblings'
-** scores for the next.  A searcher that knows that it
-** will not read on beyond a score lowers walk->bound to it.
+** ann_walk_next, for searches, hands out leaves one by one.  To open a directory is to estimate
+** the distance of all its children by the scan kernel; it then stands in the queue by the nearest.
+** The child that comes to the front is measured exactly, against its centre, and has to wait in
+** the queue if others now seem nearer; else it is opened or, a leaf, handed out.  A searcher that
+** knows that it will not read on beyond a score lowers walk->bound to it.  Cost: one estimate for
+** every child of an opened directory; for every child that comes to the front one product of L
+** components, and one look through its siblings' scores for the next.
+**
+** ann_router_find (route.h), for inserts, finds the leaves with the nearest centres.
 */
 #ifndef ANN_INDEX_WALK_H
 #define ANN_INDEX_WALK_H
@@ -33,17 +37,19 @@ typedef struct AnnProbe {
 ** "walking".  Roots are always opened first: whoever walks must not leave out a tree. */
 #define ANN_WALK_REACH 1.0f
 
-/* A child that came to the front: a leaf, or a directory still to be opened. */
+/* The way to a page: a leaf, or a directory still to be opened. */
 typedef struct AnnStep {
   uint32_t number;        /* page */
   uint32_t parent;        /* the directory that leads to it, 0 for a root */
   uint8_t tree;
   uint8_t level;          /* 0: a leaf */
+  uint8_t measured;       /* base is exact, not an estimate */
   float base;             /* |q - centre|^2, or -<q, centre> */
   float score;            /* what the queue is ordered by */
+  const uint8_t *record;  /* borrowed: the centre, in the parent's page */
+  /* of searches */
   float seemed;           /* the largest score by which it, or what led to it, was in front */
   uint32_t seen;          /* leaves handed out before then */
-  const uint8_t *record;  /* borrowed: the centre, in the parent's page */
 } AnnStep;
 
 /* A directory whose children wait for their turn. */
@@ -57,18 +63,21 @@ typedef struct AnnOpened {
 } AnnOpened;
 
 typedef struct AnnWalk {
-  AnnStore *store;        /* borrowed */
-  AnnStore *reader;       /* borrowed: the store; NULL in a worker: nothing is read */
+  const AnnStore *store;  /* borrowed */
+  AnnStore *reader;       /* the same; NULL in a worker: nothing is read or allocated */
+  int is_fixed;           /* the memory is the walker's own, and does not grow */
   const AnnProbe *probe;  /* borrowed */
+  AnnFrontier frontier;   /* owned: of steps and, in searches, of opened directories */
+  AnnStep *steps;         /* owned: queued so far */
+  int64_t n_steps, steps_allocated;
+  int64_t n_measured;     /* centres measured */
+  int64_t n_directories;  /* opened */
+  /* of searches */
   float bound;            /* what scores above it is passed over; +infinity for nothing */
-  AnnFrontier frontier;   /* owned: of opened directories and of measured steps */
   AnnOpened *opened;      /* owned */
   int64_t n_opened, opened_allocated;
   float *scores;          /* owned: of the children of all opened directories, by block */
   int64_t n_scores, scores_allocated;
-  AnnStep *steps;         /* owned: measured, and found to be farther than they seemed */
-  int64_t n_steps, steps_allocated;
-  int64_t n_measured;     /* centres measured */
   uint32_t n_leaves;      /* handed out */
 } AnnWalk;
 
@@ -79,18 +88,42 @@ void ann_probe_set(AnnProbe *probe, const AnnStore *store, const void *vector);
 void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const void *vector);
 void ann_probe_clear(AnnProbe *probe);
 
+/* ---- any walk; without a reader, or where memory is fixed, ANN_NOT_HERE for a lack of it ---- */
+
 void ann_walk_init(AnnWalk *walk, AnnStore *store);
+void ann_walk_clear(AnnWalk *walk);
+/* Begin at the roots, in the memory of the last walk if there was one. */
+int ann_walk_start(AnnWalk *walk, const AnnProbe *probe);
+/* Queue a step by its score. */
+int ann_walk_add(AnnWalk *walk, const AnnStep *step);
+/* The step at the front, of a walk that queues nothing else; NULL if there is none, or its score
+** is above `most`.  Borrowed until one is added. */
+AnnStep *ann_walk_front(const AnnWalk *walk, float most);
+/* Which is no longer queued; or is by another score, that it has by now. */
+void ann_walk_pop(AnnWalk *walk);
+void ann_walk_requeue(AnnWalk *walk);
+/* Exact base of a step, from its centre. */
+void ann_walk_measure(AnnWalk *walk, AnnStep *step);
+/* The page that a step leads to, which must say that it comes from there. */
+int ann_walk_page(const AnnWalk *walk, const AnnStep *step, AnnPage **out_page);
+/* The same for a directory, which counts as opened; looks at an interrupt now and then. */
+int ann_walk_open(AnnWalk *walk, const AnnStep *step, AnnPage **out_page);
+/* The step to child i of a directory, `page`, which is page `number`; base and score are 0.
+** ANN_CORRUPT with a sentence if that is no page's number. */
+int ann_walk_child(const AnnWalk *walk, const AnnPage *page, uint32_t number, int i,
+                   AnnStep *out_step);
+
+/* How near a page seems: its centre's distance, exact or estimated, and a part of its spread. */
+static inline float ann_walk_nearness(int level, float distance, float spread) {
+  return distance + (level > 0 ? -ANN_WALK_REACH : ANN_SPREAD_WEIGHT) * spread;
+}
+
+/* ---- searches ---- */
+
 /* Room for every walk over a forest of so many directories and pages in all, so that a worker
 ** can walk it: ANN_OK or ANN_NOMEM. */
 int ann_walk_fit(AnnWalk *walk, int64_t n_directories, int64_t n_pages);
-/* Begin at the roots, in the memory of the last walk if there was one.  Without a reader, both
-** are ANN_NOT_HERE where a page or room is lacking. */
-int ann_walk_start(AnnWalk *walk, const AnnProbe *probe);
 /* The next leaf, in *out_step; *out_found is 0 when there is none left. */
 int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found);
-void ann_walk_clear(AnnWalk *walk);
-/* What a search orders a page by, once its base (AnnStep) is exact. */
-float ann_walk_score(const AnnStore *store, const AnnProbe *probe, int level,
-                     const uint8_t *record, float base);
 
 #endif
