@@ -146,7 +146,7 @@ static int route_rest(AnnBatch *batch) {
 
 static int route(AnnBatch *batch) {
   int64_t n_directories = 0;
-  int rc = ann_router_warm(batch->store, &n_directories);
+  int rc = ann_walk_warm(batch->store, &n_directories);
   if (rc == ANN_OK) rc = fit_routers(batch, n_directories);
   if (rc == ANN_OK) {
     rc =

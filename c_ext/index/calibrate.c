@@ -3,7 +3,6 @@
 
 #include "index/fit.h"
 #include "index/pick.h"
-#include "index/route.h"
 #include "index/trial.h"
 
 #define ROWS_EACH 10            /* rows of the table for a query, up to ANN_SAMPLE_MOST */
@@ -35,7 +34,7 @@ static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
   if (rc == ANN_OK)
     rc = ann_sample_init(&c->sample, &store->options.space, c->n_rows + (int)given.n);
   /* What the workers look at; of the leaves as many as there is room for. */
-  if (rc == ANN_OK) rc = ann_router_warm(store, &n_directories);
+  if (rc == ANN_OK) rc = ann_walk_warm(store, &n_directories);
   if (rc == ANN_OK && pool) rc = ann_pages_warm(store->pages);
   c->n_trials = pool ? 4 * ann_pool_workers(pool) : 1;
   if (c->n_trials > GROUP) c->n_trials = GROUP;

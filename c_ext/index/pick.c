@@ -3,6 +3,7 @@
 
 #include "core/idset.h"
 #include "core/rng.h"
+#include "index/walk.h"
 
 #define TRIES 20                /* entries drawn for each query wanted, at most */
 #define KEY_SAMPLE 0x736d70u    /* "smp": apart from the streams of core/tree.c */
@@ -14,35 +15,25 @@ typedef struct Leaves {
   int64_t n, most;
 } Leaves;
 
-static int add_leaves(AnnStore *store, uint32_t number, uint32_t parent, int tree, int level,
-                      Leaves *leaves) {
-  AnnPage *page = NULL;
-  int rc = ann_pages_reach(store->pages, store != NULL, number, parent, tree, level, &page), n,
-      i;
-  if (rc != ANN_OK) return rc;
-  level = page->level;
-  n = page->n;
-  for (i = 0; i < n && rc == ANN_OK; i++) {
-    int64_t child = ann_page_id(page, i);
-    if (child <= 0 || child > UINT32_MAX || leaves->n == leaves->most) {
-      return ann_db_corrupt(store->db, "page", number);
-    }
-    if (level == 1) leaves->numbers[leaves->n++] = (uint32_t)child;
-    else rc = add_leaves(store, (uint32_t)child, number, tree, level - 1, leaves);
+/* The leaves of a directory, if that is what it leads to. */
+static int add_leaves(void *arg, const AnnWalk *walk, const AnnStep *step, AnnPage *page) {
+  Leaves *leaves = arg;
+  int rc = ANN_OK, i;
+  for (i = 0; rc == ANN_OK && step->level == 1 && i < page->n; i++) {
+    AnnStep leaf;
+    rc = ann_walk_child(walk, page, step->number, i, &leaf);
+    if (rc != ANN_OK) break;
+    if (leaves->n == leaves->most) return ann_db_corrupt(walk->store->db, "page", step->number);
+    leaves->numbers[leaves->n++] = leaf.number;
   }
-  return rc == ANN_OK ? ann_db_tick(store->db) : rc;
+  return rc;
 }
 
 static int find_leaves(AnnStore *store, Leaves *leaves) {
-  int rc = ANN_OK, tree;
   memset(leaves, 0, sizeof *leaves);
   leaves->most = store->state.leaf_pages;
   leaves->numbers = ann_alloc_array((uint64_t)leaves->most, sizeof *leaves->numbers);
-  if (!leaves->numbers) return ANN_NOMEM;
-  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
-    rc = add_leaves(store, store->state.roots[tree], 0, tree, ANN_ANY_LEVEL, leaves);
-  }
-  return rc;
+  return leaves->numbers ? ann_walk_visit(store, add_leaves, leaves) : ANN_NOMEM;
 }
 
 /* Take a row as a query. */

@@ -263,27 +263,3 @@ int ann_router_place(AnnRouter *router, const AnnStore *store, AnnCopy *out_copi
   }
   return ANN_OK;
 }
-
-/* ---- directories in memory ---- */
-
-static int warm(AnnStore *store, uint32_t number, uint32_t parent, int tree, int level,
-                int64_t *n) {
-  AnnPage *page = NULL;
-  int rc = ann_pages_reach(store->pages, store != NULL, number, parent, tree, level, &page), i;
-  ++*n;
-  if (rc == ANN_OK && !ann_page_spreads(page)) rc = ANN_NOMEM;
-  if (rc != ANN_OK || page->level <= 1) return rc;
-  for (i = 0; i < page->n && rc == ANN_OK && !ann_budget_is_exceeded(&store->budget); i++) {
-    rc = warm(store, (uint32_t)ann_page_id(page, i), number, tree, page->level - 1, n);
-  }
-  return rc;
-}
-
-int ann_router_warm(AnnStore *store, int64_t *out_directories) {
-  int rc = ANN_OK, tree;
-  *out_directories = 0;
-  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
-    rc = warm(store, store->state.roots[tree], 0, tree, ANN_ANY_LEVEL, out_directories);
-  }
-  return rc;
-}

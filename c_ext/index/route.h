@@ -78,8 +78,4 @@ int ann_router_choose(const AnnRouter *router, const AnnStore *store, const uint
                       int n_taken);
 void ann_router_encode(AnnRouter *router, const AnnStore *store, int at, AnnCopy *out_copy);
 
-/* Read all directories into memory, as far as cache_mb allows, ready for workers; how many
-** there are. */
-int ann_router_warm(AnnStore *store, int64_t *out_directories);
-
 #endif

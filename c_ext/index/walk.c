@@ -148,22 +148,19 @@ int ann_walk_child(const AnnWalk *walk, const AnnPage *page, uint32_t number, in
   return ANN_OK;
 }
 
-/* Queue the root of a tree. */
-static int add_root(AnnWalk *walk, int tree) {
+/* The step to the root of a tree. */
+static int step_to_root(const AnnWalk *walk, int tree, AnnStep *out_step) {
   AnnPage *root = NULL;
-  AnnStep step;
   uint32_t number = walk->store->state.roots[tree];
   int rc = ann_pages_reach(walk->store->pages, walk->reader != NULL, number, 0, tree,
                            ANN_ANY_LEVEL, &root);
   if (rc != ANN_OK) return rc;
-  memset(&step, 0, sizeof step);
-  step.number = number;
-  step.tree = (uint8_t)tree;
-  step.level = (uint8_t)root->level;
-  step.record = ann_page_centre(root);
-  ann_walk_measure(walk, &step);
-  step.score = step.seemed = -INFINITY;    /* roots are opened first */
-  return ann_walk_add(walk, &step);
+  memset(out_step, 0, sizeof *out_step);
+  out_step->number = number;
+  out_step->tree = (uint8_t)tree;
+  out_step->level = (uint8_t)root->level;
+  out_step->record = ann_page_centre(root);
+  return ANN_OK;
 }
 
 int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
@@ -174,9 +171,55 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
   walk->n_steps = walk->frontier.n = walk->n_opened = walk->n_scores = 0;
   walk->n_measured = walk->n_directories = 0;
   for (tree = 0; tree < walk->store->options.trees && rc == ANN_OK; tree++) {
-    rc = add_root(walk, tree);
+    AnnStep root;
+    rc = step_to_root(walk, tree, &root);
+    if (rc != ANN_OK) break;
+    ann_walk_measure(walk, &root);
+    root.score = root.seemed = -INFINITY;    /* roots are opened first */
+    rc = ann_walk_add(walk, &root);
   }
   return rc;
+}
+
+/* ---- every directory ---- */
+
+static int visit_from(AnnWalk *walk, const AnnStep *step, AnnVisit *visit, void *arg) {
+  AnnPage *page = NULL;
+  AnnStep child;
+  int rc = ann_walk_open(walk, step, &page), i;
+  if (rc == ANN_OK) rc = visit(arg, walk, step, page);
+  for (i = 0; rc == ANN_OK && step->level > 1 && i < page->n; i++) {
+    rc = ann_walk_child(walk, page, step->number, i, &child);
+    if (rc == ANN_OK) rc = visit_from(walk, &child, visit, arg);
+  }
+  return rc;
+}
+
+int ann_walk_visit(AnnStore *store, AnnVisit *visit, void *arg) {
+  AnnWalk walk;                              /* of which no queue is needed */
+  int rc = ANN_OK, tree;
+  ann_walk_init(&walk, store);
+  for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
+    AnnStep root;
+    rc = step_to_root(&walk, tree, &root);
+    if (rc == ANN_OK) rc = visit_from(&walk, &root, visit, arg);
+    if (rc == ANN_NOT_HERE) rc = ANN_OK;
+  }
+  ann_walk_clear(&walk);
+  return rc;
+}
+
+static int warm(void *arg, const AnnWalk *walk, const AnnStep *step, AnnPage *page) {
+  int64_t *n_directories = arg;
+  (void)step;
+  ++*n_directories;
+  if (!ann_page_spreads(page)) return ANN_NOMEM;
+  return ann_budget_is_exceeded(&walk->store->budget) ? ANN_NOT_HERE : ANN_OK;
+}
+
+int ann_walk_warm(AnnStore *store, int64_t *out_directories) {
+  *out_directories = 0;
+  return ann_walk_visit(store, warm, out_directories);
 }
 
 /* ---- searches: the next leaf ---- */

@@ -14,6 +14,8 @@
 ** components, and one look through its siblings' scores for the next.
 **
 ** ann_router_find (route.h), for inserts, finds the leaves with the nearest centres.
+**
+** Who wants every directory, near or not, has ann_walk_visit.
 */
 #ifndef ANN_INDEX_WALK_H
 #define ANN_INDEX_WALK_H
@@ -117,6 +119,17 @@ int ann_walk_child(const AnnWalk *walk, const AnnPage *page, uint32_t number, in
 static inline float ann_walk_nearness(int level, float distance, float spread) {
   return distance + (level > 0 ? -ANN_WALK_REACH : ANN_SPREAD_WEIGHT) * spread;
 }
+
+/* ---- every directory ---- */
+
+/* What is done at a directory: ANN_OK, ANN_NOT_HERE to be shown no more of its tree, or a failure,
+** which ends the visit. */
+typedef int AnnVisit(void *arg, const AnnWalk *walk, const AnnStep *step, AnnPage *page);
+/* Show all directories, tree by tree, each before those below it, in the order of its children. */
+int ann_walk_visit(AnnStore *store, AnnVisit *visit, void *arg);
+/* Read all directories into memory, as far as cache_mb allows, ready for workers; how many
+** there are. */
+int ann_walk_warm(AnnStore *store, int64_t *out_directories);
 
 /* ---- searches ---- */
 

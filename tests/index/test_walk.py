@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+
+import apsw
 import pytest
+
+from tests import oracle
 
 
 def test_trees_of_several_levels_have_their_leaves_at_the_bottom(forest):
@@ -41,3 +46,47 @@ def test_leaves_come_nearest_first(forest, near):
     table, index = forest(), forest().index
     at_once = sum(table.search(index.vector(id_), 1, None, "search_k = 64")[0][1] == 0 for id_ in range(0, 1200, 24))
     assert at_once >= 45
+
+
+# --- what all walks share --------------------------------------------------------------------------
+
+WAYS = {
+    "a search": lambda table, near: table.search(near[0], 10, None, "search_k = 1000000"),
+    "an insert": lambda table, near: table.insert(90_000, near[0]),
+    "a build": lambda table, near: table.load(near, 90_000).command("optimize"),
+    "a calibration": lambda table, near: table.command("optimize"),
+}
+
+
+def set_children(table, page, number: int) -> None:
+    """All children of a directory get that number."""
+    start = oracle.HEADER + oracle.CENTRE + page.length
+    oracle.alter(
+        table.db, "v", page.number, lambda data: struct.pack_into(f"<{page.n}q", data, start, *page.n * [number])
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("number", [0, -1, 2**32, 2**32 + 1])
+def test_a_child_that_is_no_page_number_is_told_alike_by_all(forest, near, way, number):
+    table = forest(trees=1)
+    page = table.index.page(table.index.roots[0])
+    while page.level > 1:
+        page = table.index.page(page.ids[0])
+    set_children(table, table.index.page(page.parent), number)
+    oracle.alter_state(table.db, "v", changes=1000)
+    with pytest.raises(apsw.CorruptError, match=f"^ann table v: page {page.parent} is damaged; rebuild it$"):
+        WAYS[way](table, near)
+
+
+@pytest.mark.parametrize("way", ["a search", "a calibration"])
+def test_a_leaf_that_is_no_page_number_is_told_alike(forest, near, way):
+    """By whoever looks at all leaves; an insert looks at the nearest alone."""
+    table = forest(trees=2)
+    page = table.index.page(table.index.roots[1])
+    while page.level > 1:
+        page = table.index.page(page.ids[-1])
+    set_children(table, page, 2**32)
+    oracle.alter_state(table.db, "v", changes=1000)
+    with pytest.raises(apsw.CorruptError, match=f"page {page.number} is damaged"):
+        WAYS[way](table, near)
