@@ -112,14 +112,6 @@ void ann_walk_requeue(AnnWalk *walk) {
   ann_frontier_replace(&walk->frontier, walk->steps[at >> 1].score, at);
 }
 
-void ann_walk_measure(AnnWalk *walk, AnnStep *step) {
-  step->base = ann_centre_base(walk->store->options.space.geometry, step->record,
-                               walk->probe->vector, walk->probe->norm,
-                               walk->store->rotation.length);
-  step->measured = 1;
-  walk->n_measured++;
-}
-
 int ann_walk_page(const AnnWalk *walk, const AnnStep *step, AnnPage **out_page) {
   return ann_pages_reach(walk->store->pages, walk->reader != NULL, step->number, step->parent,
                          step->tree, step->level, out_page);
@@ -128,24 +120,15 @@ int ann_walk_page(const AnnWalk *walk, const AnnStep *step, AnnPage **out_page) 
 int ann_walk_open(AnnWalk *walk, const AnnStep *step, AnnPage **out_page) {
   int rc = ann_walk_page(walk, step, out_page);
   if (rc != ANN_OK) return rc;
-  ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(*out_page));
+  if (walk->store->trace) {
+    ann_trace_count(walk->store->trace, 1, (int64_t)ann_page_size(*out_page));
+  }
   if (++walk->n_directories % OPENED_PER_TICK != 0 || !walk->reader) return ANN_OK;
   return ann_db_tick(walk->reader->db);
 }
 
-int ann_walk_child(const AnnWalk *walk, const AnnPage *page, uint32_t number, int i,
-                   AnnStep *out_step) {
-  int64_t child = ann_page_id(page, i);
-  if (child <= 0 || child > UINT32_MAX) {
-    return walk->reader ? ann_db_corrupt(walk->reader->db, "page", number) : ANN_NOT_HERE;
-  }
-  memset(out_step, 0, sizeof *out_step);
-  out_step->number = (uint32_t)child;
-  out_step->parent = number;
-  out_step->tree = (uint8_t)page->tree;
-  out_step->level = (uint8_t)(page->level - 1);
-  out_step->record = ann_page_child_centre(page, i);
-  return ANN_OK;
+int ann_walk_no_child(const AnnWalk *walk, uint32_t number) {
+  return walk->reader ? ann_db_corrupt(walk->reader->db, "page", number) : ANN_NOT_HERE;
 }
 
 /* The step to the root of a tree. */

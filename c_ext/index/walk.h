@@ -104,16 +104,38 @@ AnnStep *ann_walk_front(const AnnWalk *walk, float most);
 /* Which is no longer queued; or is by another score, that it has by now. */
 void ann_walk_pop(AnnWalk *walk);
 void ann_walk_requeue(AnnWalk *walk);
-/* Exact base of a step, from its centre. */
-void ann_walk_measure(AnnWalk *walk, AnnStep *step);
 /* The page that a step leads to, which must say that it comes from there. */
 int ann_walk_page(const AnnWalk *walk, const AnnStep *step, AnnPage **out_page);
 /* The same for a directory, which counts as opened; looks at an interrupt now and then. */
 int ann_walk_open(AnnWalk *walk, const AnnStep *step, AnnPage **out_page);
-/* The step to child i of a directory, `page`, which is page `number`; base and score are 0.
-** ANN_CORRUPT with a sentence if that is no page's number. */
-int ann_walk_child(const AnnWalk *walk, const AnnPage *page, uint32_t number, int i,
-                   AnnStep *out_step);
+/* Directory `number` leads to what is no page's number: ANN_CORRUPT, with a sentence. */
+int ann_walk_no_child(const AnnWalk *walk, uint32_t number);
+
+/* Both are inline because routing asks for some hundred children a row. */
+
+/* The step to child i of a directory, `page`, which is page `number`: the way, and the centre. */
+static inline int ann_walk_child(const AnnWalk *walk, const AnnPage *page, uint32_t number,
+                                 int i, AnnStep *out_step) {
+  int64_t child = ann_page_id(page, i);
+  out_step->number = (uint32_t)child;
+  out_step->parent = number;
+  out_step->tree = (uint8_t)page->tree;
+  out_step->level = (uint8_t)(page->level - 1);
+  out_step->measured = 0;
+  out_step->record = ann_page_child_centre(page, i);
+  out_step->seemed = 0;
+  out_step->seen = 0;
+  return child > 0 && child <= UINT32_MAX ? ANN_OK : ann_walk_no_child(walk, number);
+}
+
+/* Exact base of a step, from its centre. */
+static inline void ann_walk_measure(AnnWalk *walk, AnnStep *step) {
+  step->base = ann_centre_base(walk->store->options.space.geometry, step->record,
+                               walk->probe->vector, walk->probe->norm,
+                               walk->store->rotation.length);
+  step->measured = 1;
+  walk->n_measured++;
+}
 
 /* How near a page seems: its centre's distance, exact or estimated, and a part of its spread. */
 static inline float ann_walk_nearness(int level, float distance, float spread) {
