@@ -19,13 +19,6 @@ typedef struct AnnOptions {
   int64_t seed;
 } AnnOptions;
 
-/* cffi:off */
-/* Bytes of one vector, in memory as in the table. */
-static inline int64_t ann_options_vector_bytes(const AnnOptions *options) {
-  return options->space.blob_size;
-}
-/* cffi:on */
-
 /* Is it the name of a hidden column? */
 typedef int (*AnnIsReserved)(const char *name);
 

@@ -116,7 +116,7 @@ void ann_store_take_up(AnnStore *store);
 
 /* Bytes of one vector, in memory as in the table. */
 static inline int64_t ann_store_vector_bytes(const AnnStore *store) {
-  return ann_options_vector_bytes(&store->options);
+  return store->options.space.blob_size;
 }
 
 #endif

@@ -15,10 +15,10 @@ static uint64_t running(sqlite3 *db) {
 }
 
 /* All of a stamp but the statements, which are looked at before anything is read. */
-static void stamp_state(AnnStamp *stamp, const AnnContext *context, const char *schema) {
-  sqlite3_file_control(context->db, schema, SQLITE_FCNTL_DATA_VERSION, &stamp->data_version);
-  stamp->total_changes = sqlite3_total_changes(context->db);
-  stamp->generation = context->generation;
+static void stamp_state(AnnStamp *stamp, const AnnTable *table) {
+  (void)ann_db_data_version(table->store->db, &stamp->data_version);
+  stamp->total_changes = sqlite3_total_changes(table->context->db);
+  stamp->generation = table->context->generation;
 }
 
 static int same_stamp(const AnnStamp *a, const AnnStamp *b) {
@@ -47,7 +47,7 @@ int ann_memo_ask(AnnMemo *memo, AnnTable *table, const AnnForm *form, int bits,
   rc = ann_context_report(table->store, rc, out_message);
   if (rc == ANN_OK) rc = ann_stream_new(table, form, bits, argv, &asked, out_message);
   if (rc == ANN_OK) {
-    stamp_state(&stamp, table->context, ann_db_schema(table->store->db));
+    stamp_state(&stamp, table);
     take(memo, asked, &stamp);
     asked = NULL;
     rc = ann_stream_start(memo->stream, table, out_message);
