@@ -10,6 +10,7 @@
 #include "index/walk.h"
 #include "index/pages.h"
 #include "index/places.h"
+#include "index/stored.h"
 #include "index/waiting.h"
 
 typedef struct Check {
@@ -185,12 +186,12 @@ static int check_pages(Check *c) {
   AnnStoredPage each = {0};
   int rc = ANN_OK, found = 1;
   while (rc == ANN_OK && !full(c)) {
-    rc = ann_pages_each(c->store->pages, &each, &found);
+    rc = ann_stored_next(c->store->db, c->store->rotation.length, &each, &found);
     if (rc != ANN_OK || !found) break;
     rc = check_page(c, &each);
     if (rc == ANN_OK) rc = ann_db_tick(c->store->db);
   }
-  ann_pages_end(&each);
+  ann_stored_end(&each);
   return rc;
 }
 

@@ -7,6 +7,7 @@
 #include "core/format.h"
 #include "core/hash.h"
 #include "core/idset.h"
+#include "index/stored.h"
 
 typedef struct Cached {
   uint32_t number;
@@ -359,46 +360,13 @@ int ann_pages_flush(AnnPages *pages) {
   return rc;
 }
 
-void ann_pages_end(AnnStoredPage *each) {
-  ann_page_clear(&each->page);
-  each->done = 1;
-}
-
-static int load_stored(AnnPages *pages, sqlite3_stmt *stmt, AnnStoredPage *each) {
-  const void *blob = sqlite3_column_blob(stmt, 1);
-  int rc;
-  each->number = sqlite3_column_int64(stmt, 0);
-  each->bytes = sqlite3_column_bytes(stmt, 1);
-  rc = ann_page_load(&each->page, blob, blob ? (uint64_t)each->bytes : 0, pages->length);
-  each->is_valid = rc == ANN_OK && each->number >= 1 && each->number <= UINT32_MAX;
-  if (!each->is_valid) ann_page_clear(&each->page);
-  return rc == ANN_NOMEM ? ANN_NOMEM : ANN_OK;
-}
-
-int ann_pages_each(AnnPages *pages, AnnStoredPage *each, int *out_found) {
-  int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_db_stmt(pages->db, ANN_STMT_PAGE_NEXT, &rc);
-  *out_found = 0;
-  ann_page_clear(&each->page);
-  if (each->begun && each->number == INT64_MAX) each->done = 1;
-  if (!stmt || each->done) return rc;
-  sqlite3_bind_int64(stmt, 1, each->begun ? each->number + 1 : INT64_MIN);
-  each->begun = 1;
-  rc = ann_db_step(pages->db, stmt, out_found);
-  if (rc == ANN_OK && *out_found) rc = load_stored(pages, stmt, each);
-  sqlite3_reset(stmt);
-  if (rc != ANN_OK) *out_found = 0;
-  if (!*out_found) each->done = 1;
-  return rc;
-}
-
 int ann_pages_warm(AnnPages *pages) {
   int64_t budget = pages->budget->most, n = 0;
   AnnStoredPage each = {0};
   int found = 1, rc = ANN_OK;
   while (rc == ANN_OK) {
     Cached *cached = NULL;
-    rc = ann_pages_each(pages, &each, &found);
+    rc = ann_stored_next(pages->db, pages->length, &each, &found);
     if (rc != ANN_OK || !found) break;
     /* One that is in memory is newer, or the same. */
     if (each.number > 0 && each.number <= UINT32_MAX && find(pages, (uint32_t)each.number)) {
@@ -413,6 +381,6 @@ int ann_pages_warm(AnnPages *pages) {
     memset(&each.page, 0, sizeof each.page); /* it has another owner */
     if (rc == ANN_OK && ++n % 64 == 0) rc = ann_db_tick(pages->db);
   }
-  ann_pages_end(&each);
+  ann_stored_end(&each);
   return rc;
 }

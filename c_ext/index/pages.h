@@ -78,20 +78,6 @@ int64_t ann_pages_dirty(const AnnPages *pages);  /* pages changed and not writte
 ** long as it is the same. */
 int64_t ann_pages_moved(const AnnPages *pages);
 int64_t ann_pages_hits(const AnnPages *pages); /* asked for and already in memory, ever */
-
-/* Every stored page in order of number, read without the cache: as far as it is valid. */
-typedef struct AnnStoredPage {
-  int64_t number; /* as stored: beyond 1 .. 2^32-1 it is no page's */
-  int64_t bytes;
-  int is_valid; /* and then: */
-  AnnPage page; /* owned by whoever took it, or cleared by the next call */
-  int begun, done; /* the iterator's own */
-} AnnStoredPage;
-
-/* Zeroed at first; *out_found is 0 at the end, or after a failure, when nothing is owned. */
-int ann_pages_each(AnnPages *pages, AnnStoredPage *each, int *out_found);
-/* To end before the end. */
-void ann_pages_end(AnnStoredPage *each);
 /* cffi:off */
 
 #endif

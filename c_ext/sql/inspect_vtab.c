@@ -6,6 +6,7 @@
 #include "index/check.h"
 #include "index/learned.h"
 #include "index/pages.h"
+#include "index/stored.h"
 #include "index/rows.h"
 #include "sql/measure.h"
 
@@ -116,7 +117,7 @@ static int fill_trees(const AnnCall *call) {
   int rc = ANN_OK, found = 1, t;
   while (rc == ANN_OK) {
     const AnnPage *page = &each.page;
-    rc = ann_pages_each(store->pages, &each, &found);
+    rc = ann_stored_next(store->db, store->rotation.length, &each, &found);
     if (rc != ANN_OK || !found) break;
     if (!each.is_valid) rc = ann_db_corrupt(store->db, "page", each.number);
     t = page->tree;
@@ -130,7 +131,7 @@ static int fill_trees(const AnnCall *call) {
     }
     if (rc == ANN_OK) rc = ann_db_tick(store->db);
   }
-  ann_pages_end(&each);
+  ann_stored_end(&each);
   for (t = 0; rc == ANN_OK && store->state.roots[0] && t < store->options.trees; t++) {
     ann_listing_number(listing, t);
     ann_listing_number(listing, store->state.roots[t]);
@@ -150,7 +151,7 @@ static int fill_pages(const AnnCall *call) {
   int rc = ANN_OK, found = 1;
   while (rc == ANN_OK) {
     const AnnPage *page = &each.page;
-    rc = ann_pages_each(store->pages, &each, &found);
+    rc = ann_stored_next(store->db, store->rotation.length, &each, &found);
     if (rc != ANN_OK || !found) break;
     ann_listing_number(listing, each.number);
     if (each.is_valid) {
@@ -171,7 +172,7 @@ static int fill_pages(const AnnCall *call) {
     else ann_listing_null(listing);
     rc = ann_db_tick(store->db);
   }
-  ann_pages_end(&each);
+  ann_stored_end(&each);
   return rc;
 }
 
