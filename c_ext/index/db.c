@@ -222,6 +222,15 @@ int ann_db_ask_authorizer(AnnDb *db, int *out_typed) {
   return rc;
 }
 
+int ann_db_ask_if_compiled_anew(AnnDb *db, sqlite3_stmt *stmt, int *out_typed) {
+  int rc;
+  *out_typed = 1;
+  if (sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_REPREPARE, 0) == 0) return ANN_OK;
+  rc = ann_db_ask_authorizer(db, out_typed);
+  if (rc == ANN_OK) sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_REPREPARE, 1);
+  return rc;
+}
+
 int ann_db_check_writable(AnnDb *db) {
   int rc = ANN_OK, has_row = 0, query_only = 0;
   sqlite3_stmt *stmt = ann_db_stmt(db, ANN_STMT_QUERY_ONLY, &rc);

@@ -78,6 +78,9 @@ int ann_db_is_in_write(const AnnDb *db);
 ** statement that would ask.  *out_typed (may be NULL): all columns have a type; one that is to be read
 ** as NULL has none, and some builds of SQLite do not tell (0). */
 int ann_db_ask_authorizer(AnnDb *db, int *out_typed);
+/* The same, if the statement had to be compiled anew since this was asked: the schema has changed, or
+** what the authorizer allows. */
+int ann_db_ask_if_compiled_anew(AnnDb *db, sqlite3_stmt *stmt, int *out_typed);
 /* ANN_OK, or SQLITE_READONLY with a sentence: PRAGMA query_only is on, so that what a transaction has
 ** changed cannot be written before it is looked at. */
 int ann_db_check_writable(AnnDb *db);

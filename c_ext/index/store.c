@@ -41,41 +41,24 @@ static void forget_read(AnnStore *store) {
   ann_learned_drop(store->learned);
   ann_progresses_drop(store->progresses);
   ann_waiting_forget(store->waiting);
-  store->life.kept = 0;
+  store->life.read.is_set = 0;
 }
 
-/* Is the table's content what it was when memory was filled, whatever became of the file? */
-static int is_same_table(const AnnStore *store) {
-  return store->life.kept_pages_sum == store->state.pages_sum &&
-         store->life.kept_history == store->state.history;
-}
-
-/* Is what is in memory what this read transaction sees, whose counters have just been read?  The
-** number of the file stays when a write transaction is rolled back, with what somebody wrote to our
-** tables by hand and we have read: when a look outside follows one inside, it is forgotten. */
+/* The counters have just been read, in this read transaction. */
 static void compare(AnnStore *store) {
-  AnnLife *life = &store->life;
-  unsigned version = 0;
-  int known = ann_db_data_version(store->db, &version), was_in_write = life->kept_in_write;
-  int same_file = known && version == life->kept_version;
-  life->kept_in_write = ann_db_is_in_write(store->db);
-  if (same_file && was_in_write && !life->kept_in_write) life->kept = 0;
-  if (!life->kept || !(same_file || is_same_table(store))) forget_read(store);
-  life->kept = 1;
-  life->kept_version = version;
-  life->kept_pages_sum = store->state.pages_sum;
-  life->kept_history = store->state.history;
+  AnnSnapshot now = ann_snapshot_now(store->db, &store->state);
+  if (!ann_snapshot_is_same(&store->life.read, &now)) forget_read(store);
+  store->life.read = now;
 }
 
 /* The transaction was committed: what is in memory is the new state, if all of it was written. */
 static void stamp(AnnStore *store) {
   AnnLife *life = &store->life;
-  life->kept = life->kept && life->loaded && ann_store_is_clean(store);
-  if (!ann_db_data_version(store->db, &life->kept_version)) life->kept_version = 0;
-  life->kept_pages_sum = store->state.pages_sum;
-  life->kept_history = store->state.history;
-  life->kept_in_write = 0;
-  if (!life->kept) {
+  int is_new = life->read.is_set && life->loaded && ann_store_is_clean(store);
+  if (is_new) {
+    life->read = ann_snapshot_now(store->db, &store->state);
+    life->read.in_write = 0;
+  } else {
     forget_read(store);
     ann_places_drop(store->places);
   }
@@ -128,12 +111,9 @@ static int happens(AnnStore *store, int event) {
 /* Pages and rows, which share the budget and the stopwatch. */
 static int make_caches(AnnStore *store) {
   const AnnOptions *options = &store->options;
-  AnnPagesPlan pages = {store->db,
-                        &store->state,
-                        &store->budget,
-                        &store->trace,
-                        ann_rotation_length(options->space.dimensions),
-                        options->leaf_capacity};
+  int64_t length = ann_rotation_length(options->space.dimensions);
+  AnnPagesPlan pages = {store->db,     &store->state, &store->budget,
+                        &store->trace, length,        options->leaf_capacity};
   AnnRowsPlan rows = {store->db, store->source, &store->budget, &store->trace, &options->space};
   int rc = ann_pages_new(&pages, &store->pages);
   return rc == ANN_OK ? ann_rows_new(&rows, &store->rows) : rc;
@@ -229,18 +209,6 @@ static int check_once(AnnStore *store) {
   return rc == ANN_OK ? make_rotation(store) : rc;
 }
 
-/* The snapshot's statement had to be compiled anew: the schema has changed, or what an authorizer
-** allows.  What is denied is an error; what is to be read as NULL has no type, and is read again. */
-static int ask_if_compiled_anew(AnnStore *store, sqlite3_stmt *snapshot) {
-  int rc, all_typed = 1;
-  if (sqlite3_stmt_status(snapshot, SQLITE_STMTSTATUS_REPREPARE, 0) == 0) return ANN_OK;
-  rc = ann_db_ask_authorizer(store->db, &all_typed);
-  if (rc != ANN_OK) return rc;
-  if (!all_typed) forget_read(store);
-  sqlite3_stmt_status(snapshot, SQLITE_STMTSTATUS_REPREPARE, 1);
-  return ANN_OK;
-}
-
 /* Why no call may begin now, if so. */
 static int refuse_call(AnnStore *store) {
   if (store->life.drop_at_end) {
@@ -255,7 +223,7 @@ static int refuse_call(AnnStore *store) {
 
 /* The counters, by a statement that stays open: it holds the snapshot. */
 static int look(AnnStore *store) {
-  int rc = ANN_OK, has_row = 0;
+  int rc = ANN_OK, has_row = 0, all_typed = 1;
   sqlite3_stmt *stmt = ann_db_stmt(store->db, ANN_STMT_SNAPSHOT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int(stmt, 1, ANN_CONFIG_STATE);
@@ -271,7 +239,9 @@ static int look(AnnStore *store) {
                           &store->state);
     if (rc != ANN_OK) ann_db_corrupt(store->db, "config row", ANN_CONFIG_STATE);
     happens(store, LOOK);
-    if (rc == ANN_OK) rc = ask_if_compiled_anew(store, stmt);
+    if (rc == ANN_OK) rc = ann_db_ask_if_compiled_anew(store->db, stmt, &all_typed);
+    /* What the host is to read as NULL has no type, and is read again. */
+    if (rc == ANN_OK && !all_typed) forget_read(store);
   }
   return rc;
 }

@@ -6,11 +6,9 @@
 **
 ** ann_store_begin holds one statement open until ann_store_end, so that all reads in
 ** between see one state of the database.  What was read stays in memory from one call to
-** the next, within the budget (cache_mb), for as long as SQLite says that the file is the
-** same (SQLITE_FCNTL_DATA_VERSION, asked after the first read: before it the number is
-** old), or else the counters that the table is: a commit that did not touch it changes neither
-** pages_sum nor history.  Inside a write transaction on this table (xBegin ... xCommit) nobody else can
-** write, and a rollback forgets everything.  store.c has all of it in one table.
+** the next, within the budget (cache_mb), for as long as the table is the same (snapshot.h).
+** Inside a write transaction on this table (xBegin ... xCommit) nobody else can write, and a
+** rollback forgets everything.  store.c has all of it in one table.
 */
 #ifndef ANN_INDEX_STORE_H
 #define ANN_INDEX_STORE_H
@@ -23,6 +21,7 @@
 #include "index/places.h"
 #include "index/progress.h"
 #include "index/rows.h"
+#include "index/snapshot.h"
 #include "index/state.h"
 #include "index/trace.h"
 #include "index/waiting.h"
@@ -37,10 +36,7 @@ typedef struct AnnLife {
   int drop_at_end;          /* rolled back in between: to be forgotten when they have ended */
   int poisoned;             /* written in part, then failed: only a rollback heals it */
   int late_savepoint;       /* the first that was opened after that, else INT_MAX */
-  int kept;                 /* what is in memory belongs to kept_version */
-  unsigned kept_version;    /* SQLITE_FCNTL_DATA_VERSION of the file ... */
-  uint64_t kept_pages_sum, kept_history; /* ... and of the table: state.h */
-  int kept_in_write;        /* and was read in a write transaction on the file */
+  AnnSnapshot read;         /* of what is in memory */
   int loaded;               /* state is what the database says, or newer */
 } AnnLife;
 
