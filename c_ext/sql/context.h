@@ -35,6 +35,10 @@ typedef struct AnnVtab {
   AnnTable *table; /* counted */
 } AnnVtab;
 
+static inline AnnTable *ann_table_of(const sqlite3_vtab *vtab) {
+  return ((const AnnVtab *)vtab)->table;
+}
+
 typedef struct AnnContext {
   sqlite3 *db; /* borrowed */
   AnnTable *tables; /* owned: the shelf */

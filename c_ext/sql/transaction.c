@@ -4,12 +4,10 @@
 #include "index/config.h"
 #include "sql/table.h"
 
-static AnnTable *table_of(const sqlite3_vtab *vtab) { return ((const AnnVtab *)vtab)->table; }
-
 /* When SQLite has replaced the virtual table in the middle of a transaction, the new one begins
 ** again what the old one began. */
 int ann_transaction_begin(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
+  AnnTable *table = ann_table_of(vtab);
   if (ann_store_is_writing(table->store)) return ANN_OK;
   ann_store_write_begins(table->store);
   table->streak = table->due = 0;
@@ -19,7 +17,7 @@ int ann_transaction_begin(sqlite3_vtab *vtab) {
 
 /* Settle what is in memory; last_insert_rowid() stays the user's. */
 static int settle(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
+  AnnTable *table = ann_table_of(vtab);
   sqlite3 *db = ann_db_handle(table->store->db);
   sqlite3_int64 last = sqlite3_last_insert_rowid(db);
   int rc = ANN_OK;
@@ -33,7 +31,7 @@ static int settle(sqlite3_vtab *vtab) {
 }
 
 int ann_transaction_sync(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
+  AnnTable *table = ann_table_of(vtab);
   int rc = settle(vtab);
   if (rc == ANN_OK && table->created && ann_context_is_present(table)) {
     sqlite3_int64 last = sqlite3_last_insert_rowid(ann_db_handle(table->store->db));
@@ -45,7 +43,7 @@ int ann_transaction_sync(sqlite3_vtab *vtab) {
 }
 
 int ann_transaction_commit(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
+  AnnTable *table = ann_table_of(vtab);
   if (!ann_store_is_writing(table->store)) return ANN_OK;
   table->created = 0;
   table->context->generation++;
@@ -54,7 +52,7 @@ int ann_transaction_commit(sqlite3_vtab *vtab) {
 }
 
 int ann_transaction_rollback(sqlite3_vtab *vtab) {
-  AnnTable *table = table_of(vtab);
+  AnnTable *table = ann_table_of(vtab);
   table->created = 0;
   table->context->generation++;
   ann_store_rolled_back(table->store);
@@ -64,20 +62,20 @@ int ann_transaction_rollback(sqlite3_vtab *vtab) {
 /* Once a write has failed half-way there is nothing to settle, and SQLite would drop the sentence
 ** that says so: the write that opens this savepoint will say it. */
 int ann_transaction_savepoint(sqlite3_vtab *vtab, int n) {
-  AnnStore *store = table_of(vtab)->store;
+  AnnStore *store = ann_table_of(vtab)->store;
   int rc = ann_store_is_poisoned(store) ? ANN_OK : settle(vtab);
   ann_store_savepoint_opened(store, n);
   return rc;
 }
 
 int ann_transaction_release(sqlite3_vtab *vtab, int n) {
-  AnnStore *store = table_of(vtab)->store;
+  AnnStore *store = ann_table_of(vtab)->store;
   ann_store_savepoint_released(store, n);
   return ann_store_is_poisoned(store) ? ANN_OK : settle(vtab);
 }
 
 int ann_transaction_rollback_to(sqlite3_vtab *vtab, int n) {
-  AnnTable *table = table_of(vtab);
+  AnnTable *table = ann_table_of(vtab);
   if (ann_store_is_busy(table->store)) return ANN_OK;
   ann_store_rolled_back_to(table->store, n);
   table->changes_seen = -1;

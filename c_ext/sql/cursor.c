@@ -1,0 +1,204 @@
+/* cursor.c -- see cursor.h.
+**
+** Strategies (idxNum), chosen in ann_cursor_best_index:
+**   0                     every row in order of rowid
+**   PLAN_LOW | PLAN_HIGH  rows with lowest <= rowid <= highest, as far as given
+**   PLAN_EQUAL            the row of a rowid
+**   PLAN_MATCH + …        embedding MATCH query: the bits of sql/arguments.h, shifted up
+*/
+#include "sql/cursor.h"
+
+#include "sql/columns.h"
+#include "sql/memo.h"
+#include "sql/plan.h"
+#include "sql/value.h"
+
+enum { PLAN_LOW = 1, PLAN_HIGH = 2, PLAN_EQUAL = 4, PLAN_MATCH = 8, PLAN_SHIFT = 4 };
+
+typedef struct Cursor {
+  sqlite3_vtab_cursor base;
+  AnnMemo memo;               /* owned: MATCH, the result that is read, or was */
+  void *vector;               /* owned: scratch of MATCH */
+  sqlite3_stmt *rows;         /* owned: a scan of (id, vector); NULL: MATCH */
+  int rows_end;               /* the scan is behind its last row */
+} Cursor;
+
+/* ---- planning ---- */
+
+/* A constraint on the rowid, of those that a scan can use. */
+static int rowid_bit(int op) {
+  switch (op) {
+  case SQLITE_INDEX_CONSTRAINT_EQ: return PLAN_EQUAL;
+  case SQLITE_INDEX_CONSTRAINT_GE:
+  case SQLITE_INDEX_CONSTRAINT_GT: return PLAN_LOW;
+  case SQLITE_INDEX_CONSTRAINT_LE:
+  case SQLITE_INDEX_CONSTRAINT_LT: return PLAN_HIGH;
+  default: return 0;
+  }
+}
+
+static int plan_scan(sqlite3_index_info *info) {
+  int chosen[5] = {-1, -1, -1, -1, -1}, i, n = 0, bit;
+  for (i = 0; i < info->nConstraint; i++) {
+    const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
+    if (constraint->usable && constraint->iColumn < 0) {
+      bit = rowid_bit(constraint->op);
+      if (bit) chosen[bit] = i;
+    }
+  }
+  if (chosen[PLAN_EQUAL] >= 0) chosen[PLAN_LOW] = chosen[PLAN_HIGH] = -1;
+  for (bit = PLAN_LOW; bit <= PLAN_EQUAL; bit *= 2) {
+    if (chosen[bit] < 0) continue;
+    info->idxNum |= bit;
+    info->aConstraintUsage[chosen[bit]].argvIndex = ++n;   /* and checked again by SQLite */
+  }
+  if (info->idxNum & PLAN_EQUAL) {
+    info->estimatedCost = 3;
+    info->estimatedRows = 1;
+    info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
+  } else {
+    info->estimatedCost = info->idxNum ? 3e5 : 1e6;
+    info->estimatedRows = info->idxNum ? 100000 : 1000000;
+  }
+  info->orderByConsumed = info->nOrderBy == 1 && info->aOrderBy[0].iColumn < 0 &&
+                          !info->aOrderBy[0].desc;
+  info->idxStr = (char *)(info->idxNum & PLAN_EQUAL ? "one row by rowid"
+                          : info->idxNum            ? "rows in a range of rowids"
+                                                    : "all rows");
+  return ANN_OK;
+}
+
+int ann_cursor_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  int i, rc;
+  for (i = 0; i < info->nConstraint; i++) {
+    if (info->aConstraint[i].iColumn == ANN_COLUMN_VECTOR &&
+        info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_MATCH) {
+      rc = ann_plan_search(&ann_columns_form, info, &vtab->zErrMsg);
+      info->idxNum = PLAN_MATCH | info->idxNum << PLAN_SHIFT;
+      return rc;
+    }
+  }
+  return plan_scan(info);
+}
+
+/* ---- cursors ---- */
+
+int ann_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
+  Cursor *cursor = ann_alloc_zero(1, sizeof *cursor);
+  (void)vtab;
+  if (!cursor) return ANN_NOMEM;
+  *out_cursor = &cursor->base;
+  return ANN_OK;
+}
+
+int ann_cursor_close(sqlite3_vtab_cursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  sqlite3_finalize(cursor->rows);
+  ann_memo_clear(&cursor->memo);
+  ann_free(cursor->vector);
+  ann_free(cursor);
+  return ANN_OK;
+}
+
+static int step_rows(Cursor *cursor) {
+  AnnTable *table = ann_table_of(cursor->base.pVtab);
+  int rc = sqlite3_step(cursor->rows);
+  cursor->rows_end = rc != SQLITE_ROW;
+  if (rc == SQLITE_ROW || rc == SQLITE_DONE) return ANN_OK;
+  cursor->base.pVtab->zErrMsg =
+      sqlite3_mprintf("%s", sqlite3_errmsg(ann_db_handle(table->store->db)));
+  return rc;
+}
+
+/* A bound as SQLite would compare it: what is not a number is left to SQLite's own check. */
+static int64_t bound(sqlite3_value *value, int64_t otherwise) {
+  int64_t number;
+  return ann_value_integer(value, &number) ? number : otherwise;
+}
+
+static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
+  AnnTable *table = ann_table_of(cursor->base.pVtab);
+  AnnStore *store = table->store;
+  int64_t low = INT64_MIN, high = INT64_MAX;
+  int n = 0, rc = ann_store_begin(store);
+  char *sql;
+  if (plan & PLAN_LOW) low = bound(argv[n++], low);
+  if (plan & PLAN_HIGH) high = bound(argv[n++], high);
+  if (plan & PLAN_EQUAL) {
+    low = bound(argv[n], 1);
+    high = bound(argv[n], 0);
+  }
+  if (rc == ANN_OK) {
+    sql = sqlite3_mprintf(
+        "SELECT id, vector FROM \"%w\".\"%w_vectors\" WHERE id BETWEEN %lld AND "
+        "%lld ORDER BY id",
+        ann_db_schema(store->db), ann_db_name(store->db), low, high);
+    rc = sql ? sqlite3_prepare_v2(ann_db_handle(store->db), sql, -1, &cursor->rows, NULL)
+             : ANN_NOMEM;
+    sqlite3_free(sql);
+  }
+  ann_context_report(store, rc, &cursor->base.pVtab->zErrMsg);
+  ann_store_end(store);
+  return rc == ANN_OK ? step_rows(cursor) : rc;
+}
+
+int ann_cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *words, int argc,
+                      sqlite3_value **argv) {
+  Cursor *cursor = (Cursor *)base;
+  (void)words, (void)argc;
+  sqlite3_finalize(cursor->rows);
+  cursor->rows = NULL;
+  if (!(plan & PLAN_MATCH)) return filter_scan(cursor, plan, argv);
+  return ann_memo_ask(&cursor->memo, ann_table_of(base->pVtab), &ann_columns_form,
+                      plan >> PLAN_SHIFT, argv, &base->pVtab->zErrMsg);
+}
+
+int ann_cursor_next(sqlite3_vtab_cursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  return cursor->rows ? step_rows(cursor)
+                      : ann_stream_next(cursor->memo.stream, &base->pVtab->zErrMsg);
+}
+
+int ann_cursor_eof(sqlite3_vtab_cursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  return cursor->rows ? cursor->rows_end : ann_stream_eof(cursor->memo.stream);
+}
+
+int ann_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid) {
+  Cursor *cursor = (Cursor *)base;
+  *out_rowid = cursor->rows ? sqlite3_column_int64(cursor->rows, 0)
+                            : ann_stream_id(cursor->memo.stream);
+  return ANN_OK;
+}
+
+/* The vector of a row found by MATCH. */
+static int column_vector(Cursor *cursor, sqlite3_context *out) {
+  AnnStore *store = ann_table_of(cursor->base.pVtab)->store;
+  const AnnSpace *space = &store->options.space;
+  int found = 0, rc = ann_store_begin(store);
+  if (!cursor->vector) cursor->vector = ann_alloc((uint64_t)space->blob_size);
+  if (rc == ANN_OK && !cursor->vector) rc = ANN_NOMEM;
+  if (rc == ANN_OK) {
+    rc = ann_source_get(store->source, ann_stream_id(cursor->memo.stream), cursor->vector,
+                        &found);
+  }
+  if (rc == ANN_OK && found) {
+    ann_space_to_blobs(space, cursor->vector, 1, cursor->vector);
+    sqlite3_result_blob64(out, cursor->vector, (uint64_t)space->blob_size, SQLITE_TRANSIENT);
+  }
+  rc = ann_context_report(store, rc, &cursor->base.pVtab->zErrMsg);
+  ann_store_end(store);
+  return rc;
+}
+
+int ann_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
+  Cursor *cursor = (Cursor *)base;
+  if (sqlite3_vtab_nochange(out)) return ANN_OK;
+  if (!cursor->rows) {
+    if (which == ANN_COLUMN_VECTOR) return column_vector(cursor, out);
+    ann_stream_result(cursor->memo.stream, which, out);
+  } else if (which == ANN_COLUMN_VECTOR) {
+    sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
+  }
+  return ANN_OK;
+}
