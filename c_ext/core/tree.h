@@ -1,18 +1,10 @@
-/* tree.h -- grow the trees of a forest from a sample of the vectors: their leaves'
-** centres and the directories over them, but no entries yet.
+/* tree.h -- grow a tree of a forest from a sample of the vectors: its leaves' centres and the
+** directories over them, but no entries yet.
 **
-** 1. Split the sample by hyperplanes (core/split.h) down to leaves of `leaf_sample`
-**    members.  Which pairs and which members are drawn is the random projection; the
-**    generator is keyed by (seed, tree, path from the root), so that the same seed
-**    gives the same tree.
-** 2. Group: subtrees of at most `fanout` leaves become directories, subtrees of at
-**    most `fanout` directories become directories over them, up to one root.
-** 3. Refine, all trees of the forest together: move every member to the nearest leaf
-**    centre of any tree, and every centre to the mean of its members.  So no two trees
-**    spend their leaves on the same places.
-**
-** Cost: 1 and 2 O(n length log n) a tree, 3 O(n length x candidates) a pass: the leaves of
-** the four nearest subtrees of at most 64 leaves ("groups"), and these subtrees' centres.
+** 1. Leaves: split the sample down to `leaf_sample` members (core/bisect.h); each part's mean is a
+**    leaf's centre.  Subtrees of at most 64 leaves are groups, for core/refine.h.
+** 2. Directories: subtrees of at most `fanout` leaves become directories, subtrees of at most
+**    `fanout` directories become directories over them, up to one root.
 */
 #ifndef ANN_CORE_TREE_H
 #define ANN_CORE_TREE_H
@@ -20,6 +12,7 @@
 #include "core/base.h"
 #include "core/pool.h"
 
+/* cffi:on */
 #define ANN_MAX_LEVELS 8       /* fanout^7 leaves; a page's level is one byte */
 
 typedef struct AnnTreeLevel {
@@ -33,7 +26,7 @@ typedef struct AnnTree {
   int n_levels;       /* at least 2: leaves, and the root over them */
   int64_t length;
   AnnTreeLevel levels[ANN_MAX_LEVELS];
-  int32_t *groups;      /* owned: the first leaf of each group, and one more: n_leaves */
+  int32_t *groups;    /* owned: the first leaf of each group, and one more: n_leaves */
   int64_t n_groups;
 } AnnTree;
 
@@ -44,14 +37,14 @@ typedef struct AnnTreePlan {
   int64_t fanout;       /* children a directory is given */
 } AnnTreePlan;
 
-/* Steps 1 and 2.  points: n >= 1 pointers to `length` rotated components.
+/* points: n >= 1 pointers to `length` rotated components.
 ** ANN_OK, ANN_NOMEM, or what poll said; on failure nothing is owned. */
 int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
                   const AnnTreePlan *plan, AnnPool *pool, const AnnPoll *poll,
                   AnnTree *out_tree);
-/* Step 3, one pass. */
-int ann_tree_refine(AnnTree *trees, int n_trees, const float *const *points, int64_t n,
-                    AnnPool *pool, const AnnPoll *poll);
+/* Centres and spreads of a level, from 1 on, from those of the level below: ANN_OK or ANN_NOMEM. */
+int ann_tree_summarise(AnnTree *tree, int level);
 void ann_tree_clear(AnnTree *tree);
+/* cffi:off */
 
 #endif

@@ -2,6 +2,7 @@
 #include "index/build.h"
 
 #include "core/format.h"
+#include "core/refine.h"
 #include "core/tree.h"
 #include "index/batch.h"
 #include "index/calibrate.h"
@@ -214,7 +215,7 @@ static int grow_trees(Build *build, const Sample *sample, AnnTree *trees) {
                        &build->poll, &trees[plan.tree]);
   }
   for (pass = 0; pass < PASSES && rc == ANN_OK; pass++) {
-    rc = ann_tree_refine(trees, n, sample->points, sample->n, build->pool, &build->poll);
+    rc = ann_refine(trees, n, sample->points, sample->n, build->pool, &build->poll);
   }
   return rc;
 }

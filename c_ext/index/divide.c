@@ -13,7 +13,7 @@
 /* Members the smaller half gets at least: a quarter, so that neither half is soon
 ** dissolved or full again. */
 #define SMALLER_SHARE 4
-#define KEY_DIVIDE 0x646976u   /* "div": apart from the streams of core/tree.c */
+#define KEY_DIVIDE 0x646976u   /* "div": apart from the streams of core/bisect.c */
 
 /* What is cut in two: entries of one page, with their points. */
 typedef struct Halves {

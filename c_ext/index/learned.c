@@ -7,7 +7,7 @@
 
 #define HEADER_SIZE 32
 #define VECTOR_BYTES ((int64_t)64 << 20)
-#define KEY_LEARNED 0x6c726eu     /* "lrn": apart from the streams of core/tree.c */
+#define KEY_LEARNED 0x6c726eu     /* "lrn": apart from the streams of core/bisect.c */
 
 struct AnnLearned {
   AnnDb *db;              /* borrowed */
