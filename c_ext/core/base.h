@@ -16,7 +16,7 @@
 #define ANN_ERROR 1
 #define ANN_NOMEM 7
 #define ANN_INTERRUPT 9
-#define ANN_CORRUPT 267     /* SQLITE_CORRUPT_VTAB */
+#define ANN_CORRUPT 267 /* SQLITE_CORRUPT_VTAB */
 
 /* Limits of the product (SQL.md). */
 #define ANN_MAX_DIMENSIONS 65536

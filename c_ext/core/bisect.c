@@ -6,7 +6,7 @@
 #include "core/sort.h"
 #include "core/split.h"
 
-#define MINIMUM_SHARE 0.15   /* of the members, on the smaller side of a split: a choice */
+#define MINIMUM_SHARE 0.15 /* of the members, on the smaller side of a split: a choice */
 /* Nodes beyond this are split by all workers together, a smaller one by one: some
 ** milliseconds. */
 #define LARGE_COMPONENTS ((int64_t)4 << 20)

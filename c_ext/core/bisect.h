@@ -13,23 +13,23 @@
 /* cffi:on */
 /* A node of the binary tree that splitting makes. */
 typedef struct AnnBisectNode {
-  int64_t first, n; /* its members in members[] */
-  int64_t n_left; /* of them on the left side of the split; 0: not split */
-  uint64_t path; /* 1 for the root, then one bit a turn */
+  int64_t first, n;    /* its members in members[] */
+  int64_t n_left;      /* of them on the left side of the split; 0: not split */
+  uint64_t path;       /* 1 for the root, then one bit a turn */
   int32_t left, right; /* children, -1 for a leaf */
 } AnnBisectNode;
 
 typedef struct AnnBisection {
   const float **members; /* owned: the points, those of a node together */
-  AnnBisectNode *nodes; /* owned: the root, then level by level */
-  int32_t n_nodes; /* always odd: one more leaf than there are nodes that were split */
+  AnnBisectNode *nodes;  /* owned: the root, then level by level */
+  int32_t n_nodes;       /* always odd: one more leaf than there are nodes that were split */
   int64_t nodes_allocated;
 } AnnBisection;
 
 typedef struct AnnBisectPlan {
   uint64_t seed;
-  int tree; /* which tree of the forest */
-  int64_t most; /* members that a leaf may have */
+  int tree;       /* which tree of the forest */
+  int64_t most;   /* members that a leaf may have */
   int64_t length; /* components of a point */
 } AnnBisectPlan;
 

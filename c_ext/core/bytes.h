@@ -56,7 +56,7 @@ static inline void ann_put_f32(uint8_t *p, float f) {
 ** so that 16 kB take about a microsecond; FORMAT.md writes the steps down.
 */
 static inline uint64_t ann_checksum(const uint8_t *p, size_t n, size_t skip) {
-  const uint64_t prime = 0x9E3779B97F4A7C15u;   /* 2^64 / golden ratio, odd */
+  const uint64_t prime = 0x9E3779B97F4A7C15u; /* 2^64 / golden ratio, odd */
   uint64_t lane[4] = {1, 2, 3, 4};
   uint64_t sum = (uint64_t)n;
   size_t i;

@@ -20,7 +20,7 @@ void ann_code_encode(int geometry, const float *x, const float *centre, int64_t 
     r_centre += sums[2 * ANN_LANES + j];
   }
   k = sum > 0 ? norm / sum : 0;
-  if (!isfinite(k)) k = norm = 0;          /* beyond a float: ranked by its centre */
+  if (!isfinite(k)) k = norm = 0; /* beyond a float: ranked by its centre */
   if (geometry == ANN_PRODUCT) {
     out_code->shift = k * signs_centre - r_centre;
     out_code->slope = -k;

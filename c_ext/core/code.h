@@ -26,20 +26,20 @@
 #define ANN_SPREAD_WEIGHT 0.25f
 
 /* cffi:on */
-#define ANN_DISTANCE 1    /* |q - x|^2, the squared distance */
-#define ANN_PRODUCT 2     /* -<q, x>, the negative product */
+#define ANN_DISTANCE 1 /* |q - x|^2, the squared distance */
+#define ANN_PRODUCT 2  /* -<q, x>, the negative product */
 
 typedef struct AnnCode {
-  uint8_t *bits;     /* owned by the caller: length / 8 bytes, bit i of byte i/8 by i%8 */
+  uint8_t *bits; /* owned by the caller: length / 8 bytes, bit i of byte i/8 by i%8 */
   float shift;
   float slope;
 } AnnCode;
 
 typedef struct AnnLookup {
-  uint8_t *bytes;    /* owned: 16 for every 4 components */
-  int64_t n_tables;  /* length / 4 */
-  float unit;        /* value of one step of a byte */
-  float minimum;     /* sum of the smallest entries of all tables */
+  uint8_t *bytes;   /* owned: 16 for every 4 components */
+  int64_t n_tables; /* length / 4 */
+  float unit;       /* value of one step of a byte */
+  float minimum;    /* sum of the smallest entries of all tables */
 } AnnLookup;
 
 void ann_code_encode(int geometry, const float *x, const float *centre, int64_t length,

@@ -19,14 +19,14 @@
 /* One bit each, so that a set of types is a number. */
 #define ANN_FLOAT32 1
 
-#define ANN_NAMES 160             /* bytes of a list of names, with its end */
+#define ANN_NAMES 160 /* bytes of a list of names, with its end */
 
 typedef struct AnnElement {
-  const char *name, *alias;       /* alias: another name, or NULL */
+  const char *name, *alias; /* alias: another name, or NULL */
   int type;
-  int bits;                       /* of a component */
+  int bits;          /* of a component */
   int fewest_digits; /* significant decimal digits that a component may need ... */
-  int most_digits; /* ... and that tell it from every other */
+  int most_digits;   /* ... and that tell it from every other */
   /* Whether n components are allowed: ANN_OK, or ANN_ERROR and the clause that says why not. */
   int (*check)(const void *vector, int64_t n, char *out_message);
   /* Component i from the text of a number, rounded once; the same results. */

@@ -9,7 +9,7 @@
 
 #include "core/base.h"
 
-#define ANN_GROW_FIRST 64    /* items of the first allocation, at least */
+#define ANN_GROW_FIRST 64 /* items of the first allocation, at least */
 
 /* cffi:on */
 /* Room for `wanted` items of `size` bytes each, at least; more than *io_allocated has room for.

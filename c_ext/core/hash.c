@@ -1,7 +1,7 @@
 /* hash.c -- see hash.h. */
 #include "core/hash.h"
 
-#define SPARSE 16           /* slots a key from which on there are too many */
+#define SPARSE 16 /* slots a key from which on there are too many */
 
 static int resize(AnnHash *hash, int64_t n_slots) {
   AnnHash other = {NULL, n_slots, hash->n, 64};
@@ -42,7 +42,7 @@ void ann_hash_remove_at(AnnHash *hash, int64_t slot) {
   int64_t mask = hash->n_slots - 1, hole = slot, i;
   for (i = (hole + 1) & mask; hash->slots[i].value; i = (i + 1) & mask) {
     int64_t passed = (i - ann_hash_first(hash, hash->slots[i].key)) & mask;
-    if (passed < ((i - hole) & mask)) continue;     /* its search begins behind the hole */
+    if (passed < ((i - hole) & mask)) continue; /* its search begins behind the hole */
     hash->slots[hole] = hash->slots[i];
     hole = i;
   }

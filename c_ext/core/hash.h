@@ -13,20 +13,20 @@
 
 #include "core/base.h"
 
-#define ANN_HASH_FIRST 64    /* slots of the first allocation */
+#define ANN_HASH_FIRST 64 /* slots of the first allocation */
 
 /* cffi:on */
 typedef struct AnnHashSlot {
   int64_t key;
-  void *value;         /* the user's; NULL: the slot is free */
+  void *value; /* the user's; NULL: the slot is free */
 } AnnHashSlot;
 
 /* Begins as zeros. */
 typedef struct AnnHash {
-  AnnHashSlot *slots;  /* owned */
-  int64_t n_slots;     /* power of two, or 0 */
-  int64_t n;           /* keys held */
-  int shift;           /* 64 - log2(n_slots) */
+  AnnHashSlot *slots; /* owned */
+  int64_t n_slots;    /* power of two, or 0 */
+  int64_t n;          /* keys held */
+  int shift;          /* 64 - log2(n_slots) */
 } AnnHash;
 
 int ann_hash_reserve(AnnHash *hash);

@@ -3,7 +3,7 @@
 
 #include "core/sort.h"
 
-static char held;    /* what every id of a set has for a value */
+static char held; /* what every id of a set has for a value */
 
 void ann_idset_init(AnnIdSet *set) { memset(set, 0, sizeof *set); }
 

@@ -8,7 +8,7 @@
 #include "core/hash.h"
 
 /* cffi:on */
-typedef AnnHash AnnIdSet;    /* its keys, of which there are n */
+typedef AnnHash AnnIdSet; /* its keys, of which there are n */
 
 void ann_idset_init(AnnIdSet *set);
 int ann_idset_add(AnnIdSet *set, int64_t id, int *out_new);

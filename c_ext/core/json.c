@@ -5,8 +5,8 @@
 #include <locale.h>
 #include <stdio.h>
 
-#define LONGEST 128           /* characters of one number; a choice */
-#define LONGEST_POINT 8       /* bytes of a locale's decimal point */
+#define LONGEST 128     /* characters of one number; a choice */
+#define LONGEST_POINT 8 /* bytes of a locale's decimal point */
 
 static int refuse(char *out_message, const char *format, long long place) {
   snprintf(out_message, ANN_VECTOR_MESSAGE, format, place);

@@ -11,11 +11,11 @@
 #include "core/base.h"
 
 /* cffi:on */
-#define ANN_JSON_NUMBER 144       /* bytes of a number as text, with its end */
+#define ANN_JSON_NUMBER 144 /* bytes of a number as text, with its end */
 
 typedef struct AnnJson {
-  const char *text, *at, *end;    /* borrowed: the text, what is to be read next */
-  int64_t n;                      /* numbers read */
+  const char *text, *at, *end; /* borrowed: the text, what is to be read next */
+  int64_t n;                   /* numbers read */
 } AnnJson;
 
 int ann_json_open(AnnJson *json, const char *text, int64_t n_bytes, char *out_message);

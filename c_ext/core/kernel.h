@@ -14,18 +14,18 @@
 #include "core/base.h"
 
 #define ANN_LANES 16
-#define ANN_BLOCK 32          /* codes scored together; the unit of a page */
+#define ANN_BLOCK 32 /* codes scored together; the unit of a page */
 
 /* cffi:on */
 /* What turns the sums of a block into estimates. */
 typedef struct AnnLine {
-  float unit, minimum;        /* of the look-up table */
-  float base;                 /* of the page's centre */
-  float bound;                /* estimates above it are of no interest */
+  float unit, minimum; /* of the look-up table */
+  float base;          /* of the page's centre */
+  float bound;         /* estimates above it are of no interest */
 } AnnLine;
 
 typedef struct AnnKernels {
-  const char *name;           /* "portable", "avx2", "avx512", "avx512vnni", "neon" */
+  const char *name; /* "portable", "avx2", "avx512", "avx512vnni", "neon" */
   /* sum of a[i] * b[i] */
   float (*dot)(const float *a, const float *b, size_t n);
   /* out[r] = dot(x, rows + r n, n), bit for bit */

@@ -5,8 +5,8 @@
 #include "core/kernel.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
-extern const AnnKernels ann_kernels_avx512;  /* only after ann_kernel_x86_has_avx512() */
-extern const AnnKernels ann_kernels_vnni;    /* only after ann_kernel_x86_has_vnni() */
+extern const AnnKernels ann_kernels_avx512; /* only after ann_kernel_x86_has_avx512() */
+extern const AnnKernels ann_kernels_vnni;   /* only after ann_kernel_x86_has_vnni() */
 #endif
 
 #endif

@@ -285,9 +285,9 @@ static void neon_fill(const float *query, size_t n_tables, float steps, uint8_t 
     s0 = vnegq_f32(vaddq_f32(vaddq_f32(s0, vdupq_laneq_f32(q, 2)), vdupq_laneq_f32(q, 3)));
     s0 = vbslq_f32(odd, vaddq_f32(s0, vdupq_laneq_f32(twice, 0)), s0);
     s0 = vbslq_f32(upper, vaddq_f32(s0, vdupq_laneq_f32(twice, 1)), s0);
-    s1 = vaddq_f32(s0, vdupq_laneq_f32(twice, 2));       /* sums 4 to 7 */
-    s2 = vaddq_f32(s0, vdupq_laneq_f32(twice, 3));       /* sums 8 to 11 */
-    s3 = vaddq_f32(s1, vdupq_laneq_f32(twice, 3));       /* sums 12 to 15 */
+    s1 = vaddq_f32(s0, vdupq_laneq_f32(twice, 2)); /* sums 4 to 7 */
+    s2 = vaddq_f32(s0, vdupq_laneq_f32(twice, 3)); /* sums 8 to 11 */
+    s3 = vaddq_f32(s1, vdupq_laneq_f32(twice, 3)); /* sums 12 to 15 */
     vst1q_u8(lut,
              vcombine_u8(vqmovun_s16(vcombine_s16(whole(s0, u, steps), whole(s1, u, steps))),
                          vqmovun_s16(vcombine_s16(whole(s2, u, steps), whole(s3, u, steps)))));

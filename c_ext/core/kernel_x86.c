@@ -21,7 +21,7 @@
 
 static unsigned long long extended_control(void) {
   unsigned low, high;
-  __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(low), "=d"(high) : "c"(0));   /* xgetbv */
+  __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(low), "=d"(high) : "c"(0)); /* xgetbv */
   return (unsigned long long)high << 32 | low;
 }
 
@@ -32,14 +32,14 @@ static void leaf_seven(unsigned saved, unsigned *out_b, unsigned *out_c) {
   unsigned a, b, c, d;
   *out_b = *out_c = 0;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return;
-  if (!(c >> 27 & 1) || !(c >> 28 & 1)) return;                /* OSXSAVE, AVX */
-  if (!(c >> 12 & 1)) return;                /* FMA: all CPUs but a few with AVX2 have it */
+  if (!(c >> 27 & 1) || !(c >> 28 & 1)) return; /* OSXSAVE, AVX */
+  if (!(c >> 12 & 1)) return;                   /* FMA: all CPUs but a few with AVX2 have it */
   if ((extended_control() & saved) != saved) return;
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) *out_b = b, *out_c = c;
 }
 
-#define SAVED_256 0x06         /* XCR0 bits 1 and 2 */
-#define SAVED_512 0xe6         /* and 5 to 7 */
+#define SAVED_256 0x06 /* XCR0 bits 1 and 2 */
+#define SAVED_512 0xe6 /* and 5 to 7 */
 
 int ann_kernel_x86_has_avx2(void) {
   unsigned b, c;
@@ -48,14 +48,14 @@ int ann_kernel_x86_has_avx2(void) {
 }
 
 int ann_kernel_x86_has_avx512(void) {
-  const unsigned needed = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;      /* F, DQ, BW, VL */
+  const unsigned needed = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F, DQ, BW, VL */
   unsigned b, c;
   leaf_seven(SAVED_512, &b, &c);
   return (b & needed) == needed;
 }
 
 int ann_kernel_x86_has_vnni(void) {
-  const unsigned needed = 1u << 1 | 1u << 11;                             /* VBMI, VNNI */
+  const unsigned needed = 1u << 1 | 1u << 11; /* VBMI, VNNI */
   unsigned b, c;
   leaf_seven(SAVED_512, &b, &c);
   return ann_kernel_x86_has_avx512() && (c & needed) == needed;
@@ -250,7 +250,7 @@ AVX2 static void avx2_scan(const uint8_t *codes, const uint8_t *lut, size_t n_ta
     store_sums(all0, odd0, out);
     store_sums(all1, odd1, out + 16);
   }
-  for (; m < n_tables; m++) {               /* an odd table at the end */
+  for (; m < n_tables; m++) { /* an odd table at the end */
     for (j = 0; j < 16; j++) {
       out[j] += lut[16 * m + (codes[16 * m + (size_t)j] & 15)];
       out[j + 16] += lut[16 * m + (codes[16 * m + (size_t)j] >> 4)];
@@ -382,7 +382,7 @@ AVX2 static void avx2_fill(const float *query, size_t n_tables, float steps, uin
     __m256i tables = tables_of(_mm256_loadu_ps(query + 4 * m), step);
     _mm256_storeu_si256((__m256i *)(void *)(lut + 16 * m), tables);
   }
-  if (m < n_tables) {                       /* an odd table at the end */
+  if (m < n_tables) { /* an odd table at the end */
     __m256 q = _mm256_insertf128_ps(_mm256_setzero_ps(), _mm_loadu_ps(query + 4 * m), 0);
     _mm_storeu_si128((__m128i *)(void *)(lut + 16 * m),
                      _mm256_castsi256_si128(tables_of(q, step)));

@@ -6,7 +6,7 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define ANN_HAS_KERNEL_X86 1
-extern const AnnKernels ann_kernels_avx2;    /* only after ann_kernel_x86_has_avx2() */
+extern const AnnKernels ann_kernels_avx2; /* only after ann_kernel_x86_has_avx2() */
 
 /* Whether CPU and operating system have all that the kernels of this name use. */
 int ann_kernel_x86_has_avx2(void);

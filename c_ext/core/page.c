@@ -7,8 +7,8 @@
 
 #define HALF_PI 1.570796327f
 #define OFFSET_COMPONENTS 128 /* by these, chance makes it 1.6 sqrt(2 / 128) / n more or less */
-#define OFFSET_ENTRIES 2000 /* in 63 blocks: of 4 entries each, a byte counts up to 252 */
-#define MAX_CAPACITY 4096 /* entries a page; far above what any writer uses */
+#define OFFSET_ENTRIES 2000   /* in 63 blocks: of 4 entries each, a byte counts up to 252 */
+#define MAX_CAPACITY 4096     /* entries a page; far above what any writer uses */
 
 static uint64_t block_size(const AnnPage *page) {
   uint64_t length = (uint64_t)page->length, size = ANN_BLOCK_CODES + 4 * length;

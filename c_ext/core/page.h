@@ -20,12 +20,12 @@ typedef struct AnnPage {
   uint64_t allocated; /* bytes allocated */
   int kind;           /* ANN_KIND_… */
   int tree;
-  int level;          /* 0 for a leaf */
-  int n;              /* entries */
-  int capacity;       /* entries at most */
-  int64_t length;     /* L */
-  uint32_t parent;    /* page, 0 for a root */
-  float *spreads;     /* owned: of a directory's children, made when asked for, else NULL */
+  int level;       /* 0 for a leaf */
+  int n;           /* entries */
+  int capacity;    /* entries at most */
+  int64_t length;  /* L */
+  uint32_t parent; /* page, 0 for a root */
+  float *spreads;  /* owned: of a directory's children, made when asked for, else NULL */
 } AnnPage;
 
 int ann_page_init(AnnPage *page, int level, int tree, int capacity, int64_t length);

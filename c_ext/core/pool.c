@@ -21,7 +21,7 @@ typedef struct Job {
   AnnPoolWork work;
   void *arg;
   int64_t n, chunk;
-  atomic_llong next;   /* the first item that nobody has taken */
+  atomic_llong next; /* the first item that nobody has taken */
 } Job;
 
 /* Take chunks until none is left.  poll is for the caller alone. */
@@ -34,22 +34,22 @@ static int take_chunks(Job *job, int worker, const AnnPoll *poll) {
     job->work(job->arg, first, last, worker);
     rc = ann_poll(poll);
   }
-  if (rc != ANN_OK) atomic_store(&job->next, job->n);   /* nobody begins another chunk */
+  if (rc != ANN_OK) atomic_store(&job->next, job->n); /* nobody begins another chunk */
   return rc;
 }
 
 #if HAVE_THREADS
 
 struct AnnPool {
-  int n_threads;       /* beside the caller */
+  int n_threads; /* beside the caller */
   pthread_t threads[ANN_MAX_THREADS];
-  pthread_mutex_t mutex;   /* guards what follows, but for the chunks of a job */
-  pthread_cond_t wake;     /* a job is there, or the pool closes */
-  pthread_cond_t left;     /* the last thread left the job */
-  int n_started;       /* threads that have taken their number */
-  int64_t n_jobs;      /* jobs so far, so that no thread enters one twice */
-  int is_open;         /* the job may be entered */
-  int n_inside;        /* threads in it */
+  pthread_mutex_t mutex; /* guards what follows, but for the chunks of a job */
+  pthread_cond_t wake;   /* a job is there, or the pool closes */
+  pthread_cond_t left;   /* the last thread left the job */
+  int n_started;         /* threads that have taken their number */
+  int64_t n_jobs;        /* jobs so far, so that no thread enters one twice */
+  int is_open;           /* the job may be entered */
+  int n_inside;          /* threads in it */
   int closing;
   Job job;
 };
@@ -83,7 +83,7 @@ static void start_threads(AnnPool *pool, int wanted) {
   if (pthread_attr_init(&attributes) != 0) return;
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);   /* which the threads inherit */
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* which the threads inherit */
   while (pool->n_threads < wanted &&
          pthread_create(&pool->threads[pool->n_threads], &attributes, live, pool) == 0) {
     pool->n_threads++;
@@ -163,7 +163,7 @@ int ann_pool_cores(void) {
 #else
 
 struct AnnPool {
-  int n_threads;       /* beside the caller: none */
+  int n_threads; /* beside the caller: none */
 };
 
 int ann_pool_new(int n_threads, AnnPool **out_pool) {

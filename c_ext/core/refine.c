@@ -3,13 +3,13 @@
 
 #include "core/kernel.h"
 
-#define NEAR_GROUPS 4          /* groups whose leaves are looked at */
+#define NEAR_GROUPS 4 /* groups whose leaves are looked at */
 /* Points that a worker assigns at a time, a few milliseconds: so many components, at most. */
 #define TOGETHER 64
 #define ASSIGN_COMPONENTS 65536
-#define SUM_COMPONENTS 524288  /* of members summed up between two polls: half of one */
-#define AT_ONCE 64             /* centres of groups compared by one call */
-#define CENTRES 8              /* centres of leaves: 32 kB at 1,024 components */
+#define SUM_COMPONENTS 524288 /* of members summed up between two polls: half of one */
+#define AT_ONCE 64            /* centres of groups compared by one call */
+#define CENTRES 8             /* centres of leaves: 32 kB at 1,024 components */
 
 /* A leaf of the forest: (tree, number in it) as one number. */
 #define IN_TREE 40
@@ -19,17 +19,17 @@
 
 /* Sums over the members of every leaf of one tree, and what their distances need. */
 typedef struct Sums {
-  double *vectors;           /* owned: leaves x length */
-  double *spreads;           /* owned: of squared distances */
-  int64_t *counts;           /* owned */
-  float *norms;              /* owned: |c|^2 of the leaves' centres */
-  float *group_centres;      /* owned: groups x length, the means of their leaves' centres */
-  float *group_norms;        /* owned */
+  double *vectors;      /* owned: leaves x length */
+  double *spreads;      /* owned: of squared distances */
+  int64_t *counts;      /* owned */
+  float *norms;         /* owned: |c|^2 of the leaves' centres */
+  float *group_centres; /* owned: groups x length, the means of their leaves' centres */
+  float *group_norms;   /* owned */
 } Sums;
 
 /* Where a point belongs. */
 typedef struct Nearest {
-  int64_t leaf;              /* packed */
+  int64_t leaf; /* packed */
   float distance;
 } Nearest;
 
@@ -38,7 +38,7 @@ typedef struct Refiner {
   int n_trees;
   int64_t length;
   const float *const *points;
-  Nearest *nearest;          /* owned: one for each point */
+  Nearest *nearest; /* owned: one for each point */
   Sums sums[ANN_MAX_TREES];
 } Refiner;
 
@@ -134,7 +134,7 @@ typedef struct Assigned {
   const float *points[TOGETHER];
   Nearest best[TOGETHER];
   struct Wish {
-    int64_t group;           /* packed */
+    int64_t group; /* packed */
     int point;
   } wishes[TOGETHER * NEAR_GROUPS];
   int n, n_wishes;

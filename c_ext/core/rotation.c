@@ -9,7 +9,7 @@
 #define ROUNDS 4
 /* A code has at least this many bits, however short the vector: docs/ARCHITECTURE.md, "codes". */
 #define SHORTEST 256
-#define KEY_ROTATION 0x726F74u   /* "rot": keeps this stream apart from the trees' */
+#define KEY_ROTATION 0x726F74u /* "rot": keeps this stream apart from the trees' */
 
 int64_t ann_rotation_length(int64_t d) {
   int64_t padded = (d + 31) / 32 * 32;

@@ -18,10 +18,10 @@
 
 /* cffi:on */
 typedef struct AnnRotation {
-  int64_t d;        /* components given */
-  int64_t length;   /* components after rotation */
-  int64_t block;    /* largest power of two <= length */
-  float *signs;     /* owned: 4 x length of +1 and -1 */
+  int64_t d;      /* components given */
+  int64_t length; /* components after rotation */
+  int64_t block;  /* largest power of two <= length */
+  float *signs;   /* owned: 4 x length of +1 and -1 */
 } AnnRotation;
 
 int64_t ann_rotation_length(int64_t d);

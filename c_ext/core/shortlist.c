@@ -6,7 +6,7 @@
 #include "core/grow.h"
 #include "core/select.h"
 
-#define PICKED 8             /* keys of which one becomes the limit */
+#define PICKED 8 /* keys of which one becomes the limit */
 
 void ann_shortlist_restart(AnnShortlist *list, int64_t wanted) {
   list->n = 0;

@@ -16,9 +16,9 @@
 
 /* cffi:on */
 typedef struct AnnShortlist {
-  float *keys;       /* owned: of n items; smaller is better */
-  int64_t *ids;      /* owned: theirs */
-  int64_t n;         /* below 2 wanted */
+  float *keys;  /* owned: of n items; smaller is better */
+  int64_t *ids; /* owned: theirs */
+  int64_t n;    /* below 2 wanted */
   int64_t wanted;
   int64_t allocated; /* of keys and of ids, each */
   float limit;       /* no item above it is among the best; +infinity at first */

@@ -28,14 +28,14 @@ typedef struct AnnSpace {
   const AnnElement *element;
   const struct AnnMetric *metric;
   int64_t dimensions;
-  int64_t blob_size;      /* bytes of a vector */
-  int geometry;           /* ANN_DISTANCE, ANN_PRODUCT: of its points */
+  int64_t blob_size; /* bytes of a vector */
+  int geometry;      /* ANN_DISTANCE, ANN_PRODUCT: of its points */
 } AnnSpace;
 
-typedef struct AnnOrigin {    /* a query to which many distances are taken */
-  const AnnSpace *space;      /* borrowed */
-  const void *vector;         /* borrowed */
-  double norm;                /* ann_space_norm of it */
+typedef struct AnnOrigin { /* a query to which many distances are taken */
+  const AnnSpace *space;   /* borrowed */
+  const void *vector;      /* borrowed */
+  double norm;             /* ann_space_norm of it */
 } AnnOrigin;
 
 /* Which vectors may be near a query, told by the products of float rows, which are faster than
@@ -44,16 +44,16 @@ typedef struct AnnOrigin {    /* a query to which many distances are taken */
 **   <query, row> >= query.factor x row.factor + query.offset + row.offset
 */
 typedef struct AnnBound {
-  double norm;            /* squared length of the float row */
+  double norm; /* squared length of the float row */
   double factor, offset;
 } AnnBound;
 
 typedef struct AnnMetric {
-  const char *name, *alias;       /* alias: another name, or NULL */
-  int elements;                   /* the types it goes with: ANN_FLOAT32 | … */
-  int geometry;                   /* of its points */
-  int uses_norm;                  /* distances are made of squared lengths, too */
-  int zero_is_flat;               /* all are as far from the zero vector: no point */
+  const char *name, *alias; /* alias: another name, or NULL */
+  int elements;             /* the types it goes with: ANN_FLOAT32 | … */
+  int geometry;             /* of its points */
+  int uses_norm;            /* distances are made of squared lengths, too */
+  int zero_is_flat;         /* all are as far from the zero vector: no point */
   /* The point: `dimensions` floats, in scratch or where the vector lies.  Not of a flat vector. */
   const float *(*point)(const AnnSpace *space, const void *vector, float *scratch);
   /* The distance as users see it; norm: ann_space_norm of `other`. */

@@ -4,7 +4,7 @@
 #include "core/kernel.h"
 #include "core/sort.h"
 
-#define SAMPLE 1024           /* members 2-means looks at; DESIGN: 1,024 and 8 rounds */
+#define SAMPLE 1024 /* members 2-means looks at; as many, and 8 rounds: a choice */
 #define ROUNDS 8
 
 static void plane_between(AnnPlane *plane) {
@@ -84,18 +84,18 @@ int ann_split_sides(AnnRanked *order, int64_t n, int64_t minimum, const AnnPoll 
   cut = cut < minimum ? minimum : n - minimum;
   rc = ann_sort(order, n, sizeof *order, ann_ranked_compare, poll);
   if (rc != ANN_OK) return rc;
-  if (order[0].key == order[n - 1].key) cut = n / 2;         /* all are equal: halve them */
+  if (order[0].key == order[n - 1].key) cut = n / 2; /* all are equal: halve them */
   for (i = 0; i < n; i++) out_side[order[i].id] = i >= cut;
   return ANN_OK;
 }
 
 int ann_split(const float *const *points, int64_t n, int64_t length, int64_t minimum,
               AnnRng *rng, uint8_t *out_side) {
-  AnnRanked *order = ann_alloc_array((uint64_t)n, sizeof *order);                /* owned */
+  AnnRanked *order = ann_alloc_array((uint64_t)n, sizeof *order); /* owned */
   AnnPlane plane = {NULL, 0, length};
   int rc = ANN_NOMEM;
   plane.planes =
-      ann_alloc_array((uint64_t)(ANN_SPLIT_PLANES * length), sizeof(float));   /* owned */
+      ann_alloc_array((uint64_t)(ANN_SPLIT_PLANES * length), sizeof(float)); /* owned */
   if (order && plane.planes) {
     ann_split_choose(points, n, rng, &plane);
     ann_split_project(points, 0, n, &plane, order);

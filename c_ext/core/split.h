@@ -12,11 +12,11 @@
 #include "core/rng.h"
 #include "core/topk.h"
 
-#define ANN_SPLIT_PLANES 5   /* vectors: two centroids, the normal, two sums */
+#define ANN_SPLIT_PLANES 5 /* vectors: two centroids, the normal, two sums */
 
 /* A plane between two centroids: <x, normal> < offset is side 0. */
 typedef struct AnnPlane {
-  float *planes;   /* borrowed: ANN_SPLIT_PLANES x length, left with what was computed */
+  float *planes; /* borrowed: ANN_SPLIT_PLANES x length, left with what was computed */
   float offset;
   int64_t length;
 } AnnPlane;

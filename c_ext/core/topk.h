@@ -14,8 +14,8 @@
 
 /* cffi:on */
 typedef struct AnnRanked {
-  double key;       /* smaller is better */
-  int64_t id;       /* breaks ties: smaller first */
+  double key; /* smaller is better */
+  int64_t id; /* breaks ties: smaller first */
 } AnnRanked;
 
 typedef struct AnnTopk {

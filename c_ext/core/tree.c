@@ -5,11 +5,11 @@
 #include "core/kernel.h"
 #include "core/split.h"
 
-#define GROUP_LEAVES 64   /* that a refinement takes as one group, at most */
+#define GROUP_LEAVES 64 /* that a refinement takes as one group, at most */
 
 typedef struct Grower {
   AnnTree *tree;
-  AnnBisection halves;     /* owned */
+  AnnBisection halves; /* owned */
   int32_t *units; /* owned: of each node its number in the level that gets directories, or -1 */
   int64_t fanout;
   int64_t n_leaves; /* made so far */

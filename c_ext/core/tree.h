@@ -13,28 +13,28 @@
 #include "core/pool.h"
 
 /* cffi:on */
-#define ANN_MAX_LEVELS 8       /* fanout^7 leaves; a page's level is one byte */
+#define ANN_MAX_LEVELS 8 /* fanout^7 leaves; a page's level is one byte */
 
 typedef struct AnnTreeLevel {
-  int64_t n;          /* nodes; the top level has one */
-  float *centres;     /* owned: n x length */
-  float *spreads;     /* owned: mean squared distance of members (level 0) or children */
-  int32_t *parents;   /* owned: node of the level above */
+  int64_t n;        /* nodes; the top level has one */
+  float *centres;   /* owned: n x length */
+  float *spreads;   /* owned: mean squared distance of members (level 0) or children */
+  int32_t *parents; /* owned: node of the level above */
 } AnnTreeLevel;
 
 typedef struct AnnTree {
-  int n_levels;       /* at least 2: leaves, and the root over them */
+  int n_levels; /* at least 2: leaves, and the root over them */
   int64_t length;
   AnnTreeLevel levels[ANN_MAX_LEVELS];
-  int32_t *groups;    /* owned: the first leaf of each group, and one more: n_leaves */
+  int32_t *groups; /* owned: the first leaf of each group, and one more: n_leaves */
   int64_t n_groups;
 } AnnTree;
 
 typedef struct AnnTreePlan {
   uint64_t seed;
-  int tree;             /* which tree of the forest */
-  int64_t leaf_sample;  /* members of the sample a leaf may have */
-  int64_t fanout;       /* children a directory is given */
+  int tree;            /* which tree of the forest */
+  int64_t leaf_sample; /* members of the sample a leaf may have */
+  int64_t fanout;      /* children a directory is given */
 } AnnTreePlan;
 
 /* points: n >= 1 pointers to `length` rotated components.

@@ -8,11 +8,11 @@
 
 /* docs/ARCHITECTURE.md, "building". */
 #define BATCH_ROWS 131072
-#define BATCH_BYTES ((int64_t)64 << 20)  /* of vectors; above 128 components fewer rows */
+#define BATCH_BYTES ((int64_t)64 << 20) /* of vectors; above 128 components fewer rows */
 #define SMALLEST_BATCH 16
-#define CHUNK_COMPONENTS 4096   /* of the rows a worker takes at a time: 0.1 to 0.5 ms */
-#define PLACES_HELD 65536  /* changed places from which on a batch writes them: up to 25 MB */
-#define TICK_ROWS 16       /* rows written between two looks at an interrupt */
+#define CHUNK_COMPONENTS 4096 /* of the rows a worker takes at a time: 0.1 to 0.5 ms */
+#define PLACES_HELD 65536 /* changed places from which on a batch writes them: up to 25 MB */
+#define TICK_ROWS 16      /* rows written between two looks at an interrupt */
 
 int ann_batch_init(AnnBatch *batch, AnnStore *store, AnnPool *pool, int64_t rows) {
   int64_t size = ann_store_vector_bytes(store), trees = store->options.trees;

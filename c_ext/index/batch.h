@@ -18,20 +18,20 @@
 #include "index/route.h"
 
 typedef struct AnnBatch {
-  AnnStore *store;         /* borrowed */
-  AnnPool *pool;           /* borrowed; NULL: the SQLite thread alone */
+  AnnStore *store; /* borrowed */
+  AnnPool *pool;   /* borrowed; NULL: the SQLite thread alone */
   AnnPoll poll;
-  int64_t n, n_allocated;  /* rows held, and room for them */
-  int64_t *ids;            /* owned */
-  uint8_t *vectors;        /* owned: n_allocated, as stored */
-  AnnCopy *copies;         /* owned: n_allocated x trees */
-  uint8_t *bits;           /* owned: of their codes */
-  uint8_t *routed;         /* owned: whether copies are known */
-  AnnRanked *order;        /* owned: rows still to be written, and in which order */
-  int64_t n_left;          /* of them */
-  AnnRouter *routers[ANN_MAX_THREADS + 1];   /* owned: one for each worker */
-  AnnIdSet divided;        /* owned: leaves that rows of this batch divided */
-  float *out;              /* borrowed: where ann_batch_rotate writes */
+  int64_t n, n_allocated; /* rows held, and room for them */
+  int64_t *ids;           /* owned */
+  uint8_t *vectors;       /* owned: n_allocated, as stored */
+  AnnCopy *copies;        /* owned: n_allocated x trees */
+  uint8_t *bits;          /* owned: of their codes */
+  uint8_t *routed;        /* owned: whether copies are known */
+  AnnRanked *order;       /* owned: rows still to be written, and in which order */
+  int64_t n_left;         /* of them */
+  AnnRouter *routers[ANN_MAX_THREADS + 1]; /* owned: one for each worker */
+  AnnIdSet divided;                        /* owned: leaves that rows of this batch divided */
+  float *out;                              /* borrowed: where ann_batch_rotate writes */
 } AnnBatch;
 
 /* For so many rows in all.  ANN_OK or ANN_NOMEM (nothing owned). */

@@ -11,7 +11,7 @@
 
 /* cffi:on */
 typedef struct AnnBudget {
-  int64_t most; /* bytes, of cache_mb */
+  int64_t most;  /* bytes, of cache_mb */
   int64_t pages; /* bytes held by pages */
 } AnnBudget;
 /* cffi:off */

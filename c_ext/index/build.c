@@ -15,28 +15,28 @@
 #include "index/waiting.h"
 
 /* docs/ARCHITECTURE.md, "building": figures for each. */
-#define LEAF_FILL 0.625         /* of a leaf's capacity, on the average, after a build */
-#define SAMPLE_PER_LEAF 64      /* rows sampled for each leaf */
-#define SAMPLE_BYTES ((uint64_t)256 << 20)   /* of rotated vectors held while planting */
+#define LEAF_FILL 0.625    /* of a leaf's capacity, on the average, after a build */
+#define SAMPLE_PER_LEAF 64 /* rows sampled for each leaf */
+#define SAMPLE_BYTES ((uint64_t)256 << 20) /* of rotated vectors held while planting */
 #define SMALLEST_LEAF_SAMPLE 12
-#define PASSES 3                /* refinements of the leaves' centres */
-#define RECALIBRATE_SHARE 32    /* after so much changed: less moves no reach by 1 % */
-#define FALLEN_BEHIND 4         /* times as many rows, or as few, as when it was planted */
-#define ROWS_PER_PAGE 2         /* placed in a slice for each page it may change: to end it */
+#define PASSES 3             /* refinements of the leaves' centres */
+#define RECALIBRATE_SHARE 32 /* after so much changed: less moves no reach by 1 % */
+#define FALLEN_BEHIND 4      /* times as many rows, or as few, as when it was planted */
+#define ROWS_PER_PAGE 2      /* placed in a slice for each page it may change: to end it */
 
-#define MOST_THREADS 16         /* unless the option says more; a choice */
-#define SHORT_BUILD 256         /* rows for which threads are not worth making */
+#define MOST_THREADS 16 /* unless the option says more; a choice */
+#define SHORT_BUILD 256 /* rows for which threads are not worth making */
 
 /* One build under way. */
 typedef struct Build {
   AnnStore *store;
-  AnnPool *pool;            /* owned; NULL for a short build */
-  AnnBatch batch;           /* owned */
+  AnnPool *pool;  /* owned; NULL for a short build */
+  AnnBatch batch; /* owned */
   AnnPoll poll;
-  int64_t max_pages;        /* that this slice may change; 0: no bound */
-  int64_t rows;             /* placed in it */
-  int thorough;             /* measure anew after few changes */
-  int unmeasured;           /* the calibration does not know all given queries */
+  int64_t max_pages; /* that this slice may change; 0: no bound */
+  int64_t rows;      /* placed in it */
+  int thorough;      /* measure anew after few changes */
+  int unmeasured;    /* the calibration does not know all given queries */
 } Build;
 
 /* Whether enough changed since the calibration for another one, once all rows are placed. */
@@ -108,9 +108,9 @@ static void build_clear(Build *build) {
 /* Rotated vectors of some rows. */
 typedef struct Sample {
   int64_t n, length;
-  float **chunks;           /* owned: each a batch x length floats */
+  float **chunks; /* owned: each a batch x length floats */
   int64_t n_chunks;
-  const float **points;     /* owned: n pointers into them */
+  const float **points; /* owned: n pointers into them */
 } Sample;
 
 static void sample_clear(Sample *sample) {
@@ -186,7 +186,7 @@ static int write_level(AnnStore *store, const AnnTree *tree, int which, int leve
 }
 
 static int write_tree(AnnStore *store, const AnnTree *tree, int which) {
-  uint32_t *above = NULL, *numbers = NULL;    /* owned */
+  uint32_t *above = NULL, *numbers = NULL; /* owned */
   int rc = ANN_OK, level;
   for (level = tree->n_levels - 1; level >= 0 && rc == ANN_OK; level--) {
     numbers = ann_alloc_array((uint64_t)tree->levels[level].n, sizeof *numbers);

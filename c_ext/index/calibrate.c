@@ -5,18 +5,18 @@
 #include "index/pick.h"
 #include "index/trial.h"
 
-#define ROWS_EACH 10            /* rows of the table for a query, up to ANN_SAMPLE_MOST */
-#define GROUP 16                /* trials run at the same time, at most */
+#define ROWS_EACH 10 /* rows of the table for a query, up to ANN_SAMPLE_MOST */
+#define GROUP 16     /* trials run at the same time, at most */
 
 typedef struct Calibration {
   AnnStore *store;
-  AnnPool *pool;              /* borrowed; NULL for one thread */
+  AnnPool *pool; /* borrowed; NULL for one thread */
   AnnPoll poll;
-  AnnSample sample;           /* owned */
-  int n_rows;                 /* of them rows, at most */
-  AnnTrial trials[GROUP];     /* owned */
-  int n_trials;               /* of them in use: enough to keep all workers busy */
-  atomic_int stopped;         /* the poll of one trial stopped them all */
+  AnnSample sample;       /* owned */
+  int n_rows;             /* of them rows, at most */
+  AnnTrial trials[GROUP]; /* owned */
+  int n_trials;           /* of them in use: enough to keep all workers busy */
+  atomic_int stopped;     /* the poll of one trial stopped them all */
 } Calibration;
 
 static int init(Calibration *c, AnnStore *store, AnnPool *pool) {
@@ -82,7 +82,7 @@ static int run_trials(Calibration *c, int n) {
     }
     rc = trial->rc;
   }
-  if (n_again > n / 2) c->pool = NULL;       /* the forest is larger than the cache */
+  if (n_again > n / 2) c->pool = NULL; /* the forest is larger than the cache */
   return rc;
 }
 

@@ -16,11 +16,11 @@
 typedef struct Check {
   AnnStore *store;
   AnnFaults *faults;
-  AnnProbe probe;               /* owned */
-  void *vector;                 /* owned */
-  float *centre;                /* owned */
-  uint8_t *bits;                /* owned: the code a vector should have */
-  uint8_t *stored;              /* owned: the code it has */
+  AnnProbe probe;  /* owned */
+  void *vector;    /* owned */
+  float *centre;   /* owned */
+  uint8_t *bits;   /* owned: the code a vector should have */
+  uint8_t *stored; /* owned: the code it has */
   int64_t n_entries;
   int64_t n_leaves, n_directories, n_children;
 } Check;
@@ -264,8 +264,8 @@ static int check_waiting(Check *c) {
 
 static int check_config(Check *c) {
   AnnEffort effort;
-  uint8_t *stored = NULL;                    /* owned */
-  char *wanted = ann_config_options_text(&c->store->options);   /* owned */
+  uint8_t *stored = NULL;                                     /* owned */
+  char *wanted = ann_config_options_text(&c->store->options); /* owned */
   int64_t size = 0;
   int rc = wanted ? find(c, ann_effort_for(c->store->efforts, 1, 0.5, &effort), -1, NULL)
                   : ANN_NOMEM;
@@ -321,7 +321,7 @@ int ann_check(AnnStore *store, AnnFaults *faults) {
     if (rc == ANN_OK && !full(&c)) rc = check_waiting(&c);
     if (rc == ANN_OK && !full(&c)) rc = check_vectors(&c);
   }
-  if (rc == ANN_ERROR) rc = ANN_CORRUPT;      /* a newer format, a missing table */
+  if (rc == ANN_ERROR) rc = ANN_CORRUPT; /* a newer format, a missing table */
   rc = find(&c, rc, -1, NULL);
   ann_store_end(store);
   ann_probe_clear(&c.probe);

@@ -9,11 +9,11 @@
 
 #include "index/store.h"
 
-#define ANN_MAX_FAULTS 100     /* then the check stops: more would not help */
+#define ANN_MAX_FAULTS 100 /* then the check stops: more would not help */
 
 typedef struct AnnFault {
-  char *text;                  /* owned: one sentence */
-  int64_t page, id;            /* where, 0 when it is nowhere in particular */
+  char *text;       /* owned: one sentence */
+  int64_t page, id; /* where, 0 when it is nowhere in particular */
   int has_page, has_id;
 } AnnFault;
 

@@ -81,7 +81,7 @@ int ann_config_create(AnnDb *db, const AnnOptions *options, int64_t mark) {
 }
 
 int ann_config_is_marked(AnnDb *db, int64_t mark) {
-  uint8_t *blob = NULL;                      /* owned */
+  uint8_t *blob = NULL; /* owned */
   int64_t size = 0;
   int rc = ann_config_blob(db, ANN_CONFIG_MADE, &blob, &size);
   int marked = rc == ANN_OK && blob && size == 8 && (int64_t)ann_get64(blob) == mark;

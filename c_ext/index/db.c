@@ -7,12 +7,12 @@
 #define ALLOWED_TYPED 6
 
 struct AnnDb {
-  sqlite3 *handle;                    /* borrowed */
-  char *schema, *name;                /* owned */
-  sqlite3_stmt *stmts[ANN_N_STMTS];   /* owned; made at first use */
-  char *message;                      /* owned: the first error's sentence, NULL for none */
-  int64_t cause; /* where in it what comes after the table's name begins */
-  int64_t changes; /* made to rows, ranges, pages and places, ever */
+  sqlite3 *handle;                  /* borrowed */
+  char *schema, *name;              /* owned */
+  sqlite3_stmt *stmts[ANN_N_STMTS]; /* owned; made at first use */
+  char *message;                    /* owned: the first error's sentence, NULL for none */
+  int64_t cause;                    /* where in it what comes after the table's name begins */
+  int64_t changes;                  /* made to rows, ranges, pages and places, ever */
 };
 
 /* %s stands for "schema"."name_  and the table's suffix follows. */

@@ -95,7 +95,7 @@ int ann_db_sqlite_failed(AnnDb *db, int rc);
 /* A stored thing is not what FORMAT.md says: one place for a breakpoint. */
 int ann_db_corrupt(AnnDb *db, const char *what, int64_t number);
 const char *ann_db_message(const AnnDb *db); /* the sentence, borrowed, or NULL */
-const char *ann_db_cause(const AnnDb *db); /* what of it comes after the table's name */
+const char *ann_db_cause(const AnnDb *db);   /* what of it comes after the table's name */
 /* Take the sentence back: the failure is none, or is told. */
 void ann_db_unsay(AnnDb *db);
 /* For AnnPoll: was the connection interrupted?  ANN_OK or ANN_INTERRUPT, with a sentence. */

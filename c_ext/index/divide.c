@@ -13,7 +13,7 @@
 /* Members the smaller half gets at least: a quarter, so that neither half is soon
 ** dissolved or full again. */
 #define SMALLER_SHARE 4
-#define KEY_DIVIDE 0x646976u   /* "div": apart from the streams of core/bisect.c */
+#define KEY_DIVIDE 0x646976u /* "div": apart from the streams of core/bisect.c */
 
 /* What is cut in two: entries of one page, with their points. */
 typedef struct Halves {
@@ -83,8 +83,8 @@ static int halves_cut(Halves *h, AnnStore *store, int tree, uint32_t number) {
 /* Room to encode against one centre. */
 typedef struct Coder {
   int geometry;
-  float *centre;          /* owned */
-  AnnCode code;           /* bits owned */
+  float *centre; /* owned */
+  AnnCode code;  /* bits owned */
 } Coder;
 
 static void coder_clear(Coder *coder) {
@@ -129,7 +129,7 @@ static int fill(AnnStore *store, AnnPage *page, const Halves *h, int side) {
 }
 
 int ann_divide_enter(AnnStore *store, AnnPage *parent, uint32_t number, const AnnPage *page) {
-  float *point = ann_alloc_array((uint64_t)page->length, sizeof *point);   /* owned */
+  float *point = ann_alloc_array((uint64_t)page->length, sizeof *point); /* owned */
   Coder coder;
   int rc = coder_init(&coder, store, ann_page_centre(parent));
   if (rc == ANN_OK && !point) rc = ANN_NOMEM;
@@ -271,7 +271,7 @@ static int has_moved(const Halves *h, const AnnPage *page, float *scratch, doubl
 /* Members as points, their mean as h->centre; *out_moved is 0 when that is no news. */
 static int look_for_mean(AnnStore *store, Halves *h, const AnnPage *page, uint32_t number,
                          double share, int *out_moved) {
-  float *scratch = ann_alloc_array((uint64_t)page->length, sizeof *scratch);     /* owned */
+  float *scratch = ann_alloc_array((uint64_t)page->length, sizeof *scratch); /* owned */
   float spread = 0;
   int rc = scratch ? take_members(store, h, number) : ANN_NOMEM;
   if (rc == ANN_OK) {

@@ -17,11 +17,11 @@ const int ann_effort_ks[ANN_EFFORT_KS] = {1, 10, 100, 1000};
 const double ann_effort_recalls[ANN_EFFORT_RECALLS] = {.5, .7, .8, .9, .95, .98, .99, .995};
 
 struct AnnEfforts {
-  AnnDb *db;                  /* borrowed */
-  AnnState *state;            /* borrowed */
+  AnnDb *db;       /* borrowed */
+  AnnState *state; /* borrowed */
   int trees;
-  AnnEffortGrid *grid;        /* owned: the calibration, NULL for none */
-  int known;                  /* grid, or its absence, is what the database says */
+  AnnEffortGrid *grid; /* owned: the calibration, NULL for none */
+  int known;           /* grid, or its absence, is what the database says */
 };
 
 int ann_efforts_new(AnnDb *db, AnnState *state, int trees, AnnEfforts **out_efforts) {
@@ -69,7 +69,7 @@ int ann_effort_save(AnnEfforts *efforts, const AnnEffortGrid *grid) {
 
 /* The least work; a table of an older version has none. */
 static int load_least(AnnEfforts *efforts) {
-  uint8_t *blob = NULL;                      /* owned */
+  uint8_t *blob = NULL; /* owned */
   int64_t size = 0;
   int rc = ann_config_blob(efforts->db, ANN_CONFIG_LEAST, &blob, &size);
   if (rc == ANN_OK && blob && size != ANN_LEAST_SIZE) {
@@ -84,7 +84,7 @@ static int load_least(AnnEfforts *efforts) {
 
 /* The stored grid, which stays NULL when there is none. */
 static int load(AnnEfforts *efforts) {
-  uint8_t *blob = NULL;               /* owned */
+  uint8_t *blob = NULL; /* owned */
   int64_t size = 0;
   int rc = ann_config_blob(efforts->db, ANN_CONFIG_CALIBRATION, &blob, &size), i, j;
   const uint8_t *p = blob;

@@ -22,7 +22,7 @@
 
 #define ANN_EFFORT_KS 4
 #define ANN_EFFORT_RECALLS 8
-#define ANN_EFFORT_LARGEST_K 1000     /* ann_effort_ks' last */
+#define ANN_EFFORT_LARGEST_K 1000 /* ann_effort_ks' last */
 /* The rule looks at the k-th best estimate of at most this k, so that keeping the best of
 ** different rows stays cheap: the last k of the grid has the rule of the one before. */
 #define ANN_EFFORT_RULES 3
@@ -35,20 +35,20 @@
 #define ANN_EFFORT_PATIENCE 4
 
 /* cffi:on */
-extern const int ann_effort_ks[ANN_EFFORT_KS];                 /* 1, 10, 100, 1000 */
-extern const double ann_effort_recalls[ANN_EFFORT_RECALLS];    /* .5 … .995 */
+extern const int ann_effort_ks[ANN_EFFORT_KS];              /* 1, 10, 100, 1000 */
+extern const double ann_effort_recalls[ANN_EFFORT_RECALLS]; /* .5 … .995 */
 
 typedef struct AnnEffort {
-  double reach;       /* of the rule above; 0: `inspect` alone decides */
-  int64_t inspect;    /* entries to look at, at most */
-  int64_t keep;       /* best estimates to rank exactly, copies counted */
-  int64_t least;      /* entries to look at, at least */
+  double reach;    /* of the rule above; 0: `inspect` alone decides */
+  int64_t inspect; /* entries to look at, at most */
+  int64_t keep;    /* best estimates to rank exactly, copies counted */
+  int64_t least;   /* entries to look at, at least */
 } AnnEffort;
 
 /* The calibrated grid: [k][recall]. */
 typedef struct AnnEffortGrid {
   AnnEffort cells[ANN_EFFORT_KS][ANN_EFFORT_RECALLS];
-  int64_t least_inspect, least_keep;    /* so that a stored row finds itself */
+  int64_t least_inspect, least_keep; /* so that a stored row finds itself */
 } AnnEffortGrid;
 
 /* The calibration of one table: read at its first use. */
@@ -57,7 +57,7 @@ typedef struct AnnEfforts AnnEfforts;
 /* db, state: borrowed.  ANN_OK or ANN_NOMEM. */
 int ann_efforts_new(AnnDb *db, AnnState *state, int trees, AnnEfforts **out_efforts);
 void ann_efforts_free(AnnEfforts *efforts);
-void ann_efforts_drop(AnnEfforts *efforts);   /* forget what was read */
+void ann_efforts_drop(AnnEfforts *efforts); /* forget what was read */
 
 /* The left side of the rule over the k-th best estimate; 0 while fewer than k are found. */
 double ann_effort_ratio(double score, int64_t inspected, double kth);

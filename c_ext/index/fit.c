@@ -23,10 +23,10 @@ static double quantile(AnnRanked *values, int64_t n, double share) {
 
 /* What the neighbours cost that one row of the grid is fitted to. */
 typedef struct Costs {
-  int rule;                   /* of ANN_EFFORT_RULES */
+  int rule; /* of ANN_EFFORT_RULES */
   int64_t n;
-  const AnnCost **items;      /* owned array of borrowed costs */
-  AnnRanked *values;          /* owned: scratch, n */
+  const AnnCost **items; /* owned array of borrowed costs */
+  AnnRanked *values;     /* owned: scratch, n */
 } Costs;
 
 /* Does a neighbour of that rank stand for the k nearest (k = 0: for the row itself)?  Every rank
@@ -35,7 +35,7 @@ static int stands_for(int rank, int k) {
   if (k == 0) return rank == ANN_SELF_RANK;
   if (k > ANN_SAMPLE_NEAR) return rank >= ANN_NEAR_RANKS && rank < ANN_SELF_RANK;
   if (k <= 10) return rank < k;
-  return rank >= 9 && rank < ANN_NEAR_RANKS;   /* 10, 20, ... 100 */
+  return rank >= 9 && rank < ANN_NEAR_RANKS; /* 10, 20, ... 100 */
 }
 
 /* Of the neighbours that stand for k, for the grid's row `which`; of rows or of given queries. */

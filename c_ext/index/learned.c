@@ -7,20 +7,20 @@
 
 #define HEADER_SIZE 32
 #define VECTOR_BYTES ((int64_t)64 << 20)
-#define KEY_LEARNED 0x6c726eu     /* "lrn": apart from the streams of core/bisect.c */
+#define KEY_LEARNED 0x6c726eu /* "lrn": apart from the streams of core/bisect.c */
 
 struct AnnLearned {
-  AnnDb *db;              /* borrowed */
-  AnnState *state;        /* borrowed */
-  const AnnSpace *space;  /* borrowed */
+  AnnDb *db;             /* borrowed */
+  AnnState *state;       /* borrowed */
+  const AnnSpace *space; /* borrowed */
   uint64_t seed;
-  int64_t most;           /* queries that there is room for */
-  int known;              /* what follows is what the database says, or newer */
-  int dirty;              /* newer */
-  int64_t seen;           /* queries ever given */
-  int64_t n;              /* kept */
-  int measured;           /* the calibration knows all of them */
-  uint8_t *vectors;       /* owned: most of them, as stored; NULL without queries */
+  int64_t most;     /* queries that there is room for */
+  int known;        /* what follows is what the database says, or newer */
+  int dirty;        /* newer */
+  int64_t seen;     /* queries ever given */
+  int64_t n;        /* kept */
+  int measured;     /* the calibration knows all of them */
+  uint8_t *vectors; /* owned: most of them, as stored; NULL without queries */
 };
 
 static int64_t vector_bytes(const AnnLearned *learned) { return learned->space->blob_size; }
@@ -75,7 +75,7 @@ static int decode(AnnLearned *learned, const uint8_t *blob, int64_t size) {
 }
 
 static int load(AnnLearned *learned) {
-  uint8_t *blob = NULL;                      /* owned */
+  uint8_t *blob = NULL; /* owned */
   int64_t size = 0;
   int rc = learned->known ? ANN_OK
                           : ann_config_blob(learned->db, ANN_CONFIG_LEARNED, &blob, &size);

@@ -15,7 +15,7 @@
 #include "index/db.h"
 #include "index/state.h"
 
-#define ANN_LEARNED_MOST 400      /* queries kept; fewer if their vectors exceed 64 MiB */
+#define ANN_LEARNED_MOST 400 /* queries kept; fewer if their vectors exceed 64 MiB */
 
 /* cffi:on */
 typedef struct AnnLearned AnnLearned;
@@ -39,8 +39,8 @@ int ann_learned_add(AnnLearned *learned, const void *vector);
 /* A calibration with these queries is stored. */
 int ann_learned_measured(AnnLearned *learned);
 int ann_learned_flush(AnnLearned *learned);
-int ann_learned_is_clean(const AnnLearned *learned);   /* nothing to flush */
-void ann_learned_drop(AnnLearned *learned);   /* forget what is in memory, stored or not */
+int ann_learned_is_clean(const AnnLearned *learned); /* nothing to flush */
+void ann_learned_drop(AnnLearned *learned); /* forget what is in memory, stored or not */
 /* cffi:off */
 
 #endif

@@ -7,9 +7,9 @@
 
 #include "core/pool.h"
 
-#define DEFAULT_TREES 2              /* contract */
-#define DEFAULT_LEAF_CAPACITY 256    /* docs/ARCHITECTURE.md, "leaf size" */
-#define DEFAULT_CACHE_MB 256         /* docs/SQL.md, "cache_mb" */
+#define DEFAULT_TREES 2           /* contract */
+#define DEFAULT_LEAF_CAPACITY 256 /* docs/ARCHITECTURE.md, "leaf size" */
+#define DEFAULT_CACHE_MB 256      /* docs/SQL.md, "cache_mb" */
 
 static const char *skip_space(const char *p) {
   while (isspace((unsigned char)*p)) p++;

@@ -10,12 +10,12 @@
 
 /* cffi:on */
 typedef struct AnnOptions {
-  char *column;            /* owned: the vector column's name, unquoted */
-  AnnSpace space;          /* element type, metric, dimensions */
-  int trees;               /* 1..8 */
-  int leaf_capacity;       /* entries a leaf page holds at most, a multiple of 32 */
-  int cache_mb;            /* megabytes of pages and rows that may be kept in memory */
-  int threads;             /* that a build may use, 0: as many as there are cores */
+  char *column;      /* owned: the vector column's name, unquoted */
+  AnnSpace space;    /* element type, metric, dimensions */
+  int trees;         /* 1..8 */
+  int leaf_capacity; /* entries a leaf page holds at most, a multiple of 32 */
+  int cache_mb;      /* megabytes of pages and rows that may be kept in memory */
+  int threads;       /* that a build may use, 0: as many as there are cores */
   int64_t seed;
 } AnnOptions;
 

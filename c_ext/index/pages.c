@@ -11,27 +11,27 @@
 
 typedef struct Cached {
   uint32_t number;
-  int dirty;          /* differs from the table */
-  int is_new;         /* and is not in it yet */
-  int deleted;        /* to be removed from the table; holds no page */
-  int used;           /* asked for since the hand of the clock passed */
-  int64_t counted;    /* bytes of it in the budget */
+  int dirty;       /* differs from the table */
+  int is_new;      /* and is not in it yet */
+  int deleted;     /* to be removed from the table; holds no page */
+  int used;        /* asked for since the hand of the clock passed */
+  int64_t counted; /* bytes of it in the budget */
   uint64_t stored; /* what it adds to the sum of stored pages: 0 for one that is not stored */
   AnnPage page;
 } Cached;
 
 struct AnnPages {
-  AnnDb *db; /* borrowed */
-  AnnState *state; /* borrowed: counts pages, numbers new ones */
-  AnnBudget *budget; /* borrowed */
+  AnnDb *db;              /* borrowed */
+  AnnState *state;        /* borrowed: counts pages, numbers new ones */
+  AnnBudget *budget;      /* borrowed */
   AnnTrace *const *trace; /* borrowed: of the search that is being explained, or NULL */
-  int64_t length; /* L */
+  int64_t length;         /* L */
   int leaf_capacity;
-  AnnHash held;           /* owned, and what it holds: by number */
+  AnnHash held; /* owned, and what it holds: by number */
   int64_t n_dirty;
-  int64_t hand; /* where the clock that evicts them stands */
-  int64_t n_hits; /* pages asked for and already in memory, ever */
-  int64_t n_moved;        /* directories changed or let go, ever */
+  int64_t hand;    /* where the clock that evicts them stands */
+  int64_t n_hits;  /* pages asked for and already in memory, ever */
+  int64_t n_moved; /* directories changed or let go, ever */
 };
 
 int ann_pages_new(const AnnPagesPlan *plan, AnnPages **out_pages) {
@@ -62,7 +62,7 @@ static int add(AnnPages *pages, uint32_t number, Cached **out_cached) {
   Cached *cached = rc == ANN_OK ? ann_alloc_zero(1, sizeof *cached) : NULL;
   if (!cached) return ANN_NOMEM;
   cached->number = number;
-  (void)ann_hash_put(&pages->held, number, cached);   /* has room */
+  (void)ann_hash_put(&pages->held, number, cached); /* has room */
   *out_cached = cached;
   return ANN_OK;
 }
@@ -141,14 +141,14 @@ static void trim(AnnPages *pages, int directories) {
     int64_t i = pages->hand & (pages->held.n_slots - 1);
     Cached *cached = pages->held.slots[i].value;
     if (cached && !cached->dirty && !cached->used && (directories || cached->page.level == 0)) {
-      ann_hash_remove_at(&pages->held, i);   /* another may have moved here: look again */
+      ann_hash_remove_at(&pages->held, i); /* another may have moved here: look again */
       release(pages, cached);
     } else {
       if (cached) cached->used = 0;
       pages->hand++;
     }
   }
-  ann_hash_shrink(&pages->held);   /* or the next hand goes over mostly free slots */
+  ann_hash_shrink(&pages->held); /* or the next hand goes over mostly free slots */
 }
 
 void ann_pages_trim_leaves(AnnPages *pages) { trim(pages, 0); }

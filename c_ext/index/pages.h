@@ -21,10 +21,10 @@ typedef struct AnnPages AnnPages;
 /* What the pages of a table stand on; all borrowed. */
 typedef struct AnnPagesPlan {
   AnnDb *db;
-  AnnState *state;          /* counts pages, and numbers new ones */
+  AnnState *state; /* counts pages, and numbers new ones */
   AnnBudget *budget;
-  AnnTrace *const *trace;   /* of the search that is being explained, or NULL */
-  int64_t length;           /* L */
+  AnnTrace *const *trace; /* of the search that is being explained, or NULL */
+  int64_t length;         /* L */
   int leaf_capacity;
 } AnnPagesPlan;
 
@@ -72,8 +72,8 @@ void ann_pages_trim_leaves(AnnPages *pages);
 void ann_pages_trim(AnnPages *pages);
 /* Keep every page that there is room for, in order of number. */
 int ann_pages_warm(AnnPages *pages);
-void ann_pages_drop(AnnPages *pages);    /* forget all, changed or not */
-int64_t ann_pages_dirty(const AnnPages *pages);  /* pages changed and not written */
+void ann_pages_drop(AnnPages *pages);           /* forget all, changed or not */
+int64_t ann_pages_dirty(const AnnPages *pages); /* pages changed and not written */
 /* How often a directory was changed or let go, ever: whoever points into directories may go on for as
 ** long as it is the same. */
 int64_t ann_pages_moved(const AnnPages *pages);

@@ -5,8 +5,8 @@
 #include "core/rng.h"
 #include "index/walk.h"
 
-#define TRIES 20                /* entries drawn for each query wanted, at most */
-#define KEY_SAMPLE 0x736d70u    /* "smp": apart from the streams of core/bisect.c */
+#define TRIES 20                   /* entries drawn for each query wanted, at most */
+#define KEY_SAMPLE 0x736d70u       /* "smp": apart from the streams of core/bisect.c */
 #define GOLDEN 0x9E3779B97F4A7C15u /* 2^64 / the golden ratio: i x this is evenly spread */
 
 /* The leaves of the forest, in the order of their directories. */

@@ -15,9 +15,9 @@ typedef struct Entry {
 } Entry;
 
 struct AnnPlaces {
-  AnnDb *db;                /* borrowed */
-  int trees;                /* pages of an id */
-  Entry *changed;           /* owned */
+  AnnDb *db;      /* borrowed */
+  int trees;      /* pages of an id */
+  Entry *changed; /* owned */
   int64_t n, n_allocated;
   AnnHash numbers; /* owned: for an id, the number of its entry from 1 on: entries move */
 };

@@ -14,12 +14,12 @@
 enum { ANN_STAGE_TRUTH = 1, ANN_STAGE_MEASURE = 2 };
 
 typedef struct AnnProgress {
-  AnnSample sample;       /* owned */
+  AnnSample sample; /* owned */
   int stage;
-  int64_t from;           /* truth: the id to go on with */
-  int64_t rows, changes;  /* state.placed and state.changes at the beginning */
-  int is_new;             /* the queries' vectors are not stored yet */
-  int dirty;              /* the rest is not */
+  int64_t from;          /* truth: the id to go on with */
+  int64_t rows, changes; /* state.placed and state.changes at the beginning */
+  int is_new;            /* the queries' vectors are not stored yet */
+  int dirty;             /* the rest is not */
 } AnnProgress;
 
 /* The one that a table has, or none. */
@@ -37,7 +37,7 @@ int ann_progresses_begin(AnnProgresses *owner, int n_queries, AnnProgress **out_
 /* Give it up, stored or not. */
 int ann_progresses_cancel(AnnProgresses *owner);
 int ann_progresses_flush(AnnProgresses *owner);
-int ann_progresses_is_clean(const AnnProgresses *owner);   /* nothing to flush */
+int ann_progresses_is_clean(const AnnProgresses *owner); /* nothing to flush */
 void ann_progresses_drop(AnnProgresses *owner); /* forget what is in memory, stored or not */
 /* cffi:off */
 

@@ -11,24 +11,24 @@
 
 /* Some of the sampled rows, as many as are held at once. */
 typedef struct Sample {
-  AnnStore *store;        /* borrowed */
-  int64_t n, most;        /* rows now; room for */
-  AnnTruth *rows;         /* owned: `most` of them */
-  uint8_t *vectors;       /* owned: theirs */
-  void *row;              /* owned: one row of the table */
+  AnnStore *store;                /* borrowed */
+  int64_t n, most;                /* rows now; room for */
+  AnnTruth *rows;                 /* owned: `most` of them */
+  uint8_t *vectors;               /* owned: theirs */
+  void *row;                      /* owned: one row of the table */
   const AnnLearnedQueries *given; /* borrowed: queries instead of rows, or NULL */
 } Sample;
 
 /* Of every query a share of hits; of all, what their mean and scatter need. */
 typedef struct Tally {
-  int64_t n, hits;        /* queries; neighbours found */
-  int64_t neighbours;     /* of every query */
-  double squares;         /* sum of the squared hits of a query */
+  int64_t n, hits;    /* queries; neighbours found */
+  int64_t neighbours; /* of every query */
+  double squares;     /* sum of the squared hits of a query */
 } Tally;
 
 /* ---- the interval ---- */
 
-#define Z 1.959963984540054     /* 95 % of a normal distribution lie within */
+#define Z 1.959963984540054 /* 95 % of a normal distribution lie within */
 
 /* Wilson's score interval (Journal of the American Statistical Association 22, 1927) of the
 ** share p of `trials`:
@@ -187,7 +187,7 @@ int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_
     rc = given ? pick_given(&sample, first, wanted, query.k)
                : pick(&sample, first, wanted, query.k);
     if (rc == ANN_OK && sample.n == 0) rc = ann_db_corrupt(store->db, "count of rows", rows);
-    if (rc == ANN_OK) rc = ann_truth_find(&table, NULL, sample.rows, sample.n);   /* step 2 */
+    if (rc == ANN_OK) rc = ann_truth_find(&table, NULL, sample.rows, sample.n); /* step 2 */
     for (i = 0; i < sample.n && rc == ANN_OK; i++) {
       rc = search(&sample.rows[i], searcher, &query, &tally);
       if (rc == ANN_OK) rc = ann_db_tick(store->db);

@@ -18,8 +18,8 @@
 #include "index/search.h"
 
 typedef struct AnnRecall {
-  int64_t sample; /* rows searched for; 0: the table has no neighbours, all below is 0 */
-  double recall; /* the share of the exact neighbours that was found */
+  int64_t sample;   /* rows searched for; 0: the table has no neighbours, all below is 0 */
+  double recall;    /* the share of the exact neighbours that was found */
   double low, high; /* 95 % interval of it */
 } AnnRecall;
 

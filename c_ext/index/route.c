@@ -31,7 +31,7 @@ static uint64_t lay_out(AnnRouter *router, const AnnStore *store, int64_t n_dire
     trees * length * sizeof(float),
     length * sizeof(float),
     trees * length / 8,
-    n * sizeof(AnnStep),        /* what grows comes last */
+    n * sizeof(AnnStep), /* what grows comes last */
     n * sizeof(AnnQueued),
   };
   void *parts[sizeof sizes / sizeof *sizes];

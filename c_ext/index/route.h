@@ -19,40 +19,40 @@
 #include "index/walk.h"
 #include "index/pages.h"
 
-#define ANN_NEAR_LEAVES 12  /* among which copies choose: docs/ARCHITECTURE.md, "copies" */
+#define ANN_NEAR_LEAVES 12 /* among which copies choose: docs/ARCHITECTURE.md, "copies" */
 
 /* A leaf on the way to being chosen. */
 typedef struct AnnNearLeaf {
   uint32_t number;
   int tree;
-  float distance;         /* |x - centre|^2 */
-  const uint8_t *record;  /* borrowed: its centre, in its parent's page */
+  float distance;        /* |x - centre|^2 */
+  const uint8_t *record; /* borrowed: its centre, in its parent's page */
 } AnnNearLeaf;
 
 /* Residuals of x in the leaves it has so far: what the next copy complements. */
 typedef struct AnnResiduals {
   int n;
-  float *r;               /* trees x L */
+  float *r;                      /* trees x L */
   float norms[ANN_MAX_TREES];    /* |r|^2 */
   float products[ANN_MAX_TREES]; /* <x, r> */
 } AnnResiduals;
 
 typedef struct AnnRouter {
-  AnnProbe probe;         /* its pointers, like all here, lead into this allocation */
-  int n_wanted;           /* leaves to find: one is enough for one copy */
-  int n_near;             /* found */
-  AnnNearLeaf near[ANN_NEAR_LEAVES];   /* ascending by (distance, number) */
+  AnnProbe probe; /* its pointers, like all here, lead into this allocation */
+  int n_wanted;   /* leaves to find: one is enough for one copy */
+  int n_near;     /* found */
+  AnnNearLeaf near[ANN_NEAR_LEAVES]; /* ascending by (distance, number) */
   AnnResiduals residuals;
-  float *centre;          /* scratch, L */
-  uint8_t *bits;          /* room for the codes of a row's copies: trees x L / 8 */
-  AnnWalk walk;           /* of directories; its memory grows only by ann_router_fit */
+  float *centre; /* scratch, L */
+  uint8_t *bits; /* room for the codes of a row's copies: trees x L / 8 */
+  AnnWalk walk;  /* of directories; its memory grows only by ann_router_fit */
 } AnnRouter;
 
 /* One copy: where, and as what. */
 typedef struct AnnCopy {
   uint32_t page;
   int tree;
-  AnnCode code;           /* bits borrowed from the caller's memory */
+  AnnCode code; /* bits borrowed from the caller's memory */
 } AnnCopy;
 
 /* A router with room for so many directories; *router NULL, or one with less room, whose

@@ -5,16 +5,16 @@
 #include "core/hash.h"
 
 struct AnnRows {
-  AnnDb *db;                /* borrowed */
-  AnnSource *source;        /* borrowed */
-  const AnnBudget *budget;  /* borrowed */
-  AnnTrace *const *trace;   /* borrowed: of the search that is being explained, or NULL */
-  const AnnSpace *space;    /* borrowed */
-  AnnHash held;             /* owned, and what it holds: by id */
-  int64_t hand;             /* where the clock that evicts them stands */
-  int64_t n_hits;           /* rows asked for and already in memory, ever */
-  AnnRow *spare;            /* owned: one that is not in the table */
-  AnnRange *range;          /* owned: rows of a range of ids, all in memory */
+  AnnDb *db;               /* borrowed */
+  AnnSource *source;       /* borrowed */
+  const AnnBudget *budget; /* borrowed */
+  AnnTrace *const *trace;  /* borrowed: of the search that is being explained, or NULL */
+  const AnnSpace *space;   /* borrowed */
+  AnnHash held;            /* owned, and what it holds: by id */
+  int64_t hand;            /* where the clock that evicts them stands */
+  int64_t n_hits;          /* rows asked for and already in memory, ever */
+  AnnRow *spare;           /* owned: one that is not in the table */
+  AnnRange *range;         /* owned: rows of a range of ids, all in memory */
 };
 
 int ann_rows_new(const AnnRowsPlan *plan, AnnRows **out_rows) {
@@ -52,7 +52,7 @@ static void evict(AnnRows *rows, int64_t wanted) {
     int64_t i = rows->hand & (rows->held.n_slots - 1);
     AnnRow *row = rows->held.slots[i].value;
     if (row && !row->used) {
-      ann_hash_remove_at(&rows->held, i);     /* another may have moved here: look again */
+      ann_hash_remove_at(&rows->held, i); /* another may have moved here: look again */
       ann_free(row);
     } else {
       if (row) row->used = 0;
@@ -84,7 +84,7 @@ static AnnRow *keep_copy(AnnRows *rows, const AnnRow *row) {
   AnnRow *copy = rc == ANN_OK ? ann_alloc((uint64_t)row_size(rows)) : NULL;
   if (!copy) return NULL;
   memcpy(copy, row, (size_t)row_size(rows));
-  (void)ann_hash_put(&rows->held, row->id, copy);     /* has room */
+  (void)ann_hash_put(&rows->held, row->id, copy); /* has room */
   return copy;
 }
 

@@ -17,7 +17,7 @@
 /* cffi:on */
 typedef struct AnnRow {
   int64_t id;
-  double norm;          /* ann_space_norm */
+  double norm; /* ann_space_norm */
   uint64_t
       used; /* asked for since the hand of the clock passed; so wide that what follows is aligned */
   uint8_t vector[]; /* as stored; aligned for every type of component */
@@ -46,7 +46,7 @@ typedef struct AnnRange {
   int64_t first, last;
   int64_t n, n_allocated;
   const AnnRow **rows; /* owned array of borrowed rows: while none of them goes */
-  int complete; /* they are all */
+  int complete;        /* they are all */
   int ready;
 } AnnRange;
 
@@ -70,8 +70,8 @@ void ann_rows_trim(AnnRows *rows);
 int64_t ann_rows_bytes(const AnnRows *rows); /* held now */
 /* Keep every row that there is room for, in order of id. */
 int ann_rows_warm(AnnRows *rows);
-void ann_rows_drop(AnnRows *rows); /* forget all */
-int64_t ann_rows_hits(const AnnRows *rows); /* asked for and already in memory, ever */
+void ann_rows_drop(AnnRows *rows);           /* forget all */
+int64_t ann_rows_hits(const AnnRows *rows);  /* asked for and already in memory, ever */
 void ann_rows_hit(AnnRows *rows, int64_t n); /* so many of a range were used */
 /* cffi:off */
 

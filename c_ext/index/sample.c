@@ -2,7 +2,7 @@
 #include "index/sample.h"
 
 #define FEWEST_QUERIES 100
-#define VECTOR_BYTES ((int64_t)64 << 20)   /* fewer queries if their vectors are long */
+#define VECTOR_BYTES ((int64_t)64 << 20) /* fewer queries if their vectors are long */
 
 /* ---- life ---- */
 

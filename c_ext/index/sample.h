@@ -23,34 +23,34 @@
 /* So many of them for k = 1,000: their neighbours are dear to find, and there are many. */
 #define ANN_SAMPLE_MOST_FAR 48
 #define ANN_SAMPLE_NEAR 100
-#define ANN_SAMPLE_FAR 125        /* x ANN_TRUTH_SHARE = 1,000, ann_effort_ks' last */
+#define ANN_SAMPLE_FAR 125 /* x ANN_TRUTH_SHARE = 1,000, ann_effort_ks' last */
 #define ANN_NEAR_RANKS 19
 #define ANN_FAR_RANKS 10
 #define ANN_SELF_RANK \
-  (ANN_NEAR_RANKS + ANN_FAR_RANKS)   /* the query's own row, as if it were a neighbour */
+  (ANN_NEAR_RANKS + ANN_FAR_RANKS) /* the query's own row, as if it were a neighbour */
 #define ANN_SAMPLE_RANKS (ANN_SELF_RANK + 1)
 
 /* cffi:on */
 /* What one true neighbour costs to find. */
 typedef struct AnnCost {
-  float reach[ANN_EFFORT_RULES];  /* the rule's largest ratio up to its leaf, for each k */
-  uint32_t inspected;             /* entries looked at when its leaf was done */
-  uint32_t better; /* estimates at least as good as its best one; 0: not known */
+  float reach[ANN_EFFORT_RULES]; /* the rule's largest ratio up to its leaf, for each k */
+  uint32_t inspected;            /* entries looked at when its leaf was done */
+  uint32_t better;               /* estimates at least as good as its best one; 0: not known */
 } AnnCost;
 #define ANN_NOT_REACHED UINT32_MAX /* inspected, of one that was not found */
 
 typedef struct AnnSample {
-  const AnnSpace *space;      /* borrowed */
-  int n, n_wanted;            /* queries; room for */
-  int n_rows;                 /* of them rows: the first ones; the others were given */
-  int n_far;                  /* for large k too: the first of the rows ... */
-  int n_given_far;            /* ... and the first of the given */
-  int64_t *ids;               /* owned: the queries' rows; 0 for those given */
-  uint8_t *vectors; /* owned: n_wanted, as they were when picked */
-  AnnTruth *truths;           /* owned: n near ones, then the thinned ones of the far */
-  int n_truths; /* of them made */
-  AnnCost *costs; /* owned: n_wanted x ANN_SAMPLE_RANKS */
-  int n_measured; /* queries whose costs are known: the first ones */
+  const AnnSpace *space; /* borrowed */
+  int n, n_wanted;       /* queries; room for */
+  int n_rows;            /* of them rows: the first ones; the others were given */
+  int n_far;             /* for large k too: the first of the rows ... */
+  int n_given_far;       /* ... and the first of the given */
+  int64_t *ids;          /* owned: the queries' rows; 0 for those given */
+  uint8_t *vectors;      /* owned: n_wanted, as they were when picked */
+  AnnTruth *truths;      /* owned: n near ones, then the thinned ones of the far */
+  int n_truths;          /* of them made */
+  AnnCost *costs;        /* owned: n_wanted x ANN_SAMPLE_RANKS */
+  int n_measured;        /* queries whose costs are known: the first ones */
 } AnnSample;
 
 /* How many queries are to be picked for a table of so many rows: one for rows_each of them, `most` at

@@ -3,8 +3,8 @@
 
 static const struct {
   const char *suffix;
-  const char *columns;     /* as declared */
-  const char *expected;    /* its columns as COLUMNS_SQL gives them */
+  const char *columns;  /* as declared */
+  const char *expected; /* its columns as COLUMNS_SQL gives them */
 } tables[] = {
   {"config", "id INTEGER PRIMARY KEY, name TEXT, value",
    "id INTEGER 10,name TEXT 00,value  00"},

@@ -7,8 +7,8 @@
 #include "core/sort.h"
 
 /* Microseconds, to choose between two ways of answering: docs/ARCHITECTURE.md, costs. */
-#define COST_ROW 2.5           /* reading one vector by id and measuring it */
-#define COST_ENTRY 0.03        /* estimating one entry of a leaf */
+#define COST_ROW 2.5    /* reading one vector by id and measuring it */
+#define COST_ENTRY 0.03 /* estimating one entry of a leaf */
 
 /* Components of rows in memory between two looks at an interrupt. */
 #define TICK_COMPONENTS ((int64_t)1 << 20)
@@ -20,22 +20,22 @@
 
 struct AnnSearcher {
   AnnStore *store; /* borrowed */
-  int ready; /* seek and vector are made; at the first search */
-  AnnSeek seek; /* owned */
-  void *vector; /* owned: one row */
+  int ready;       /* seek and vector are made; at the first search */
+  AnnSeek seek;    /* owned */
+  void *vector;    /* owned: one row */
   /* the search under way */
   AnnQuery query;
   int64_t most; /* rows that will be asked for */
   AnnOrigin origin;
   AnnEffort effort;
-  int64_t k; /* asked for so far; 0: not begun */
-  int exact; /* every row, or every listed row; else the forest */
-  int scored; /* exactly: every row; by the forest: those that wait */
-  int goes_on; /* what was ranked is kept; else the best k of it alone: */
-  AnnTopk top; /* owned */
+  int64_t k;       /* asked for so far; 0: not begun */
+  int exact;       /* every row, or every listed row; else the forest */
+  int scored;      /* exactly: every row; by the forest: those that wait */
+  int goes_on;     /* what was ranked is kept; else the best k of it alone: */
+  AnnTopk top;     /* owned */
   AnnRanked *pool; /* owned: ranked, and not given yet */
   int64_t n_pool, pool_allocated;
-  AnnIdSet ranked; /* owned: ids of the forest that are ranked */
+  AnnIdSet ranked;  /* owned: ids of the forest that are ranked */
   AnnRanked *given; /* owned: ascending */
   int64_t n_given, given_allocated;
   int64_t n_before; /* found that come before the next one, given or missed */

@@ -21,31 +21,31 @@
 #include "index/walk.h"
 
 typedef struct AnnQuery {
-  const void *vector;         /* as stored */
+  const void *vector; /* as stored */
   int64_t k;
-  double recall;              /* in (0, 1]; 1 is exact */
-  int64_t search_k;           /* entries to look at, at most; 0: as recall says */
-  int recall_given;           /* search_k and recall both hold */
-  const AnnIdSet *only;       /* rows that may be returned, NULL for all */
-  const AnnIdSet *exclude;    /* rows that may not, NULL for none */
+  double recall;           /* in (0, 1]; 1 is exact */
+  int64_t search_k;        /* entries to look at, at most; 0: as recall says */
+  int recall_given;        /* search_k and recall both hold */
+  const AnnIdSet *only;    /* rows that may be returned, NULL for all */
+  const AnnIdSet *exclude; /* rows that may not, NULL for none */
 } AnnQuery;
 
 typedef struct AnnSeek {
-  AnnStore *store;            /* borrowed */
-  const AnnQuery *query;      /* borrowed: of the search under way */
-  int goes_on;                /* more will be asked for */
-  AnnEffort effort;           /* for the k of now */
+  AnnStore *store;       /* borrowed */
+  const AnnQuery *query; /* borrowed: of the search under way */
+  int goes_on;           /* more will be asked for */
+  AnnEffort effort;      /* for the k of now */
   int64_t k;
-  int64_t inspected;          /* entries looked at */
-  AnnProbe probe;             /* owned */
-  AnnWalk walk;               /* owned */
-  AnnStep next, after;        /* the leaf that comes, and the one after it */
-  int found, found_after;     /* there is one */
-  AnnStep *read;              /* owned: leaves that were read, where it goes on */
+  int64_t inspected;      /* entries looked at */
+  AnnProbe probe;         /* owned */
+  AnnWalk walk;           /* owned */
+  AnnStep next, after;    /* the leaf that comes, and the one after it */
+  int found, found_after; /* there is one */
+  AnnStep *read;          /* owned: leaves that were read, where it goes on */
   int64_t n_read, n_allocated;
-  int64_t directories_moved;  /* ann_pages_moved, when it began */
-  AnnShortlist survivors;     /* owned: the best estimates, copies counted */
-  AnnTopk best; /* owned: the best k estimates of different rows, for the rule */
+  int64_t directories_moved; /* ann_pages_moved, when it began */
+  AnnShortlist survivors;    /* owned: the best estimates, copies counted */
+  AnnTopk best;              /* owned: the best k estimates of different rows, for the rule */
 } AnnSeek;
 
 /* May a row be in the answer? */

@@ -12,11 +12,11 @@
 
 /* cffi:on */
 typedef struct AnnSnapshot {
-  int is_set;                    /* 0: of no state */
-  int knows_file;                /* SQLite told the number of the file: */
+  int is_set;     /* 0: of no state */
+  int knows_file; /* SQLite told the number of the file: */
   unsigned file;
-  uint64_t pages_sum, history;   /* of the table */
-  int in_write;                  /* in a write transaction on the file */
+  uint64_t pages_sum, history; /* of the table */
+  int in_write;                /* in a write transaction on the file */
 } AnnSnapshot;
 
 /* Of what the open read transaction sees, whose counters are `state`. */

@@ -3,9 +3,9 @@
 
 /* What differs between kinds of sources. */
 typedef struct AnnSourceKind {
-  int get, has, scan, max, count;   /* statements of index/db.h */
-  int may_lack;                     /* rows may go behind the index's back */
-  int may_keep;                     /* what was read holds until the table is written */
+  int get, has, scan, max, count; /* statements of index/db.h */
+  int may_lack;                   /* rows may go behind the index's back */
+  int may_keep;                   /* what was read holds until the table is written */
 } AnnSourceKind;
 
 static const AnnSourceKind own_table = {
@@ -19,10 +19,10 @@ static const AnnSourceKind own_table = {
 };
 
 struct AnnSource {
-  AnnDb *db;                        /* borrowed */
-  AnnState *state;                  /* borrowed */
+  AnnDb *db;       /* borrowed */
+  AnnState *state; /* borrowed */
   const AnnSourceKind *kind;
-  const AnnSpace *space;            /* borrowed */
+  const AnnSpace *space; /* borrowed */
 };
 
 int ann_source_new(AnnDb *db, AnnState *state, const AnnSpace *space, AnnSource **out_source) {

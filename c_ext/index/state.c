@@ -79,6 +79,6 @@ int ann_state_decode(const uint8_t *p, int64_t size, int trees, AnnState *out_st
   out_state->history = ann_get64(p + 104);
   out_state->dirty = 0;
   if (makes_sense(out_state, trees)) return ANN_OK;
-  memset(out_state, 0, sizeof *out_state);   /* nobody is to compute with them */
+  memset(out_state, 0, sizeof *out_state); /* nobody is to compute with them */
   return ANN_CORRUPT;
 }

@@ -11,24 +11,24 @@
 /* cffi:on */
 /* The counters; one blob, config row 2. */
 typedef struct AnnState {
-  int64_t rows;             /* vectors in the table */
-  int64_t placed;           /* of them in the forest; the others wait */
-  int64_t last_page;        /* highest page number ever used */
+  int64_t rows;      /* vectors in the table */
+  int64_t placed;    /* of them in the forest; the others wait */
+  int64_t last_page; /* highest page number ever used */
   int64_t leaf_pages;
   int64_t directory_pages;
-  int64_t changes;          /* inserts and deletes since the last calibration */
-  int64_t calibrated_rows;  /* rows placed at the last calibration, 0 for none */
-  int64_t planted_rows;     /* rows of the table for which the trees were grown */
-  uint32_t roots[ANN_MAX_TREES];   /* page of each tree's root; roots[0] = 0: no forest */
-  uint64_t pages_sum;       /* of all stored pages, by number and checksum: ann_state_page */
-  uint64_t history; /* another number after each row that is written: ann_state_fold */
-  int dirty; /* not stored as they are; no part of the blob */
+  int64_t changes;               /* inserts and deletes since the last calibration */
+  int64_t calibrated_rows;       /* rows placed at the last calibration, 0 for none */
+  int64_t planted_rows;          /* rows of the table for which the trees were grown */
+  uint32_t roots[ANN_MAX_TREES]; /* page of each tree's root; roots[0] = 0: no forest */
+  uint64_t pages_sum; /* of all stored pages, by number and checksum: ann_state_page */
+  uint64_t history;   /* another number after each row that is written: ann_state_fold */
+  int dirty;          /* not stored as they are; no part of the blob */
 } AnnState;
 
 /* How the forest differs from that of the last calibration. */
 typedef struct AnnDrift {
   int64_t fewer, more; /* rows then and now, in order of their number */
-  int64_t exchanges; /* inserts and deletes beyond that: two for every row replaced */
+  int64_t exchanges;   /* inserts and deletes beyond that: two for every row replaced */
 } AnnDrift;
 AnnDrift ann_state_drift(const AnnState *state);
 

@@ -9,12 +9,12 @@
 /* ---- what becomes of memory, event by event ---- */
 
 enum {
-  KEEP,     /* stays as it is */
-  COMPARE,  /* stays if it is what this read transaction sees, else forgotten */
-  STAMP,    /* stays, as what the database says from now on */
-  TRIM,     /* stays within the budget */
-  FORGET,   /* read again when it is needed */
-  WRITE,    /* written, and stays */
+  KEEP,    /* stays as it is */
+  COMPARE, /* stays if it is what this read transaction sees, else forgotten */
+  STAMP,   /* stays, as what the database says from now on */
+  TRIM,    /* stays within the budget */
+  FORGET,  /* read again when it is needed */
+  WRITE,   /* written, and stays */
 };
 
 enum { LOOK, LEAVE, BEGIN, SETTLE, COMMIT, ROLLBACK };
@@ -22,14 +22,14 @@ enum { LOOK, LEAVE, BEGIN, SETTLE, COMMIT, ROLLBACK };
 /* docs/ARCHITECTURE.md has this table in words.  What was changed and is not written makes every
 ** event but SETTLE and ROLLBACK impossible. */
 static const struct {
-  int read;       /* clean pages, rows, calibration, given queries, whether any ids wait */
+  int read; /* clean pages, rows, calibration, given queries, whether any ids wait */
   int counters;
-  int changed;    /* pages, places, the range that grows, a calibration under way */
+  int changed; /* pages, places, the range that grows, a calibration under way */
 } fates[] = {
-  [LOOK] = {COMPARE, KEEP, KEEP}, /* the first read of a call; counters are read with it */
-  [LEAVE] = {TRIM, FORGET, KEEP}, /* the end of a call, no write transaction being open */
-  [BEGIN] = {KEEP, FORGET, KEEP}, /* xBegin */
-  [SETTLE] = {KEEP, WRITE, WRITE}, /* xSavepoint, xRelease, xSync, any inspection */
+  [LOOK] = {COMPARE, KEEP, KEEP},   /* the first read of a call; counters are read with it */
+  [LEAVE] = {TRIM, FORGET, KEEP},   /* the end of a call, no write transaction being open */
+  [BEGIN] = {KEEP, FORGET, KEEP},   /* xBegin */
+  [SETTLE] = {KEEP, WRITE, WRITE},  /* xSavepoint, xRelease, xSync, any inspection */
   [COMMIT] = {STAMP, FORGET, KEEP}, /* xCommit */
   [ROLLBACK] = {FORGET, FORGET, FORGET}, /* xRollback, xRollbackTo, DROP, RENAME */
 };

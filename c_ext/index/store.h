@@ -30,20 +30,20 @@ struct AnnRouter;
 
 /* Where a table stands between the events of its transactions: store.c's own. */
 typedef struct AnnLife {
-  int checked;              /* the shadow tables were found in order */
-  int writing;              /* between xBegin and xCommit or xRollback */
-  int depth;                /* ann_store_begin calls not yet ended */
-  int drop_at_end;          /* rolled back in between: to be forgotten when they have ended */
-  int poisoned;             /* written in part, then failed: only a rollback heals it */
-  int late_savepoint;       /* the first that was opened after that, else INT_MAX */
-  AnnSnapshot read;         /* of what is in memory */
-  int loaded;               /* state is what the database says, or newer */
+  int checked;        /* the shadow tables were found in order */
+  int writing;        /* between xBegin and xCommit or xRollback */
+  int depth;          /* ann_store_begin calls not yet ended */
+  int drop_at_end;    /* rolled back in between: to be forgotten when they have ended */
+  int poisoned;       /* written in part, then failed: only a rollback heals it */
+  int late_savepoint; /* the first that was opened after that, else INT_MAX */
+  AnnSnapshot read;   /* of what is in memory */
+  int loaded;         /* state is what the database says, or newer */
 } AnnLife;
 
 typedef struct AnnStore {
-  AnnDb *db;                /* owned, as all that follows */
+  AnnDb *db; /* owned, as all that follows */
   AnnOptions options;
-  AnnRotation rotation;     /* made at first use */
+  AnnRotation rotation; /* made at first use */
   AnnState state;
   AnnBudget budget;
   AnnSource *source;
@@ -56,9 +56,9 @@ typedef struct AnnStore {
   AnnProgresses *progresses;
   struct AnnRouter *router; /* scratch of inserts, one allocation, see route.h */
   AnnLife life;
-  int64_t n_searches;       /* searches computed, for ann_info */
-  int64_t n_inspected;      /* vectors whose code the last search looked at */
-  AnnTrace *trace;          /* borrowed: of the search that is being explained, else NULL */
+  int64_t n_searches;  /* searches computed, for ann_info */
+  int64_t n_inspected; /* vectors whose code the last search looked at */
+  AnnTrace *trace;     /* borrowed: of the search that is being explained, else NULL */
 } AnnStore;
 
 /* Takes over `options` on success. */
@@ -87,10 +87,10 @@ void ann_store_poison(AnnStore *store);
 
 /* Is nothing in memory that is not written? */
 int ann_store_is_clean(const AnnStore *store);
-int ann_store_is_loaded(const AnnStore *store);     /* state is known */
+int ann_store_is_loaded(const AnnStore *store); /* state is known */
 int ann_store_is_poisoned(const AnnStore *store);
 int ann_store_is_writing(const AnnStore *store); /* a write transaction on the table is open */
-int ann_store_is_busy(const AnnStore *store); /* a call is under way */
+int ann_store_is_busy(const AnnStore *store);    /* a call is under way */
 
 /* ---- events ---- */
 

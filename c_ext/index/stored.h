@@ -12,8 +12,8 @@
 typedef struct AnnStoredPage {
   int64_t number; /* as stored: beyond 1 .. 2^32-1 it is no page's */
   int64_t bytes;
-  int is_valid; /* and then: */
-  AnnPage page; /* owned by whoever took it, or cleared by the next call */
+  int is_valid;    /* and then: */
+  AnnPage page;    /* owned by whoever took it, or cleared by the next call */
   int begun, done; /* the iterator's own */
 } AnnStoredPage;
 

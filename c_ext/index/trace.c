@@ -16,7 +16,7 @@ int64_t ann_trace_clock(void) {
 #if defined(CLOCK_MONOTONIC) && !defined(_WIN32)
   clock_gettime(CLOCK_MONOTONIC, &now);
 #else
-  timespec_get(&now, TIME_UTC);    /* Windows; may jump when the time is set */
+  timespec_get(&now, TIME_UTC); /* Windows; may jump when the time is set */
 #endif
   return (int64_t)now.tv_sec * 1000000000 + (int64_t)now.tv_nsec;
 }

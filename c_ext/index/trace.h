@@ -14,16 +14,16 @@
 
 /* cffi:on */
 enum {
-  ANN_TRACE_PLAN,         /* what is to be done: the effort; all that is no other step's */
-  ANN_TRACE_ROTATE,       /* the query made ready */
-  ANN_TRACE_OPEN, /* directories opened: the distances of all their children estimated */
-  ANN_TRACE_ROUTE, /* centres measured, and the queue of the walk */
+  ANN_TRACE_PLAN,       /* what is to be done: the effort; all that is no other step's */
+  ANN_TRACE_ROTATE,     /* the query made ready */
+  ANN_TRACE_OPEN,       /* directories opened: the distances of all their children estimated */
+  ANN_TRACE_ROUTE,      /* centres measured, and the queue of the walk */
   ANN_TRACE_READ_PAGES, /* pages read from SQLite and checked */
-  ANN_TRACE_SCAN, /* entries of leaves estimated */
-  ANN_TRACE_READ_ROWS, /* vectors read from SQLite, for `rank` */
-  ANN_TRACE_RANK, /* rows measured exactly, wherever they came from; the last sorting */
-  ANN_TRACE_WAITING, /* waiting rows read and measured */
-  ANN_TRACE_EXACT, /* rows read and measured by a search that needs no forest */
+  ANN_TRACE_SCAN,       /* entries of leaves estimated */
+  ANN_TRACE_READ_ROWS,  /* vectors read from SQLite, for `rank` */
+  ANN_TRACE_RANK,       /* rows measured exactly, wherever they came from; the last sorting */
+  ANN_TRACE_WAITING,    /* waiting rows read and measured */
+  ANN_TRACE_EXACT,      /* rows read and measured by a search that needs no forest */
   ANN_N_TRACES
 };
 
@@ -34,7 +34,7 @@ typedef struct AnnTraced {
 
 typedef struct AnnTrace {
   AnnTraced steps[ANN_N_TRACES];
-  int step; /* being charged */
+  int step;      /* being charged */
   int64_t since; /* when it was entered, on ann_trace_clock */
 } AnnTrace;
 

@@ -8,10 +8,10 @@
 #include "index/places.h"
 #include "index/rows.h"
 
-#define NEAR_CANDIDATES 2400    /* estimates kept to see where the true 100 are among them */
-#define FAR_CANDIDATES 12000    /* and the true 1,000 */
-#define HISTORY 4096     /* leaves of which AnnTrial.history tells: 80 kB */
-#define POLL_LEAVES 64   /* read between two looks at an interrupt: less than a millisecond */
+#define NEAR_CANDIDATES 2400 /* estimates kept to see where the true 100 are among them */
+#define FAR_CANDIDATES 12000 /* and the true 1,000 */
+#define HISTORY 4096         /* leaves of which AnnTrial.history tells: 80 kB */
+#define POLL_LEAVES 64 /* read between two looks at an interrupt: less than a millisecond */
 
 int ann_trial_init(AnnTrial *trial, AnnStore *store, atomic_int *stopped) {
   int rc, j;
@@ -60,7 +60,7 @@ static int want(AnnTrial *trial, int64_t id, int rank) {
   wanted->id = id;
   wanted->rank = rank;
   rc = ann_places_get(trial->store->places, id, wanted->pages, &found);
-  trial->n_wanted += rc == ANN_OK && found;  /* else it waits, and is found anyway */
+  trial->n_wanted += rc == ANN_OK && found; /* else it waits, and is found anyway */
   return rc;
 }
 

@@ -21,38 +21,38 @@
 /* A row to be found. */
 typedef struct AnnWanted {
   int64_t id;
-  uint32_t pages[ANN_MAX_TREES];    /* the leaves that have it */
-  int rank;                         /* whose cost it is */
+  uint32_t pages[ANN_MAX_TREES]; /* the leaves that have it */
+  int rank;                      /* whose cost it is */
   AnnCost cost;
 } AnnWanted;
 
 /* The state of the search when so many leaves had been read. */
 typedef struct AnnWhen {
   int64_t inspected;
-  float kth[ANN_EFFORT_RULES];      /* the k-th best estimate of each k */
+  float kth[ANN_EFFORT_RULES]; /* the k-th best estimate of each k */
 } AnnWhen;
 
 typedef struct AnnTrial {
-  AnnStore *store;          /* borrowed; no page changes while it runs */
-  atomic_int *stopped;      /* borrowed: the poll of one trial stops them all */
+  AnnStore *store;     /* borrowed; no page changes while it runs */
+  atomic_int *stopped; /* borrowed: the poll of one trial stops them all */
   /* what is asked */
-  const void *vector;       /* borrowed: as stored */
-  int64_t self;             /* the id that is left out ... */
-  int has_self;             /* ... if the vector is a row */
-  int64_t most;             /* entries to look at, at most */
-  int64_t n_candidates;     /* estimates to keep: a neighbour not among them counts as lost */
+  const void *vector;   /* borrowed: as stored */
+  int64_t self;         /* the id that is left out ... */
+  int has_self;         /* ... if the vector is a row */
+  int64_t most;         /* entries to look at, at most */
+  int64_t n_candidates; /* estimates to keep: a neighbour not among them counts as lost */
   int n_wanted;
   AnnWanted wanted[ANN_SAMPLE_RANKS];
   /* the search */
-  AnnProbe probe;           /* owned */
-  AnnWalk walk;             /* owned */
-  AnnShortlist shortlist;   /* owned */
-  AnnTopk best[ANN_EFFORT_RULES];   /* owned: best of different ids, for the rule */
-  double reach[ANN_EFFORT_RULES];   /* the rule's largest ratio so far */
-  AnnWhen *history;         /* owned: what was found after each leaf, the first ones */
-  int64_t inspected, n_leaves;      /* looked at */
-  float self_estimate;      /* the best of the query's own row, which is not in the lists */
-  int rc;                   /* result */
+  AnnProbe probe;                 /* owned */
+  AnnWalk walk;                   /* owned */
+  AnnShortlist shortlist;         /* owned */
+  AnnTopk best[ANN_EFFORT_RULES]; /* owned: best of different ids, for the rule */
+  double reach[ANN_EFFORT_RULES]; /* the rule's largest ratio so far */
+  AnnWhen *history;               /* owned: what was found after each leaf, the first ones */
+  int64_t inspected, n_leaves;    /* looked at */
+  float self_estimate; /* the best of the query's own row, which is not in the lists */
+  int rc;              /* result */
 } AnnTrial;
 
 /* ANN_OK or a failure with nothing owned.  clear takes what init failed on.  Before a worker runs

@@ -3,27 +3,27 @@
 
 #include "core/kernel.h"
 
-#define ROWS_BYTES ((int64_t)128 << 10)   /* held at once: a quarter of a core's cache */
+#define ROWS_BYTES ((int64_t)128 << 10) /* held at once: a quarter of a core's cache */
 #define FEWEST_ROWS 16
-#define TOGETHER 4              /* vectors that rows are compared with at a time */
-#define ROWS_TOGETHER 64        /* and rows */
+#define TOGETHER 4       /* vectors that rows are compared with at a time */
+#define ROWS_TOGETHER 64 /* and rows */
 /* Components that a worker compares at a time: a tenth of a millisecond and more. */
 #define WORK_AT_ONCE 4000000
-#define WORK_PER_ROW 64         /* what a distance costs besides, in components */
+#define WORK_PER_ROW 64 /* what a distance costs besides, in components */
 
 /* One pass under way. */
 struct AnnPass {
-  AnnTruthRows from;      /* the table */
+  AnnTruthRows from; /* the table */
   AnnTruth *truths;
   int64_t n_truths, stride;
-  int64_t n, most;        /* rows held now; room for */
-  int64_t *ids;           /* owned */
-  float *rows;            /* owned: most x stride, float rows of core/space.h */
-  uint8_t *stored;        /* the rows as stored: in `rows` itself, or owned */
-  int64_t stored_stride;  /* bytes from one to the next */
-  float *vectors;         /* owned: the truths', and zeros for TOGETHER more, x stride */
-  AnnBound *row_bounds;   /* owned: most */
-  AnnBound *bounds;       /* owned: the truths' */
+  int64_t n, most;       /* rows held now; room for */
+  int64_t *ids;          /* owned */
+  float *rows;           /* owned: most x stride, float rows of core/space.h */
+  uint8_t *stored;       /* the rows as stored: in `rows` itself, or owned */
+  int64_t stored_stride; /* bytes from one to the next */
+  float *vectors;        /* owned: the truths', and zeros for TOGETHER more, x stride */
+  AnnBound *row_bounds;  /* owned: most */
+  AnnBound *bounds;      /* owned: the truths' */
 };
 typedef struct AnnPass Pass;
 
@@ -193,7 +193,7 @@ int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, 
 }
 
 int ann_truth_find(const AnnTruthRows *rows, AnnPool *pool, AnnTruth *truths, int64_t n) {
-  AnnPass *pass = NULL;                      /* owned */
+  AnnPass *pass = NULL; /* owned */
   int64_t from = INT64_MIN;
   int more = 1, rc = ann_pass_new(rows, truths, n, &pass);
   if (rc == ANN_OK) rc = ann_pass_scan(pass, pool, INT64_MAX, &from, &more);

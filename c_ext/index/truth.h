@@ -20,11 +20,11 @@
 
 /* cffi:on */
 typedef struct AnnTruth {
-  int64_t id;             /* of the row that the vector is, which is left out */
-  int has_id;             /* it is a row */
+  int64_t id; /* of the row that the vector is, which is left out */
+  int has_id; /* it is a row */
   int thinned;
-  AnnOrigin origin;       /* its vector: borrowed, as stored */
-  AnnTopk exact;          /* owned: the k nearest; not sorted */
+  AnnOrigin origin; /* its vector: borrowed, as stored */
+  AnnTopk exact;    /* owned: the k nearest; not sorted */
 } AnnTruth;
 
 /* id: NULL for a vector that is no row.  k: neighbours wanted, at least 1; 16 bytes each.  ANN_OK

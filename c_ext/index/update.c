@@ -255,7 +255,7 @@ int ann_update_insert(AnnStore *store, const int64_t *id, const void *vector, in
   AnnState before = store->state;
   int64_t changes = ann_db_changes(store->db);
   int rc;
-  ann_rows_forget(store->rows, id ? *id : 0);      /* and with it the range that it joins */
+  ann_rows_forget(store->rows, id ? *id : 0); /* and with it the range that it joins */
   rc = ann_source_put(store->source, id, vector, out_id);
   if (rc != ANN_OK) return rc;
   store->state.rows++;

@@ -2,15 +2,15 @@
 #include "index/waiting.h"
 
 struct AnnWaiting {
-  AnnDb *db;                          /* borrowed */
-  AnnSource *source;                  /* borrowed */
-  int tail_open, tail_dirty;          /* a range still growing, in memory */
+  AnnDb *db;                 /* borrowed */
+  AnnSource *source;         /* borrowed */
+  int tail_open, tail_dirty; /* a range still growing, in memory */
   int64_t tail_first, tail_last;
-  int max_known;                      /* max_id is the largest id in the table */
+  int max_known; /* max_id is the largest id in the table */
   int64_t max_id;
-  int gap_known;                      /* no range meets gap_first..gap_last */
+  int gap_known; /* no range meets gap_first..gap_last */
   int64_t gap_first, gap_last;
-  int none;                           /* kept: there is no range */
+  int none; /* kept: there is no range */
 };
 
 int ann_waiting_new(AnnDb *db, AnnSource *source, AnnWaiting **out_waiting) {

@@ -10,7 +10,7 @@
 #include "core/kernel.h"
 #include "index/pages.h"
 
-#define OPENED_PER_TICK 16     /* directories opened between two looks at an interrupt */
+#define OPENED_PER_TICK 16 /* directories opened between two looks at an interrupt */
 
 /* For products ANN_WALK_REACH is this part of |q| sqrt spread. */
 #define REACH_DOT 0.5f
@@ -158,7 +158,7 @@ int ann_walk_start(AnnWalk *walk, const AnnProbe *probe) {
     rc = step_to_root(walk, tree, &root);
     if (rc != ANN_OK) break;
     ann_walk_measure(walk, &root);
-    root.score = root.seemed = -INFINITY;    /* roots are opened first */
+    root.score = root.seemed = -INFINITY; /* roots are opened first */
     rc = ann_walk_add(walk, &root);
   }
   return rc;
@@ -179,7 +179,7 @@ static int visit_from(AnnWalk *walk, const AnnStep *step, AnnVisit *visit, void 
 }
 
 int ann_walk_visit(AnnStore *store, AnnVisit *visit, void *arg) {
-  AnnWalk walk;                              /* of which no queue is needed */
+  AnnWalk walk; /* of which no queue is needed */
   int rc = ANN_OK, tree;
   ann_walk_init(&walk, store);
   for (tree = 0; tree < store->options.trees && rc == ANN_OK; tree++) {
@@ -348,7 +348,7 @@ int ann_walk_next(AnnWalk *walk, AnnStep *out_step, int *out_found) {
       ann_frontier_pop(&walk->frontier, &at);
       step = walk->steps[at >> 1];
     } else {
-      step.score = 0;                        /* when there is none */
+      step.score = 0; /* when there is none */
       rc = take_child(walk, at >> 1, &step);
       if (rc != ANN_OK || step.score > walk->bound) continue;
       if (ann_frontier_top(&walk->frontier, &next, &other) && step.score >= next) {

@@ -27,10 +27,10 @@
 
 /* A vector made ready for the forest. */
 typedef struct AnnProbe {
-  float *vector;        /* owned: its point, rotated: L components */
-  float *scratch;       /* owned: `dimensions` components */
-  float norm;           /* squared length of `vector` */
-  AnnLookup lookup;     /* owned */
+  float *vector;    /* owned: its point, rotated: L components */
+  float *scratch;   /* owned: `dimensions` components */
+  float norm;       /* squared length of `vector` */
+  AnnLookup lookup; /* owned */
 } AnnProbe;
 
 /* A directory is opened before its centre's turn, by this part of its children's mean squared
@@ -41,46 +41,46 @@ typedef struct AnnProbe {
 
 /* The way to a page: a leaf, or a directory still to be opened. */
 typedef struct AnnStep {
-  uint32_t number;        /* page */
-  uint32_t parent;        /* the directory that leads to it, 0 for a root */
+  uint32_t number; /* page */
+  uint32_t parent; /* the directory that leads to it, 0 for a root */
   uint8_t tree;
-  uint8_t level;          /* 0: a leaf */
-  uint8_t measured;       /* base is exact, not an estimate */
-  float base;             /* |q - centre|^2, or -<q, centre> */
-  float score;            /* what the queue is ordered by */
-  const uint8_t *record;  /* borrowed: the centre, in the parent's page */
+  uint8_t level;         /* 0: a leaf */
+  uint8_t measured;      /* base is exact, not an estimate */
+  float base;            /* |q - centre|^2, or -<q, centre> */
+  float score;           /* what the queue is ordered by */
+  const uint8_t *record; /* borrowed: the centre, in the parent's page */
   /* of searches */
-  float seemed;           /* the largest score by which it, or what led to it, was in front */
-  uint32_t seen;          /* leaves handed out before then */
+  float seemed;  /* the largest score by which it, or what led to it, was in front */
+  uint32_t seen; /* leaves handed out before then */
 } AnnStep;
 
 /* A directory whose children wait for their turn. */
 typedef struct AnnOpened {
-  const AnnPage *page;    /* borrowed */
-  uint32_t number;        /* its */
-  int64_t first;          /* of its children's scores in the walk's */
-  float seemed;           /* both: the step's that it was */
+  const AnnPage *page; /* borrowed */
+  uint32_t number;     /* its */
+  int64_t first;       /* of its children's scores in the walk's */
+  float seemed;        /* both: the step's that it was */
   uint32_t seen;
-  int best;               /* the child that seems nearest */
+  int best; /* the child that seems nearest */
 } AnnOpened;
 
 typedef struct AnnWalk {
-  const AnnStore *store;  /* borrowed */
-  AnnStore *reader;       /* the same; NULL in a worker: nothing is read or allocated */
-  int is_fixed;           /* the memory is the walker's own, and does not grow */
-  const AnnProbe *probe;  /* borrowed */
-  AnnFrontier frontier;   /* owned: of steps and, in searches, of opened directories */
-  AnnStep *steps;         /* owned: queued so far */
+  const AnnStore *store; /* borrowed */
+  AnnStore *reader;      /* the same; NULL in a worker: nothing is read or allocated */
+  int is_fixed;          /* the memory is the walker's own, and does not grow */
+  const AnnProbe *probe; /* borrowed */
+  AnnFrontier frontier;  /* owned: of steps and, in searches, of opened directories */
+  AnnStep *steps;        /* owned: queued so far */
   int64_t n_steps, steps_allocated;
-  int64_t n_measured;     /* centres measured */
-  int64_t n_directories;  /* opened */
+  int64_t n_measured;    /* centres measured */
+  int64_t n_directories; /* opened */
   /* of searches */
-  float bound;            /* what scores above it is passed over; +infinity for nothing */
-  AnnOpened *opened;      /* owned */
+  float bound;       /* what scores above it is passed over; +infinity for nothing */
+  AnnOpened *opened; /* owned */
   int64_t n_opened, opened_allocated;
-  float *scores;          /* owned: of the children of all opened directories, by block */
+  float *scores; /* owned: of the children of all opened directories, by block */
   int64_t n_scores, scores_allocated;
-  uint32_t n_leaves;      /* handed out */
+  uint32_t n_leaves; /* handed out */
 } AnnWalk;
 
 int ann_probe_init(AnnProbe *probe, AnnStore *store);

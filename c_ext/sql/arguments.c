@@ -10,9 +10,9 @@ enum { NAME, QUERY, COUNT, RECALL, DISTANCE, FLAG, IDS };
 typedef struct Row {
   const char *name;
   int kind;
-  char is_column[3];             /* of which forms */
-  double otherwise;              /* its number where it is not given */
-  const char *words;             /* for EXPLAIN QUERY PLAN */
+  char is_column[3]; /* of which forms */
+  double otherwise;  /* its number where it is not given */
+  const char *words; /* for EXPLAIN QUERY PLAN */
 } Row;
 
 #define ROW(constant, name, kind, search, item, match, otherwise, words) \

@@ -45,11 +45,11 @@ enum { ANN_ARGUMENTS(ANN_ARGUMENT_CONSTANT) ANN_N_ARGS };
 
 /* A form of a search: its table's columns.  Arguments are hidden columns, one after the other. */
 typedef struct AnnForm {
-  const char *function;          /* for error sentences: "ann_search", … */
+  const char *function; /* for error sentences: "ann_search", … */
   enum { ANN_FORM_SEARCH, ANN_FORM_ITEM, ANN_FORM_MATCH } kind;
-  int vector;                    /* the column that MATCHes the query, or -1 */
-  int id, distance, rank;        /* columns of results; id -1: it is the rowid alone */
-  int first;                     /* the column of the first argument */
+  int vector;             /* the column that MATCHes the query, or -1 */
+  int id, distance, rank; /* columns of results; id -1: it is the rowid alone */
+  int first;              /* the column of the first argument */
 } AnnForm;
 
 /* The column of an argument, or -1; the argument of a column, or -1; the first column after them. */
@@ -65,10 +65,10 @@ char *ann_arguments_declaration(const AnnForm *form, const char *before, const c
 
 /* One argument of one search. */
 typedef struct AnnArgument {
-  int is_given; /* and not NULL; a list of ids is given if it is empty, too */
-  int64_t count; /* of a COUNT or FLAG */
-  double number; /* of a RECALL or DISTANCE */
-  AnnIdSet ids; /* owned; of IDS */
+  int is_given;         /* and not NULL; a list of ids is given if it is empty, too */
+  int64_t count;        /* of a COUNT or FLAG */
+  double number;        /* of a RECALL or DISTANCE */
+  AnnIdSet ids;         /* owned; of IDS */
   sqlite3_value *shown; /* owned: what reads back, of NAME, QUERY and IDS */
 } AnnArgument;
 

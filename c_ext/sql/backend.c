@@ -7,7 +7,7 @@
 #include "core/kernel.h"
 
 #define VARIABLE "SQLITE_ANN_BACKEND"
-#define BEST "best"            /* what is used when nothing is chosen */
+#define BEST "best" /* what is used when nothing is chosen */
 
 char *ann_backend_names(void) {
   sqlite3_str *names = sqlite3_str_new(NULL);
@@ -32,7 +32,7 @@ int ann_backend_choose(const char *name) {
 int ann_backend_from_environment(char **out_message) {
   static atomic_int done;
   const char *name = getenv(VARIABLE);
-  char *names = NULL;                        /* owned */
+  char *names = NULL; /* owned */
   int rc = ANN_OK;
   if (atomic_load(&done)) return ANN_OK;
   if (name && *name) rc = ann_backend_choose(name);

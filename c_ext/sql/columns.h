@@ -7,7 +7,7 @@
 
 enum {
   ANN_COLUMN_VECTOR,
-  ANN_COLUMN_COMMAND, /* hidden, of the table's name */
+  ANN_COLUMN_COMMAND,  /* hidden, of the table's name */
   ANN_COLUMN_DISTANCE, /* hidden, as all that follow: for questions */
   ANN_COLUMN_RANK,
   ANN_COLUMN_FIRST /* of the arguments of a search */

@@ -5,7 +5,7 @@
 #include "index/search.h"
 #include "sql/version.h"
 
-#define DEFAULT_ABSORB 25      /* percent of the rows that may wait when a statement ends */
+#define DEFAULT_ABSORB 25 /* percent of the rows that may wait when a statement ends */
 
 /* ---- the shelf ---- */
 
@@ -223,7 +223,7 @@ static void refresh(sqlite3 *db) {
 
 static int find(AnnContext *context, const char *name, AnnHold *hold, AnnTable **out_table,
                 char **out_message) {
-  char *schema = NULL;                       /* owned */
+  char *schema = NULL; /* owned */
   const char *table_name = NULL;
   int rc;
   *out_table = NULL;

@@ -16,23 +16,23 @@ typedef struct AnnTable {
   struct AnnContext *context;   /* borrowed */
   struct AnnTable *next;        /* on the shelf */
   int references;               /* virtual tables that have it */
-  int64_t serial; /* no other table of the context has or had it */
+  int64_t serial;               /* no other table of the context has or had it */
   int orphaned;                 /* dropped, or another took the name */
   AnnStore *store;              /* owned */
   struct AnnSearcher *searcher; /* owned: made at the first search */
-  int64_t created; /* the mark of one made in the open transaction (store.h), else 0 */
-  int absorb; /* percent of the rows that may wait; 0: never absorb by itself */
-  int64_t row_changes; /* state.changes when the row began */
+  int64_t created;        /* the mark of one made in the open transaction (store.h), else 0 */
+  int absorb;             /* percent of the rows that may wait; 0: never absorb by itself */
+  int64_t row_changes;    /* state.changes when the row began */
   int64_t mutations_seen; /* the store's, when the row began: was it half-made? */
-  int due; /* rows were put on the waiting list and may be absorbed */
-  int streak; /* rows written by the running statement so far */
-  int changes_seen; /* sqlite3_total_changes after the last row: tells statements apart */
+  int due;                /* rows were put on the waiting list and may be absorbed */
+  int streak;             /* rows written by the running statement so far */
+  int changes_seen;       /* sqlite3_total_changes after the last row: tells statements apart */
 } AnnTable;
 
 /* SQLite's part: one of the virtual tables that have a table. */
 typedef struct AnnVtab {
   sqlite3_vtab base; /* first */
-  AnnTable *table; /* counted */
+  AnnTable *table;   /* counted */
 } AnnVtab;
 
 static inline AnnTable *ann_table_of(const sqlite3_vtab *vtab) {
@@ -40,11 +40,11 @@ static inline AnnTable *ann_table_of(const sqlite3_vtab *vtab) {
 }
 
 typedef struct AnnContext {
-  sqlite3 *db; /* borrowed */
-  AnnTable *tables; /* owned: the shelf */
-  int references; /* modules registered with it */
-  int64_t marks; /* tables created, ever */
-  int64_t serials; /* tables made, ever */
+  sqlite3 *db;        /* borrowed */
+  AnnTable *tables;   /* owned: the shelf */
+  int references;     /* modules registered with it */
+  int64_t marks;      /* tables created, ever */
+  int64_t serials;    /* tables made, ever */
   int64_t generation; /* raised by every write and rollback of an ann table */
 } AnnContext;
 
@@ -53,7 +53,7 @@ typedef struct AnnContext {
 ** connection or by a rollback; and it keeps it.  Zeroed at first; owned; used again for as
 ** long as the same table is asked for. */
 typedef struct AnnHold {
-  sqlite3_stmt *stmt; /* owned, reset */
+  sqlite3_stmt *stmt;  /* owned, reset */
   char *schema, *name; /* owned */
 } AnnHold;
 

@@ -17,10 +17,10 @@ enum { PLAN_LOW = 1, PLAN_HIGH = 2, PLAN_EQUAL = 4, PLAN_MATCH = 8, PLAN_SHIFT =
 
 typedef struct Cursor {
   sqlite3_vtab_cursor base;
-  AnnMemo memo;               /* owned: MATCH, the result that is read, or was */
-  void *vector;               /* owned: scratch of MATCH */
-  sqlite3_stmt *rows;         /* owned: a scan of (id, vector); NULL: MATCH */
-  int rows_end;               /* the scan is behind its last row */
+  AnnMemo memo;       /* owned: MATCH, the result that is read, or was */
+  void *vector;       /* owned: scratch of MATCH */
+  sqlite3_stmt *rows; /* owned: a scan of (id, vector); NULL: MATCH */
+  int rows_end;       /* the scan is behind its last row */
 } Cursor;
 
 /* ---- planning ---- */
@@ -50,7 +50,7 @@ static int plan_scan(sqlite3_index_info *info) {
   for (bit = PLAN_LOW; bit <= PLAN_EQUAL; bit *= 2) {
     if (chosen[bit] < 0) continue;
     info->idxNum |= bit;
-    info->aConstraintUsage[chosen[bit]].argvIndex = ++n;   /* and checked again by SQLite */
+    info->aConstraintUsage[chosen[bit]].argvIndex = ++n; /* and checked again by SQLite */
   }
   if (info->idxNum & PLAN_EQUAL) {
     info->estimatedCost = 3;

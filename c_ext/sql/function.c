@@ -3,13 +3,13 @@
 
 /* What a module is registered with. */
 typedef struct Registration {
-  AnnContext *context;           /* counted */
+  AnnContext *context; /* counted */
   const AnnFunction *function;
 } Registration;
 
 typedef struct Table {
   sqlite3_vtab base;
-  Registration from;             /* borrowed */
+  Registration from; /* borrowed */
 } Table;
 
 static const AnnFunction *function_of(const sqlite3_vtab *vtab) {

@@ -15,10 +15,10 @@
 /* One call; a function's own cursor begins with it. */
 typedef struct AnnFunctionCursor {
   sqlite3_vtab_cursor base;
-  AnnContext *context;                           /* borrowed */
+  AnnContext *context; /* borrowed */
   const struct AnnFunction *function;
   sqlite3_value *arguments[ANN_MAX_ARGUMENTS]; /* owned: as they were given; NULL: not given */
-  int64_t n_rows, at; /* and the current one */
+  int64_t n_rows, at;                          /* and the current one */
 } AnnFunctionCursor;
 
 /* What functions have in common whose cursors are alike. */
@@ -38,8 +38,8 @@ typedef struct AnnFunction {
   const AnnFunctionKind *kind;
   const char *name, *declaration;
   const char *usage; /* what is expected, when an argument lacks */
-  int n_columns; /* visible; the hidden ones are the arguments */
-  int n_needed; /* the first so many arguments must be given */
+  int n_columns;     /* visible; the hidden ones are the arguments */
+  int n_needed;      /* the first so many arguments must be given */
   int n_shown; /* the first so many columns may also be compared in order to give argument 1, … */
   int by_key; /* can be filled for one value of the first column alone, which SQLite checks again */
   const char *once[ANN_MAX_ARGUMENTS]; /* names of arguments for which two values are an error;

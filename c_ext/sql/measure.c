@@ -5,9 +5,9 @@
 #include "index/trace.h"
 #include "sql/value.h"
 
-#define MANY_WAIT 256           /* rows: about as many as a search inspects in any case */
+#define MANY_WAIT 256 /* rows: about as many as a search inspects in any case */
 
-#define DEFAULT_SAMPLE 100      /* contract */
+#define DEFAULT_SAMPLE 100 /* contract */
 
 static int make_searcher(AnnTable *table) {
   return table->searcher ? ANN_OK : ann_searcher_new(table->store, &table->searcher);
@@ -137,7 +137,7 @@ static int read_query(const AnnCall *call, void *out_vector) {
 int ann_measure_explain(const AnnCall *call) {
   AnnTable *table = call->table;
   AnnQuery query;
-  void *vector = NULL;                      /* owned */
+  void *vector = NULL; /* owned */
   int rc;
   memset(&query, 0, sizeof query);
   query.k = ANN_DEFAULT_K;
@@ -152,7 +152,7 @@ int ann_measure_explain(const AnnCall *call) {
     rc = ann_value_count(call->function, "search_k", call->arguments[3], &query.search_k,
                          call->out_message);
   }
-  if (rc != ANN_OK || !call->arguments[0]) return rc;      /* a NULL query finds nothing */
+  if (rc != ANN_OK || !call->arguments[0]) return rc; /* a NULL query finds nothing */
   vector = ann_alloc((uint64_t)ann_store_vector_bytes(table->store));
   if (!vector) return ANN_NOMEM;
   query.vector = vector;

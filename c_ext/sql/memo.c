@@ -41,7 +41,7 @@ static void take(AnnMemo *memo, AnnStream *asked, const AnnStamp *stamp) {
 
 int ann_memo_ask(AnnMemo *memo, AnnTable *table, const AnnForm *form, int bits,
                  sqlite3_value **argv, char **out_message) {
-  AnnStream *asked = NULL;     /* owned until it is taken */
+  AnnStream *asked = NULL; /* owned until it is taken */
   AnnStamp stamp = {.statements = running(table->context->db)};
   int rc = ann_store_begin(table->store);
   rc = ann_context_report(table->store, rc, out_message);

@@ -11,15 +11,15 @@
 
 /* Which run of which statements, and which state of the database, a result belongs to. */
 typedef struct AnnStamp {
-  uint64_t statements;         /* the connection's running statements, and their runs */
-  unsigned int data_version;   /* SQLITE_FCNTL_DATA_VERSION of the schema */
-  int total_changes;           /* of this connection */
-  int64_t generation;          /* AnnContext's */
+  uint64_t statements;       /* the connection's running statements, and their runs */
+  unsigned int data_version; /* SQLITE_FCNTL_DATA_VERSION of the schema */
+  int total_changes;         /* of this connection */
+  int64_t generation;        /* AnnContext's */
 } AnnStamp;
 
 /* Zeroed: nothing is remembered. */
 typedef struct AnnMemo {
-  AnnStream *stream;           /* owned, or NULL: what was asked, and the rows found so far */
+  AnnStream *stream; /* owned, or NULL: what was asked, and the rows found so far */
   AnnStamp stamp;
 } AnnMemo;
 

@@ -1,7 +1,7 @@
 /* plan.c -- see plan.h. */
 #include "sql/plan.h"
 
-#define SEARCH_COST 1e6        /* more than any table of its size is worth scanning for */
+#define SEARCH_COST 1e6 /* more than any table of its size is worth scanning for */
 #define DEFAULT_ROWS 10
 
 /* How an argument is given, for error sentences and for choosing. */
@@ -27,7 +27,7 @@ static int take(const AnnForm *form, sqlite3_index_info *info, int i, int argume
   }
   if (!info->aConstraint[i].usable) return SQLITE_CONSTRAINT;
   if (chosen[argument] >= 0) {
-    if (argument == ANN_ARG_ONLY) return ANN_OK;       /* SQLite checks the second list */
+    if (argument == ANN_ARG_ONLY) return ANN_OK; /* SQLite checks the second list */
     *out_message = sqlite3_mprintf("%s: expected one value for %s, got two", form->function,
                                    ann_arguments_name(form, argument));
     return ANN_ERROR;

@@ -7,17 +7,17 @@
 #include "sql/value.h"
 
 enum { COLUMN_N, COLUMN_VECTOR, COLUMN_ID };
-enum { IDS_COLUMN_N, IDS_COLUMN_ID };            /* of ann_ids */
+enum { IDS_COLUMN_N, IDS_COLUMN_ID }; /* of ann_ids */
 
 /* Of both functions. */
 typedef struct Cursor {
   AnnFunctionCursor base;
-  const uint8_t *vectors;                  /* borrowed from an argument */
-  const uint8_t *ids;                      /* borrowed from an argument, or NULL */
-  const AnnElement *element;               /* borrowed: their type */
+  const uint8_t *vectors;    /* borrowed from an argument */
+  const uint8_t *ids;        /* borrowed from an argument, or NULL */
+  const AnnElement *element; /* borrowed: their type */
   int64_t dimensions;
-  void *vector;                            /* owned: the one that is looked at */
-  int64_t size;                            /* bytes of a vector */
+  void *vector; /* owned: the one that is looked at */
+  int64_t size; /* bytes of a vector */
 } Cursor;
 
 static void clear(AnnFunctionCursor *base) {

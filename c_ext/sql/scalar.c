@@ -60,7 +60,7 @@ static void distance(sqlite3_context *out, int argc, sqlite3_value **argv) {
   char message[ANN_VECTOR_MESSAGE];
   const AnnMetric *metric;
   AnnSpace space;
-  void *a = NULL, *b = NULL;                 /* owned */
+  void *a = NULL, *b = NULL; /* owned */
   int rc;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL ||
       sqlite3_value_type(argv[1]) == SQLITE_NULL) {
@@ -85,7 +85,7 @@ static void vector(sqlite3_context *out, int argc, sqlite3_value **argv) {
   char message[ANN_VECTOR_MESSAGE];
   const AnnElement *element;
   AnnSpace space;
-  void *x = NULL, *blob;                     /* x: owned */
+  void *x = NULL, *blob; /* x: owned */
   int rc;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL) return;
   element = element_of(out, "ann_vector", argc, argv);
@@ -107,7 +107,7 @@ static void vector(sqlite3_context *out, int argc, sqlite3_value **argv) {
 static int reads_back(const AnnElement *element, const char *digits, float x) {
   char message[ANN_VECTOR_MESSAGE], array[44];
   float scratch;
-  double back;                              /* room for any component */
+  double back; /* room for any component */
   sqlite3_snprintf(sizeof array, array, "[%s]", digits);
   return ann_element_from_json(element, array, (int64_t)strlen(array), 1, &back, message) ==
              ANN_OK &&
@@ -118,7 +118,7 @@ static int reads_back(const AnnElement *element, const char *digits, float x) {
 static void append_component(sqlite3_str *text, const AnnElement *element, float x) {
   char digits[40];
   int precision = element->fewest_digits;
-  if (x == 0) {                             /* %g drops the sign of a negative zero */
+  if (x == 0) { /* %g drops the sign of a negative zero */
     sqlite3_str_appendall(text, signbit(x) ? "-0.0" : "0");
     return;
   }
@@ -144,8 +144,8 @@ static void json(sqlite3_context *out, int argc, sqlite3_value **argv) {
   char message[ANN_VECTOR_MESSAGE], *result;
   const AnnElement *element;
   AnnSpace space;
-  void *x = NULL;                            /* owned */
-  float *scratch = NULL;                     /* owned */
+  void *x = NULL;        /* owned */
+  float *scratch = NULL; /* owned */
   sqlite3_str *text;
   int rc, length;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL) return;

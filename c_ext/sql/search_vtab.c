@@ -9,15 +9,15 @@ enum { COLUMN_ID, COLUMN_DISTANCE, COLUMN_RANK, COLUMN_FIRST };
 
 typedef struct Function {
   sqlite3_vtab base;
-  AnnContext *context;        /* borrowed */
+  AnnContext *context; /* borrowed */
   const AnnForm *form;
-  AnnMemo spare;              /* owned: of the last cursor that closed */
-  AnnHold hold;               /* owned: of the table last searched */
+  AnnMemo spare; /* owned: of the last cursor that closed */
+  AnnHold hold;  /* owned: of the table last searched */
 } Function;
 
 typedef struct Cursor {
   sqlite3_vtab_cursor base;
-  AnnMemo memo;               /* owned: the result that is read, or was */
+  AnnMemo memo; /* owned: the result that is read, or was */
 } Cursor;
 
 static const AnnForm search_form = {

@@ -123,7 +123,7 @@ static char *all_names(void) {
 
 static int find(sqlite3_value *name, const Setting **out_setting, char **out_message) {
   const char *text = (const char *)sqlite3_value_text(name);
-  char *names;                               /* owned */
+  char *names; /* owned */
   int i;
   *out_setting = NULL;
   if (!text && sqlite3_value_type(name) != SQLITE_NULL) return ANN_NOMEM;
@@ -158,10 +158,10 @@ static int change(AnnTable *table, const Setting *setting, sqlite3_value *value,
 }
 
 static void set(sqlite3_context *out, int argc, sqlite3_value **argv) {
-  AnnHold hold = {NULL, NULL, NULL};         /* owned */
+  AnnHold hold = {NULL, NULL, NULL}; /* owned */
   AnnTable *table = NULL;
   const Setting *setting = NULL;
-  char *message = NULL;                      /* owned */
+  char *message = NULL; /* owned */
   int rc = ann_context_find(sqlite3_user_data(out), FUNCTION, argv[0], &hold, &table, &message);
   if (rc == ANN_OK) rc = find(argv[1], &setting, &message);
   if (rc == ANN_OK && argc > 2) rc = change(table, setting, argv[2], &message);

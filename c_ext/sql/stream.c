@@ -5,7 +5,7 @@
 #include "index/search.h"
 #include "sql/value.h"
 
-#define FIRST_BATCH 256         /* a larger k is begun with this many */
+#define FIRST_BATCH 256 /* a larger k is begun with this many */
 #define BATCH_GROWTH 4
 #define SMALL_TABLE 16384 /* rows; so many are soon scored: one batch, which misses none */
 

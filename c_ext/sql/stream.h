@@ -17,23 +17,23 @@
 #include "sql/context.h"
 
 typedef struct AnnStream {
-  AnnContext *context;         /* borrowed */
-  char *schema, *name;         /* owned: the table; found again when rows are needed later */
+  AnnContext *context; /* borrowed */
+  char *schema, *name; /* owned: the table; found again when rows are needed later */
   const AnnForm *form;
-  AnnArguments arguments;      /* owned: as they read back */
-  void *vector;                /* owned: the query, as stored */
-  int64_t size;                /* its bytes */
-  int64_t k;                   /* wanted; INT64_MAX for "as long as someone reads" */
-  int has_item;                /* the query is a row, which comes first; not of products */
+  AnnArguments arguments; /* owned: as they read back */
+  void *vector;           /* owned: the query, as stored */
+  int64_t size;           /* its bytes */
+  int64_t k;              /* wanted; INT64_MAX for "as long as someone reads" */
+  int has_item;           /* the query is a row, which comes first; not of products */
   int64_t item;
 
-  AnnRanked *rows;             /* owned: every row found so far that is to be given */
+  AnnRanked *rows; /* owned: every row found so far that is to be given */
   int64_t n_rows, n_allocated;
-  int64_t at;                  /* the current one; its rank is one more */
-  int64_t asked;               /* how many rows were asked of the index last */
-  struct AnnSearcher *searcher;  /* owned: while the search goes on; else the table has it */
-  int64_t table_serial;        /* of the table whose it is */
-  int exhausted;               /* there are no more rows than those found */
+  int64_t at;                   /* the current one; its rank is one more */
+  int64_t asked;                /* how many rows were asked of the index last */
+  struct AnnSearcher *searcher; /* owned: while the search goes on; else the table has it */
+  int64_t table_serial;         /* of the table whose it is */
+  int exhausted;                /* there are no more rows than those found */
 } AnnStream;
 
 /* A search from xFilter's values, without a row yet; inside ann_store_begin.  A NULL query, and an

@@ -10,9 +10,9 @@
 #include "sql/setting.h"
 #include "sql/value.h"
 
-#define STRAIGHT 64            /* rows of a statement that go straight into the forest */
+#define STRAIGHT 64 /* rows of a statement that go straight into the forest */
 /* A short statement does not start the long work that a bulk load left to `optimize`. */
-#define SHORT_ABSORB 4096      /* rows; about a tenth of a second */
+#define SHORT_ABSORB 4096 /* rows; about a tenth of a second */
 
 /* Do more rows wait than may? */
 static int is_due(const AnnTable *table) {
@@ -102,7 +102,7 @@ static int read_vector(AnnTable *table, const int64_t *id, sqlite3_value *value,
 int ann_table_insert(AnnTable *table, const int64_t *id, sqlite3_value *value,
                      int64_t *out_id) {
   AnnStore *store = table->store;
-  void *vector = NULL;                       /* owned */
+  void *vector = NULL; /* owned */
   int found = 0, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = row_begins(table);
   if (rc == ANN_OK) rc = read_vector(table, id, value, &vector);
@@ -151,7 +151,7 @@ static int move_row(AnnTable *table, int64_t id, int64_t new_id, const void *vec
 
 int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value *value) {
   AnnStore *store = table->store;
-  void *vector = NULL;                       /* owned */
+  void *vector = NULL; /* owned */
   int found = 1, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = row_begins(table);
   if (rc == ANN_OK && value) {
@@ -176,7 +176,7 @@ int ann_table_settle(AnnTable *table) {
   AnnStore *store = table->store;
   int rc = ANN_OK;
   if (!ann_store_is_loaded(store) && !ann_store_is_poisoned(store)) return ANN_OK;
-  rc = ann_store_begin(store);                /* says why, when it is poisoned */
+  rc = ann_store_begin(store); /* says why, when it is poisoned */
   if (rc == ANN_OK) rc = absorb_if_due(table);
   if (rc == ANN_OK) rc = ann_store_flush(store);
   ann_store_end(store);
@@ -208,7 +208,7 @@ static int command_optimize(AnnTable *table, sqlite3_value *k) {
                        "expected k to be a number of pages from 1, got %s",
                        sqlite3_value_text(k));
   }
-  if (max_pages > UINT32_MAX) max_pages = UINT32_MAX;   /* no table has more */
+  if (max_pages > UINT32_MAX) max_pages = UINT32_MAX; /* no table has more */
   rc = ann_build_absorb(table->store, max_pages, 1, &more);
   if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
@@ -217,7 +217,7 @@ static int command_optimize(AnnTable *table, sqlite3_value *k) {
 /* "backend=portable": for the whole process */
 static int command_backend(AnnTable *table, const char *text, int *out_known) {
   AnnStore *store = table->store;
-  char *names = NULL;                        /* owned */
+  char *names = NULL; /* owned */
   int rc;
   *out_known = strncmp(text, "backend=", 8) == 0;
   if (!*out_known || ann_backend_choose(text + 8) == ANN_OK) return ANN_OK;
@@ -234,7 +234,7 @@ static int learn(AnnTable *table, sqlite3_value *value) {
   const AnnSpace *space = &store->options.space;
   int64_t size = space->blob_size, n = 1, i;
   char message[ANN_VECTOR_MESSAGE], which[64] = "";
-  uint8_t *vectors = NULL;                   /* owned */
+  uint8_t *vectors = NULL; /* owned */
   int rc;
   if (sqlite3_value_type(value) == SQLITE_BLOB && sqlite3_value_bytes(value) > size &&
       sqlite3_value_bytes(value) % size == 0) {

@@ -49,7 +49,7 @@ int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_ve
     return ANN_ERROR;
   }
   n = text ? ann_json_length(text, size) : ann_element_count(element, size);
-  if (text && n < 0) n = 1;                            /* the parser says what is wrong */
+  if (text && n < 0) n = 1; /* the parser says what is wrong */
   if (n < 0 || n > ANN_MAX_DIMENSIONS) {
     snprintf(out_message, ANN_VECTOR_MESSAGE,
              "expected a vector of at most %d %s, got %lld bytes", ANN_MAX_DIMENSIONS,
@@ -111,7 +111,7 @@ static char *shown(sqlite3_value *value, const char *cast, const char *name) {
 /* The sentence for a number that is none, or not one of those expected. */
 static int refuse_number(const char *function, const char *name, const char *expected,
                          const char *cast, sqlite3_value *value, char **out_message) {
-  char *got = shown(value, cast, name);      /* owned */
+  char *got = shown(value, cast, name); /* owned */
   int rc = got ? refuse(sqlite3_mprintf("%s: expected %s to be %s, got %s", function, name,
                                         expected, got),
                         out_message)
@@ -160,7 +160,7 @@ int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids) {
   sqlite3_value *item = NULL;
   int64_t id;
   int rc = sqlite3_vtab_in_first(list, &item);
-  if (rc == SQLITE_ERROR || rc == SQLITE_MISUSE) {     /* one value, not a list */
+  if (rc == SQLITE_ERROR || rc == SQLITE_MISUSE) { /* one value, not a list */
     return ann_value_integer(list, &id) ? ann_idset_add(out_ids, id, NULL) : ANN_OK;
   }
   while (rc == SQLITE_OK && item) {

@@ -19,8 +19,8 @@ int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_ve
 int ann_value_integer(sqlite3_value *value, int64_t *out_number);
 int ann_value_number(sqlite3_value *value, double *out_number);
 
-#define ANN_DEFAULT_K 10            /* contract */
-#define ANN_DEFAULT_RECALL 0.95     /* contract */
+#define ANN_DEFAULT_K 10        /* contract */
+#define ANN_DEFAULT_RECALL 0.95 /* contract */
 
 /* Arguments that many functions have: *out_… stays as it is where value is NULL, for "not
 ** given".  ANN_ERROR with a sentence in *out_message (sqlite3_malloc) when it is not a whole

@@ -17,8 +17,8 @@ int64_t ann_test_failed(void);
 int64_t ann_test_live(void);
 /* cffi:off */
 
-static int64_t countdown;   /* allocations up to the first failure, 0 when none is due */
-static int once;            /* whether the failure is a single one */
+static int64_t countdown; /* allocations up to the first failure, 0 when none is due */
+static int once;          /* whether the failure is a single one */
 static int64_t failed;
 static int64_t live;
 
