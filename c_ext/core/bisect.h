@@ -1,8 +1,9 @@
-/* bisect.h -- split a sample by hyperplanes (core/split.h), again and again, until each part fits a leaf.
+/* bisect.h -- split a sample by hyperplanes (core/split.h), again and again, until each part
+** fits a leaf.
 **
-** Which pairs and which members are drawn is the random projection; the generator is keyed by (seed,
-** tree, path from the root), so that the same seed gives the same parts, by any number of threads.
-** Cost: O(n length log n).
+** Which pairs and which members are drawn is the random projection; the generator is keyed by
+** (seed, tree, path from the root), so that the same seed gives the same parts, by any number
+** of threads.  Cost: O(n length log n).
 */
 #ifndef ANN_CORE_BISECT_H
 #define ANN_CORE_BISECT_H

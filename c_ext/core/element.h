@@ -2,13 +2,14 @@
 **
 ** An element type is one row of the table in element.c.  Its vectors take three forms:
 **
-**   blob     as people write and read them, and as they lie in a table: little-endian components, no
-**            header, at any address
-**   vector   as all of our code passes them, by `const void *`: the same bytes, but in this host's
-**            order, and aligned as the components are.  So on most hosts the two are equal.
+**   blob     as people write and read them, and as they lie in a table: little-endian
+**            components, no header, at any address
+**   vector   as all of our code passes them, by `const void *`: the same bytes, but in this
+**            host's order, and aligned as the components are.  So on most hosts the two are equal.
 **   floats   as kernels want them: of float32 the vector itself
 **
-** Whatever was read here holds only components that the type allows: float32 none that is not finite.
+** Whatever was read here holds only components that the type allows: float32 none that is not
+** finite.
 */
 #ifndef ANN_CORE_ELEMENT_H
 #define ANN_CORE_ELEMENT_H
@@ -31,8 +32,8 @@ typedef struct AnnElement {
   int (*check)(const void *vector, int64_t n, char *out_message);
   /* Component i from the text of a number, rounded once; the same results. */
   int (*parse)(const char *number, int64_t i, void *out_vector, char *out_message);
-  /* The components as floats, which all of them are exactly: in scratch, of n floats, or where they
-  ** lie. */
+  /* The components as floats, which all of them are exactly: in scratch, of n floats, or where
+  ** they lie. */
   const float *(*floats)(const void *vector, int64_t n, float *scratch);
   /* Whether every component is 0. */
   int (*is_zero)(const void *vector, int64_t n);
@@ -61,14 +62,15 @@ void ann_names_add(char *names, int i, int n, const char *name, const char *alia
 /* ann_element_default: float32, the first of the table.
 ** ann_element_named: by name or alias, in any case, or NULL.
 ** ann_element_among: the first of the table that is in a set of types, not empty.
-** ann_element_names: all of them, for "expected type …": written to out_names, of ANN_NAMES bytes,
-** which is returned.
-** ann_element_size: bytes of n components.  ann_element_count: the components in so many bytes, or -1
-** when no number of them has that size.
+** ann_element_names: all of them, for "expected type …": written to out_names, of ANN_NAMES
+** bytes, which is returned.
+** ann_element_size: bytes of n components.  ann_element_count: the components in so many bytes,
+** or -1 when no number of them has that size.
 ** ann_element_from_…: n components; ANN_OK, or ANN_ERROR and one clause in out_message, of
-** ANN_VECTOR_MESSAGE bytes, that says what was expected and what came.  out_vector may then be filled
-** in part.
-** ann_element_to_blob: the bytes of the vector as people get them; out_blob may be the vector itself.
+** ANN_VECTOR_MESSAGE bytes, that says what was expected and what came.  out_vector may then be
+** filled in part.
+** ann_element_to_blob: the bytes of the vector as people get them; out_blob may be the vector
+** itself.
 ** ann_name_is: equal but for the case of ASCII letters; `name` is in small ones, or NULL, which
 ** nothing is.
 ** ann_names_add: name i of n onto "a, b or c"; an alias stands behind its name in brackets.

@@ -2,9 +2,9 @@
 **
 ** Open addressing: an id belongs into the slot that its product with 2^64 / golden ratio begins
 ** with, or the next free one after it.  Ids that follow one another, as rowids mostly do, come
-** far apart.  The slots are a power of two, at least twice the ids, so that a look-up seldom sees
-** more than one of them.  The id stands beside its pointer: what is pointed to, mostly not in the
-** CPU's cache, need not be read to know whether it is the one.
+** far apart.  The slots are a power of two, at least twice the ids, so that a look-up seldom
+** sees more than one of them.  The id stands beside its pointer: what is pointed to, mostly not
+** in the CPU's cache, need not be read to know whether it is the one.
 **
 **   ann_hash_get, _put, _remove   O(1)      ann_hash_next   O(1) a slot
 */
@@ -40,11 +40,11 @@ void ann_hash_clear(AnnHash *hash);
 /* cffi:off */
 
 /* ann_hash_reserve: room for one key more, so that its put does not fail.  ANN_OK or ANN_NOMEM.
-** ann_hash_put: a new key, or another value for it; the value is not NULL.  ANN_OK, or ANN_NOMEM
-** and nothing has changed.
-** ann_hash_remove: the value, NULL when there was none; _at: of a slot that is in use.  Those that
-** had to give way to it move up: what stands in the slot afterwards has not been looked at by
-** whoever goes through them.
+** ann_hash_put: a new key, or another value for it; the value is not NULL.  ANN_OK, or
+** ANN_NOMEM and nothing has changed.
+** ann_hash_remove: the value, NULL when there was none; _at: of a slot that is in use.  Those
+** that had to give way to it move up: what stands in the slot afterwards has not been looked at
+** by whoever goes through them.
 ** ann_hash_next: the value in the first slot that is used from *io_slot on, which then stands
 ** behind it; NULL at the end.  In no order.
 ** ann_hash_shrink: when hardly any slot is used, fewer, if there is memory for that.

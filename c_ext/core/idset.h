@@ -19,8 +19,8 @@ void ann_idset_clear(AnnIdSet *set);
 /* cffi:off */
 
 /* ann_idset_add: ANN_OK or ANN_NOMEM; out_new (may be NULL) tells whether it was new.
-** ann_idset_sorted: set->n ids ascending, the caller frees them.  ANN_OK, ANN_NOMEM or what poll
-** said (it may be NULL), with nothing owned.
+** ann_idset_sorted: set->n ids ascending, the caller frees them.  ANN_OK, ANN_NOMEM or what
+** poll said (it may be NULL), with nothing owned.
 */
 
 #endif

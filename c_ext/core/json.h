@@ -1,7 +1,7 @@
 /* json.h -- a JSON array of numbers, one number at a time.
 **
-** Nothing but an array of numbers is taken, written as JSON wants them.  A number comes as text, so
-** that each element type rounds the decimal itself, and once.
+** Nothing but an array of numbers is taken, written as JSON wants them.  A number comes as
+** text, so that each element type rounds the decimal itself, and once.
 **
 ** Cost: one look at every character.
 */
@@ -25,10 +25,10 @@ int64_t ann_json_length(const char *text, int64_t n_bytes);
 
 /* ann_json_open, ann_json_next: ANN_OK; or ANN_ERROR and one clause in out_message (of
 ** ANN_VECTOR_MESSAGE bytes).
-** ann_json_next: the next number, in out_number (of ANN_JSON_NUMBER bytes) as strtof of this locale
-** reads it; *out_found is 0 after the last one, when the text has ended as it should.
-** ann_json_length: how many numbers the array seems to have (commas + 1); 0 for an empty one, -1
-** when the text is no array.
+** ann_json_next: the next number, in out_number (of ANN_JSON_NUMBER bytes) as strtof of this
+** locale reads it; *out_found is 0 after the last one, when the text has ended as it should.
+** ann_json_length: how many numbers the array seems to have (commas + 1); 0 for an empty one,
+** -1 when the text is no array.
 */
 
 #endif

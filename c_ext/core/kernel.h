@@ -1,10 +1,10 @@
 /* kernel.h -- the inner loops, behind one table of functions.
 **
-** Every implementation gives the same bits, but for `products`.  Floating point sums run in 16 fixed
-** lanes (element i goes to lane i mod 16), multiply then add, each rounded, and the
-** lanes are added in one fixed order: l[j] += l[j+8], l[j+4], l[j+2], l[j+1].  Files
-** are compiled with -ffp-contract=off, so that no compiler fuses the two steps.
-** Integer sums are exact in any order.
+** Every implementation gives the same bits, but for `products`.  Floating point sums run in 16
+** fixed lanes (element i goes to lane i mod 16), multiply then add, each rounded, and the lanes
+** are added in one fixed order: l[j] += l[j+8], l[j+4], l[j+2], l[j+1].  Files are compiled
+** with -ffp-contract=off, so that no compiler fuses the two steps.  Integer sums are exact in
+** any order.
 **
 ** Cost on one 2 GHz core, 384 components: see docs/ARCHITECTURE.md.
 */
@@ -54,13 +54,13 @@ typedef struct AnnKernels {
   ** halves a and b of every 2 width numbers, (a, b) -> (a + b, a - b).  n: a power of two, at
   ** least 16. */
   void (*hadamard)(float *x, size_t n);
-  /* The look-up tables of code.h, of 4 components each.  With the sums v_0 = -(((q0 + q1) +
-  ** q2) + q3), v_(i + 2^t) = v_i + 2 q_t for t = 0 ... 3 and i < 2^t, and u = -(((|q0| + |q1|) +
+  /* The look-up tables of code.h, of 4 components each.  With the sums v_0 = -(((q0 + q1) + q2)
+  ** + q3), v_(i + 2^t) = v_i + 2 q_t for t = 0 ... 3 and i < 2^t, and u = -(((|q0| + |q1|) +
   ** |q2|) + |q3|), byte i is the whole part of (v_i - u) steps + 0.5, which is below 256. */
   void (*fill)(const float *query, size_t n_tables, float steps, uint8_t *lut);
-  /* Of r = x - c: bit i of `bits` is r[i] >= 0; and the sums of |r[i]|, of c[i] where that bit is
-  ** set and else -c[i], and of r[i] c[i], 16 lanes of each, which are not added up: out[0..15],
-  ** [16..31] and [32..47].  n: a multiple of 16. */
+  /* Of r = x - c: bit i of `bits` is r[i] >= 0; and the sums of |r[i]|, of c[i] where that bit
+  ** is set and else -c[i], and of r[i] c[i], 16 lanes of each, which are not added up:
+  ** out[0..15], [16..31] and [32..47].  n: a multiple of 16. */
   void (*signs)(const float *x, const float *c, size_t n, uint8_t *bits, float *out);
 } AnnKernels;
 

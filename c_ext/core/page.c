@@ -282,10 +282,11 @@ static int count_ones(const AnnPage *page, int64_t m, int t) {
   return (int)((sums * 0x0001000100010001u) >> 48);
 }
 
-/* k times a sign estimates a component of a residual (code.h), and |r|^2 is nearly 2 / pi k^2 L.
-** Rotated components are alike, so some of them speak for all; 1 / n is what chance alone gives. */
-/* Members no farther from the centre than twice what its int8 components are rounded by: their signs
-** tell but that, and moving it would not help. */
+/* k times a sign estimates a component of a residual (code.h), and |r|^2 is nearly 2 / pi k^2
+** L.  Rotated components are alike, so some of them speak for all; 1 / n is what chance alone
+** gives. */
+/* Members no farther from the centre than twice what its int8 components are rounded by: their
+** signs tell but that, and moving it would not help. */
 static int is_beyond_rounding(const AnnPage *page) {
   float scale = ann_get_f32(ann_page_centre(page) + ANN_CENTRE_SCALE), sum = 0;
   int i;

@@ -65,9 +65,9 @@ void ann_page_prefetch_child(const AnnPage *page, int i);
 ** `record`: the child's centre record for a directory, NULL for a leaf.
 ** ann_page_estimate: 32 floats, of which the first min(32, n - 32 block) count; of these, bit
 ** i of the result is set unless estimate i is above the bound.
-** ann_page_offset: how far the entries' mean is from the page's centre: its square, as a part of
-** their mean squared distance from there, as their signs tell.  Right where it is small; of entries
-** all on one side it makes pi / 2.
+** ann_page_offset: how far the entries' mean is from the page's centre: its square, as a part
+** of their mean squared distance from there, as their signs tell.  Right where it is small; of
+** entries all on one side it makes pi / 2.
 ** ann_page_spreads: n mean squared distances, the children's; valid until the page changes;
 ** NULL when out of memory.
 ** ann_page_prefetch: a hint that the page is about to be scanned; _child: that a directory's

@@ -1,9 +1,9 @@
 /* select.h -- the n least of many to the front, in no order (Hoare's FIND).
 **
 ** The items are whatever the caller has, in one array or in several: `before` compares the i-th
-** with the j-th, `swap` exchanges them; both are inlined into the caller's own copy of the loop,
-** in which no branch depends on the items.  Each round divides what is still undecided by one of
-** it, and goes on with the part that the n-th lies in:
+** with the j-th, `swap` exchanges them; both are inlined into the caller's own copy of the
+** loop, in which no branch depends on the items.  Each round divides what is still undecided by
+** one of it, and goes on with the part that the n-th lies in:
 **
 **   5 1 4 2 3   the 2 least: by 4, the median of its first, middle and last item
 **   1 2 3 4 5   4 has its place, and three stand before it: go on with 1 2 3, by 2

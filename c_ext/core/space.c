@@ -253,8 +253,9 @@ double ann_space_distance(const AnnSpace *space, const void *a, const void *b) {
 void ann_space_point(const AnnSpace *space, const AnnRotation *rotation, const void *vector,
                      float *scratch, float *out_point) {
   if (ann_space_is_flat(space, vector)) {
-    /* As far from every other vector.  Left at the origin it would be nearer to all queries than
-    ** most unit vectors; along one fixed random axis it is, like most, at a right angle to them. */
+    /* As far from every other vector.  Left at the origin it would be nearer to all queries
+    ** than most unit vectors; along one fixed random axis it is, like most, at a right angle to
+    ** them. */
     memset(out_point, 0, (size_t)rotation->length * sizeof *out_point);
     out_point[0] = 1;
   } else {

@@ -1,20 +1,20 @@
 /* space.h -- what "near" means: element type x metric x dimensions.
 **
-** A metric is one row of the table in space.c: a name and what is done to vectors.  Only here, and in
-** element.h, is it known what a component is and which metric is in force; all others pass vectors
-** by `const void *`, space->blob_size bytes each, and ask the space.
+** A metric is one row of the table in space.c: a name and what is done to vectors.  Only here,
+** and in element.h, is it known what a component is and which metric is in force; all others
+** pass vectors by `const void *`, space->blob_size bytes each, and ask the space.
 **
 ** metric   distance reported               as points of the forest
 ** cosine   1 - <a,b> / (|a| |b|)           unit vectors, squared distance (= 2 x cosine distance)
 ** l2       sqrt(sum (a-b)^2)               the vectors, squared distance
 ** dot      -<a,b>                          the vectors, negative product
 **
-** A zero vector has cosine 0 with anything.  Distances are doubles made from one fixed-order float
-** sum; where that sum leaves the range of a float they are computed again in double, so that no
-** finite input gives NaN.
+** A zero vector has cosine 0 with anything.  Distances are doubles made from one fixed-order
+** float sum; where that sum leaves the range of a float they are computed again in double, so
+** that no finite input gives NaN.
 **
-** Points are what the forest is made of: floats, whose geometry (code.h) orders them as the metric
-** orders the vectors.
+** Points are what the forest is made of: floats, whose geometry (code.h) orders them as the
+** metric orders the vectors.
 */
 #ifndef ANN_CORE_SPACE_H
 #define ANN_CORE_SPACE_H
@@ -58,8 +58,9 @@ typedef struct AnnMetric {
   const float *(*point)(const AnnSpace *space, const void *vector, float *scratch);
   /* The distance as users see it; norm: ann_space_norm of `other`. */
   double (*distance)(const AnnOrigin *origin, const void *other, double norm);
-  /* As for exact arithmetic: set the factor, which is 0, and add to the offset, which allows for
-  ** rounding; of a query, of a row.  A metric of which products tell nothing adds -infinity. */
+  /* As for exact arithmetic: set the factor, which is 0, and add to the offset, which allows
+  ** for rounding; of a query, of a row.  A metric of which products tell nothing adds
+  ** -infinity. */
   void (*bound_query)(AnnBound *bound, double worst);
   void (*bound_row)(AnnBound *bound);
 } AnnMetric;
@@ -109,23 +110,23 @@ static inline int ann_bound_allows(const AnnBound *query, const AnnBound *row, f
 ** ann_space_init: element and metric go together.  A space owns nothing.
 ** ann_space_is_own_nearest: whether no vector is nearer to one than itself.
 **
-** ann_space_from_blobs: n vectors that lie one after the other; ANN_OK, or ANN_ERROR when there are
-** not as many bytes or a component is not allowed.  ann_space_to_blobs: the way back.
+** ann_space_from_blobs: n vectors that lie one after the other; ANN_OK, or ANN_ERROR when there
+** are not as many bytes or a component is not allowed.  ann_space_to_blobs: the way back.
 **
-** ann_space_norm: of a vector that many distances are taken to, what makes them faster: its squared
-** length, or 0 if the metric has no use for it.
+** ann_space_norm: of a vector that many distances are taken to, what makes them faster: its
+** squared length, or 0 if the metric has no use for it.
 ** ann_origin_distance_of: the same number as ann_origin_distance, when the other's is known.
 ** ann_space_is_flat: whether every vector is equally far from this one.
 **
 ** ann_space_point: the point, rotated: rotation->length floats.  scratch: `dimensions` floats.
 **
-** ann_space_stride: floats in a float row: the components, and zeros up to whole lanes of the kernels'
-** sums, which they do not change.
+** ann_space_stride: floats in a float row: the components, and zeros up to whole lanes of the
+** kernels' sums, which they do not change.
 ** ann_space_is_floats: whether a vector is the beginning of its own float row.
-** ann_space_float_row: the components; what follows them in the row stays as it is, and where the
-** vector lies in the row itself, so does everything.
-** ann_bound_init: of a vector, its norm, which ann_origin_distance_of takes, too.  Then, for a query
-** again each time that the largest distance wanted, `worst`, is another:
+** ann_space_float_row: the components; what follows them in the row stays as it is, and where
+** the vector lies in the row itself, so does everything.
+** ann_bound_init: of a vector, its norm, which ann_origin_distance_of takes, too.  Then, for a
+** query again each time that the largest distance wanted, `worst`, is another:
 ** ann_bound_as_query, ann_bound_as_row: the rest.
 */
 

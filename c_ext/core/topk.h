@@ -65,8 +65,8 @@ double ann_ranked_select(AnnRanked *items, int64_t n, int64_t at);
 ** ann_frontier_top, ann_frontier_pop: 1 and the first item, or 0 when empty.
 ** ann_frontier_replace: a pop and a push in one; the queue must not be empty.
 ** ann_ranked_compare: for qsort, ascending (key, id).
-** ann_ranked_select: the key that would be at `at`, from 0 to n - 1, if the items were sorted, in
-** O(n); their order changes.  No two are equal, no key is NaN.
+** ann_ranked_select: the key that would be at `at`, from 0 to n - 1, if the items were sorted,
+** in O(n); their order changes.  No two are equal, no key is NaN.
 */
 
 #endif

@@ -1,8 +1,8 @@
 /* tree.h -- grow a tree of a forest from a sample of the vectors: its leaves' centres and the
 ** directories over them, but no entries yet.
 **
-** 1. Leaves: split the sample down to `leaf_sample` members (core/bisect.h); each part's mean is a
-**    leaf's centre.  Subtrees of at most 64 leaves are groups, for core/refine.h.
+** 1. Leaves: split the sample down to `leaf_sample` members (core/bisect.h); each part's mean
+**    is a leaf's centre.  Subtrees of at most 64 leaves are groups, for core/refine.h.
 ** 2. Directories: subtrees of at most `fanout` leaves become directories, subtrees of at most
 **    `fanout` directories become directories over them, up to one root.
 */

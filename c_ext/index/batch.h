@@ -1,11 +1,10 @@
 /* batch.h -- rows that are read, routed and written together: what a build is made of.
 **
-** The SQLite thread reads them; all threads rotate or route them, each row alone, against
-** the forest as it is before the batch; the SQLite thread writes them, by leaf.
-** Rows whose leaf was divided by a row before them are routed anew, all together, unless these are
-** most of them; then one by one.  So the
-** result depends on where batches begin, which only rows and options decide, and not on
-** the number of threads.
+** The SQLite thread reads them; all threads rotate or route them, each row alone, against the
+** forest as it is before the batch; the SQLite thread writes them, by leaf.  Rows whose leaf
+** was divided by a row before them are routed anew, all together, unless these are most of
+** them; then one by one.  So the result depends on where batches begin, which only rows and
+** options decide, and not on the number of threads.
 **
 ** Memory: vectors of at most 64 MiB in all (but at least 16 of them), their
 ** copies' codes, and a router for each thread.

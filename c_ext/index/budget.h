@@ -1,8 +1,9 @@
-/* budget.h -- how much of a table may be in memory between searches, and who has the first right to it.
+/* budget.h -- how much of a table may be in memory between searches, and who has the first
+** right to it.
 **
-** Pages come first, for a page serves a search in twenty to a hundred, a vector one in thousands:
-** rows hold what the pages leave.  Each gives way by itself (pages.h, rows.h), the one that was not
-** asked for lately first.
+** Pages come first, for a page serves a search in twenty to a hundred, a vector one in
+** thousands: rows hold what the pages leave.  Each gives way by itself (pages.h, rows.h), the
+** one that was not asked for lately first.
 */
 #ifndef ANN_INDEX_BUDGET_H
 #define ANN_INDEX_BUDGET_H

@@ -26,9 +26,9 @@ int ann_config_blob(AnnDb *db, int row, uint8_t **out_blob, int64_t *out_size);
 int ann_config_put(AnnDb *db, int row, const char *name, const void *blob, int64_t size);
 int ann_config_delete(AnnDb *db, int row);
 
-/* Write the config rows of an empty table; one of them is a mark, a number that no other table of
-** this connection has, until ann_config_unmark: only by it can a table that was made in the open
-** transaction be told from one of that name that a rollback brought back. */
+/* Write the config rows of an empty table; one of them is a mark, a number that no other table
+** of this connection has, until ann_config_unmark: only by it can a table that was made in the
+** open transaction be told from one of that name that a rollback brought back. */
 int ann_config_create(AnnDb *db, const AnnOptions *options, int64_t mark);
 int ann_config_is_marked(AnnDb *db, int64_t mark);
 int ann_config_unmark(AnnDb *db);

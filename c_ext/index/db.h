@@ -68,21 +68,21 @@ sqlite3_stmt *ann_db_prepared(const AnnDb *db, int which);
 int ann_db_step(AnnDb *db, sqlite3_stmt *stmt, int *out_row);
 /* Step once and reset; ANN_OK unless it failed. */
 int ann_db_run(AnnDb *db, sqlite3_stmt *stmt);
-/* The number of the file's state, which every commit of anybody raises (after a read; before it is
-** old): 0 when SQLite does not tell. */
+/* The number of the file's state, which every commit of anybody raises (after a read; before it
+** is old): 0 when SQLite does not tell. */
 int ann_db_data_version(const AnnDb *db, unsigned *out_version);
 
 /* Is a write transaction on the file open? */
 int ann_db_is_in_write(const AnnDb *db);
-/* May the host still read what answers are made of, by its authorizer?  What is in memory needs no
-** statement that would ask.  *out_typed (may be NULL): all columns have a type; one that is to be read
-** as NULL has none, and some builds of SQLite do not tell (0). */
+/* May the host still read what answers are made of, by its authorizer?  What is in memory needs
+** no statement that would ask.  *out_typed (may be NULL): all columns have a type; one that is
+** to be read as NULL has none, and some builds of SQLite do not tell (0). */
 int ann_db_ask_authorizer(AnnDb *db, int *out_typed);
-/* The same, if the statement had to be compiled anew since this was asked: the schema has changed, or
-** what the authorizer allows. */
+/* The same, if the statement had to be compiled anew since this was asked: the schema has
+** changed, or what the authorizer allows. */
 int ann_db_ask_if_compiled_anew(AnnDb *db, sqlite3_stmt *stmt, int *out_typed);
-/* ANN_OK, or SQLITE_READONLY with a sentence: PRAGMA query_only is on, so that what a transaction has
-** changed cannot be written before it is looked at. */
+/* ANN_OK, or SQLITE_READONLY with a sentence: PRAGMA query_only is on, so that what a
+** transaction has changed cannot be written before it is looked at. */
 int ann_db_check_writable(AnnDb *db);
 
 /* Keep the first error's sentence, "ann table NAME: ..."; returns rc. */

@@ -13,9 +13,10 @@
 /* Divide a full leaf; *out_other is the number of the new one. */
 int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_other);
 
-/* Move a leaf's centre to the mean of its members and encode them anew against it, if the square
-** of the way there is more than that share of their mean squared distance; else *out_moved is 0 and
-** nothing is changed.  n rows are read and encoded; the leaf becomes its parent's last child. */
+/* Move a leaf's centre to the mean of its members and encode them anew against it, if the
+** square of the way there is more than that share of their mean squared distance; else
+** *out_moved is 0 and nothing is changed.  n rows are read and encoded; the leaf becomes its
+** parent's last child. */
 int ann_divide_recentre(AnnStore *store, int tree, uint32_t number, double share,
                         int *out_moved);
 

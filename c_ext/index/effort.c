@@ -9,8 +9,8 @@
 /* When all rows were replaced, a third of the misses is counted on: a choice, until it is
 ** measured anew (follow.h). */
 #define CARE 2
-/* And when there are twice as many, half of them, of few rows: noise of 16 dimensions, of which a
-** sample of forty says little, needs that; of more, in proportion. */
+/* And when there are twice as many, half of them, of few rows: noise of 16 dimensions, of which
+** a sample of forty says little, needs that; of more, in proportion. */
 #define CARE_ROWS 4000.0
 
 const int ann_effort_ks[ANN_EFFORT_KS] = {1, 10, 100, 1000};
@@ -169,8 +169,8 @@ static void grow(const AnnEfforts *efforts, int64_t k, AnnEffort *effort) {
   effort->least = whole((double)effort->least * root);
 }
 
-/* Rows added since then, or replaced by others, which may be unlike them: a part of the misses is not
-** counted on. */
+/* Rows added since then, or replaced by others, which may be unlike them: a part of the misses
+** is not counted on. */
 static double careful(const AnnEfforts *efforts, double recall) {
   AnnDrift drift = ann_state_drift(efforts->state);
   double replaced = (double)drift.exchanges / 2;

@@ -5,14 +5,14 @@
 **
 **     score * sqrt(sqrt(inspected)) > reach * (k-th best estimate so far)
 **
-** An easy query, whose neighbours are much nearer than the next leaf, stops early; the
-** root grows with the work already done, so that a hard one does not go on for ever.
-** Of the estimates seen, the best `keep` are ranked exactly.  calibrate.c measures both
-** on sampled rows, and how many entries must be looked at, at least, so that a stored row finds
-** itself: it may be in a leaf that is not the first, while others seem near.  They are stored in the config table for a grid of k and recall, and
-** interpolated here with + - x / and sqrt alone, so that every machine makes the same
-** choice.  Products have no natural zero, so for `dot` a count of entries stands in for
-** the rule.
+** An easy query, whose neighbours are much nearer than the next leaf, stops early; the root
+** grows with the work already done, so that a hard one does not go on for ever.  Of the
+** estimates seen, the best `keep` are ranked exactly.  calibrate.c measures both on sampled
+** rows, and how many entries must be looked at, at least, so that a stored row finds itself: it
+** may be in a leaf that is not the first, while others seem near.  They are stored in the
+** config table for a grid of k and recall, and interpolated here with + - x / and sqrt alone,
+** so that every machine makes the same choice.  Products have no natural zero, so for `dot` a
+** count of entries stands in for the rule.
 */
 #ifndef ANN_INDEX_EFFORT_H
 #define ANN_INDEX_EFFORT_H

@@ -29,8 +29,8 @@ typedef struct Costs {
   AnnRanked *values;     /* owned: scratch, n */
 } Costs;
 
-/* Does a neighbour of that rank stand for the k nearest (k = 0: for the row itself)?  Every rank
-** is to count alike. */
+/* Does a neighbour of that rank stand for the k nearest (k = 0: for the row itself)?  Every
+** rank is to count alike. */
 static int stands_for(int rank, int k) {
   if (k == 0) return rank == ANN_SELF_RANK;
   if (k > ANN_SAMPLE_NEAR) return rank >= ANN_NEAR_RANKS && rank < ANN_SELF_RANK;
@@ -89,12 +89,12 @@ static void fit_cell(Costs *costs, double miss, AnnEffort *cell) {
   cell->reach = quantile(costs->values, n, 1 - MISSED_SHARE * miss);
 }
 
-/* A stored row is to find itself in so many searches; the largest of some hundred is exceeded by
-** one row in some hundred: to be safe, so much more. */
+/* A stored row is to find itself in so many searches; the largest of some hundred is exceeded
+** by one row in some hundred: to be safe, so much more. */
 #define SELF_SHARE 0.999
 #define SELF_MARGIN 1.25
-/* One row in a hundred that is badly placed must not make all searches read half of the forest: no
-** more than so many times what all but these need. */
+/* One row in a hundred that is badly placed must not make all searches read half of the forest:
+** no more than so many times what all but these need. */
 #define SELF_USUAL 0.99
 #define SELF_MOST 2.5
 

@@ -5,8 +5,8 @@
 #include "index/pick.h"
 #include "index/trial.h"
 
-/* It begins when the forest has twice or half as many rows, or when a third was replaced, and is to
-** be done after changes of another quarter: docs/ARCHITECTURE.md, "following". */
+/* It begins when the forest has twice or half as many rows, or when a third was replaced, and
+** is to be done after changes of another quarter: docs/ARCHITECTURE.md, "following". */
 #define REPLACED_SHARE 3
 #define SPAN_SHARE 4
 /* A query for so many rows of the table, up to so many: with 256 single inserts take 2 % more. */
@@ -91,9 +91,9 @@ static int measure_some(AnnStore *store, AnnProgress *progress) {
   return rc;
 }
 
-/* It was measured on the way, mostly near the end: it holds for the rows of now.  Counted for those
-** of the beginning, their growth was taken twice, and searches did up to 1.7 times the work.  What was
-** exchanged meanwhile still counts. */
+/* It was measured on the way, mostly near the end: it holds for the rows of now.  Counted for
+** those of the beginning, their growth was taken twice, and searches did up to 1.7 times the
+** work.  What was exchanged meanwhile still counts. */
 static int finish(AnnStore *store, const AnnProgress *progress) {
   AnnState *state = &store->state;
   int64_t grown = state->placed - progress->rows;

@@ -1,9 +1,9 @@
 /* follow.h -- a calibration that follows the changes of a table, in slices.
 **
 ** When the forest has twice or half as many rows as at the last calibration, or a third of them
-** were replaced since, the next one begins.  It goes on with the rows that are written, one slice of
-** a few milliseconds every so many changes, so that it is done when about as many as a quarter
-** of the rows have changed:
+** were replaced since, the next one begins.  It goes on with the rows that are written, one
+** slice of a few milliseconds every so many changes, so that it is done when about as many as a
+** quarter of the rows have changed:
 **
 **   pick       one slice: the sample's rows (sample.h)
 **   truth      their true neighbours, some hundred rows of the table a slice (truth.h)

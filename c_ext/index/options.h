@@ -22,9 +22,9 @@ typedef struct AnnOptions {
 /* Is it the name of a hidden column? */
 typedef int (*AnnIsReserved)(const char *name);
 
-/* argv[0..n-1]: the arguments after module, schema and table name.  The vector's column cannot have
-** a reserved name, nor that of the table, which names a hidden column, too.  ANN_OK, ANN_NOMEM,
-** or ANN_ERROR with one sentence in *out_message (sqlite3_malloc, the caller's). */
+/* argv[0..n-1]: the arguments after module, schema and table name.  The vector's column cannot
+** have a reserved name, nor that of the table, which names a hidden column, too.  ANN_OK,
+** ANN_NOMEM, or ANN_ERROR with one sentence in *out_message (sqlite3_malloc, the caller's). */
 int ann_options_parse(const char *table, int n, const char *const *argv,
                       AnnIsReserved is_reserved, AnnOptions *out_options, char **out_message);
 /* Whether both describe the same stored table; what concerns only the connection may differ. */

@@ -301,8 +301,8 @@ int ann_pages_delete_all(AnnPages *pages) {
   return stmt ? ann_db_run(pages->db, stmt) : rc;
 }
 
-/* By which statement: a new page must not take the place of one that lies there, where counters are
-** damaged. */
+/* By which statement: a new page must not take the place of one that lies there, where counters
+** are damaged. */
 static int statement_of(const Cached *cached) {
   if (cached->deleted) return ANN_STMT_PAGE_DELETE;
   return cached->is_new ? ANN_STMT_PAGE_ADD : ANN_STMT_PAGE_PUT;

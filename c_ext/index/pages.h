@@ -40,8 +40,8 @@ int ann_pages_get(AnnPages *pages, uint32_t number, int tree, int level, AnnPage
 /* The same if it is in memory and as stated, else NULL; changes nothing, so that many threads
 ** may ask while no page changes. */
 AnnPage *ann_pages_peek(const AnnPages *pages, uint32_t number, int tree, int level);
-/* The one or the other, on the way down from `parent` (0: a root), which the page must name: so no
-** page is reached by two ways.  A worker may not read, and gets ANN_NOT_HERE for what
+/* The one or the other, on the way down from `parent` (0: a root), which the page must name: so
+** no page is reached by two ways.  A worker may not read, and gets ANN_NOT_HERE for what
 ** ann_pages_peek does not have. */
 #define ANN_NOT_HERE (-1)
 int ann_pages_reach(AnnPages *pages, int may_read, uint32_t number, uint32_t parent, int tree,
@@ -74,8 +74,8 @@ void ann_pages_trim(AnnPages *pages);
 int ann_pages_warm(AnnPages *pages);
 void ann_pages_drop(AnnPages *pages);           /* forget all, changed or not */
 int64_t ann_pages_dirty(const AnnPages *pages); /* pages changed and not written */
-/* How often a directory was changed or let go, ever: whoever points into directories may go on for as
-** long as it is the same. */
+/* How often a directory was changed or let go, ever: whoever points into directories may go on
+** for as long as it is the same. */
 int64_t ann_pages_moved(const AnnPages *pages);
 int64_t ann_pages_hits(const AnnPages *pages); /* asked for and already in memory, ever */
 /* cffi:off */

@@ -11,9 +11,9 @@
 #include "index/sample.h"
 #include "index/store.h"
 
-/* Choose n_rows rows of the forest, which is not empty, all with the same probability and spread
-** over its leaves, and take the given queries: the same for the same pages and counters.  sample:
-** initialized, and empty. */
+/* Choose n_rows rows of the forest, which is not empty, all with the same probability and
+** spread over its leaves, and take the given queries: the same for the same pages and counters.
+** sample: initialized, and empty. */
 int ann_pick_sample(AnnStore *store, int n_rows, AnnSample *sample);
 
 #endif

@@ -1,8 +1,8 @@
 /* progress.h -- a calibration that is under way: what is known of it so far, and its bytes.
 **
 ** Whoever goes on with it is follow.c.  It is stored with the transaction, config rows 5 and 6
-** (FORMAT.md), so that the next process goes on where this one stopped; bytes that make no sense
-** are none.
+** (FORMAT.md), so that the next process goes on where this one stopped; bytes that make no
+** sense are none.
 */
 #ifndef ANN_INDEX_PROGRESS_H
 #define ANN_INDEX_PROGRESS_H

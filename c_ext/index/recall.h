@@ -24,8 +24,8 @@ typedef struct AnnRecall {
 } AnnRecall;
 
 /* What searches for k at `recall` find, from `sample` rows or all; given: from so many of the
-** queries that the user gave (learned.h) instead.  The store is inside
-** ann_store_begin; searcher is its. */
+** queries that the user gave (learned.h) instead.  The store is inside ann_store_begin;
+** searcher is its. */
 int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_t sample,
                        double recall, int given, AnnRecall *out_recall);
 

@@ -52,8 +52,9 @@ typedef struct AnnRange {
 
 /* NULL when it is not known. */
 const AnnRange *ann_rows_range(const AnnRows *rows, int64_t first, int64_t last);
-/* While such a range is read from the table: begin, one call for each row, end when no more came.
-** What does not fit is not kept, and no other row goes for it; no failure is reported. */
+/* While such a range is read from the table: begin, one call for each row, end when no more
+** came.  What does not fit is not kept, and no other row goes for it; no failure is
+** reported. */
 void ann_rows_range_begin(AnnRows *rows, int64_t first, int64_t last);
 void ann_rows_range_add(AnnRows *rows, int64_t id, const void *vector);
 void ann_rows_range_end(AnnRows *rows);

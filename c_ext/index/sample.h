@@ -1,10 +1,10 @@
 /* sample.h -- the queries that a calibration is made of, and what is known of each.
 **
 ** Rows of the table serve as queries, each left out of its own answer, and after them the
-** queries that the user gave (learned.h).  Of each the nearest
-** ANN_SAMPLE_NEAR rows are looked for; of the first few also those that stand for the nearest
-** 1,000 (a thinned truth, truth.h).  What it costs to find them is kept for some ranks only,
-** since neighbours of one query are found or missed together:
+** queries that the user gave (learned.h).  Of each the nearest ANN_SAMPLE_NEAR rows are looked
+** for; of the first few also those that stand for the nearest 1,000 (a thinned truth, truth.h).
+** What it costs to find them is kept for some ranks only, since neighbours of one query are
+** found or missed together:
 **
 **     1, 2, ... 10, 20, 30, ... 100      ANN_NEAR_RANKS of them
 **     a tenth, two ... of the thinned    ANN_FAR_RANKS of them
@@ -53,8 +53,8 @@ typedef struct AnnSample {
   int n_measured;        /* queries whose costs are known: the first ones */
 } AnnSample;
 
-/* How many queries are to be picked for a table of so many rows: one for rows_each of them, `most` at
-** most. */
+/* How many queries are to be picked for a table of so many rows: one for rows_each of them,
+** `most` at most. */
 int ann_sample_size(const AnnSpace *space, int64_t rows, int64_t rows_each, int most);
 /* Empty, with room for so many queries: ANN_OK or ANN_NOMEM.  clear takes what init failed on. */
 int ann_sample_init(AnnSample *sample, const AnnSpace *space, int n_wanted);

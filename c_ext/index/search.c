@@ -305,9 +305,9 @@ static int is_given(const AnnSearcher *s, const AnnRanked *row) {
   return s->n_given > 0 && ann_ranked_compare(row, &s->given[s->n_given - 1]) <= 0;
 }
 
-/* Move the nearest of the pool to those that are given: what is among the k nearest found so far, for
-** only that has the recall asked for.  Who would come before the last one given was missed: rows come
-** in order, and it is too late for it. */
+/* Move the nearest of the pool to those that are given: what is among the k nearest found so
+** far, for only that has the recall asked for.  Who would come before the last one given was
+** missed: rows come in order, and it is too late for it. */
 static int give(AnnSearcher *s, int64_t k, const AnnPoll *poll) {
   int64_t n = 0, i;
   int rc;

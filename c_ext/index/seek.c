@@ -99,8 +99,8 @@ static int scan_leaf(AnnSeek *seek, const AnnStep *leaf) {
 
 /* ---- when to stop ---- */
 
-/* What the rule compares the next leaf with: the k-th best estimate of different rows; beyond the
-** k of the calibration, where that would be dear to keep, the last of all that are kept. */
+/* What the rule compares the next leaf with: the k-th best estimate of different rows; beyond
+** the k of the calibration, where that would be dear to keep, the last of all that are kept. */
 static double kth_best(const AnnSeek *seek) {
   return seek->k > ANN_EFFORT_LARGEST_K ? (double)seek->survivors.limit
                                         : ann_topk_worst(&seek->best);
@@ -195,7 +195,8 @@ static int take_leaf(AnnSeek *seek, int64_t least) {
   seek->n_read++;
   ann_trace_enter(store->trace, ANN_TRACE_SCAN);
   rc = scan_leaf(seek, &leaf);
-  /* What the rule would stop at now, it would stop at later all the more; but not for a larger k. */
+  /* What the rule would stop at now, it would stop at later all the more; but not for a larger
+  ** k. */
   if (!seek->goes_on && rule_holds(seek, least)) {
     seek->walk.bound = ann_effort_bound(&seek->effort, seek->inspected, kth_best(seek));
   }

@@ -5,12 +5,13 @@
 **    estimates; stop when the next leaf is too far for the k asked for (effort.h).
 ** 3. When more are asked for, go on with the leaf at which it stopped.
 **
-** A search that is to go on remembers which leaves it has read, and scans them once more for a larger
-** k: its best may be among those that were not good enough before.  It can go on for as long as the
-** directories that it points into stay in memory; after that whoever wants more begins anew.
+** A search that is to go on remembers which leaves it has read, and scans them once more for a
+** larger k: its best may be among those that were not good enough before.  It can go on for as
+** long as the directories that it points into stay in memory; after that whoever wants more
+** begins anew.
 **
-** Cost of going on: that of the leaves read since, and the scan of those before; not the way to them,
-** nor the ranking.
+** Cost of going on: that of the leaves read since, and the scan of those before; not the way to
+** them, nor the ranking.
 */
 #ifndef ANN_INDEX_SEEK_H
 #define ANN_INDEX_SEEK_H
@@ -60,8 +61,8 @@ int ann_seek_start(AnnSeek *seek, const AnnQuery *query, int goes_on);
 int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnEffort *effort, int last);
 /* The different ids of the best estimates, ascending; borrowed until the next call. */
 int ann_seek_survivors(AnnSeek *seek, const int64_t **out_ids, int64_t *out_n);
-/* Of a search that goes on: no leaf is left, or so much was looked at as search_k says, and all that was
-** estimated is among the survivors. */
+/* Of a search that goes on: no leaf is left, or so much was looked at as search_k says, and all
+** that was estimated is among the survivors. */
 int ann_seek_is_done(const AnnSeek *seek);
 /* Does all that it points into still stand where it did? */
 int ann_seek_can_go_on(const AnnSeek *seek);

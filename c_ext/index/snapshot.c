@@ -7,8 +7,9 @@ AnnSnapshot ann_snapshot_now(const AnnDb *db, const AnnState *state) {
   return now;
 }
 
-/* The number of the file stays when a write transaction is rolled back, with what somebody wrote to our
-** tables by hand and we have read: when a look outside follows one inside, it is another state. */
+/* The number of the file stays when a write transaction is rolled back, with what somebody
+** wrote to our tables by hand and we have read: when a look outside follows one inside, it is
+** another state. */
 int ann_snapshot_is_same(const AnnSnapshot *then, const AnnSnapshot *now) {
   int same_file = now->knows_file && now->file == then->file;
   int same_table = now->pages_sum == then->pages_sum && now->history == then->history;

@@ -1,8 +1,8 @@
 /* snapshot.h -- which state of a table was read: told by the file, or by the table itself.
 **
-** SQLite numbers the states of a file (SQLITE_FCNTL_DATA_VERSION, asked after the first read: before
-** it the number is old).  A commit that did not touch the table raises that number, too, but changes
-** neither pages_sum nor history (state.h).
+** SQLite numbers the states of a file (SQLITE_FCNTL_DATA_VERSION, asked after the first read:
+** before it the number is old).  A commit that did not touch the table raises that number, too,
+** but changes neither pages_sum nor history (state.h).
 */
 #ifndef ANN_INDEX_SNAPSHOT_H
 #define ANN_INDEX_SNAPSHOT_H

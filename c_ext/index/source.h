@@ -18,8 +18,8 @@
 /* cffi:on */
 typedef struct AnnSource AnnSource;
 
-/* The table's own vectors.  db, state (told of every row that is written), space: borrowed.  ANN_OK or
-** ANN_NOMEM. */
+/* The table's own vectors.  db, state (told of every row that is written), space: borrowed.
+** ANN_OK or ANN_NOMEM. */
 int ann_source_new(AnnDb *db, AnnState *state, const AnnSpace *space, AnnSource **out_source);
 void ann_source_free(AnnSource *source);
 int64_t ann_source_vector_bytes(const AnnSource *source);
@@ -29,8 +29,8 @@ int ann_source_may_keep(const AnnSource *source);
 /* Vectors are space->blob_size bytes. */
 int ann_source_get(AnnSource *source, int64_t id, void *out_vector, int *out_found);
 int ann_source_has(AnnSource *source, int64_t id, int *out_found);
-/* For a row that the index names and the source lacks: damage, with a sentence, or ANN_OK where rows
-** may go behind the index's back. */
+/* For a row that the index names and the source lacks: damage, with a sentence, or ANN_OK where
+** rows may go behind the index's back. */
 int ann_source_lacks(AnnSource *source, int64_t id);
 
 /* A scan of ids first..last in order; one at a time. */
@@ -40,7 +40,8 @@ void ann_source_end(AnnSource *source);
 /* Rows with first <= id <= last, and the smallest and largest id among them (0 without rows). */
 int ann_source_count(AnnSource *source, int64_t first, int64_t last, int64_t *out_n,
                      int64_t *out_smallest, int64_t *out_largest);
-/* For a state that knows nothing yet: tell it of all rows, and how many there are.  About 1 us a row. */
+/* For a state that knows nothing yet: tell it of all rows, and how many there are.  About 1 us
+** a row. */
 int ann_source_tell(AnnSource *source, int64_t *out_n);
 /* The largest id; INT64_MIN without rows. */
 int ann_source_max(AnnSource *source, int64_t *out_id);

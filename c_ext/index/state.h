@@ -34,9 +34,10 @@ AnnDrift ann_state_drift(const AnnState *state);
 
 /* What a stored page adds to pages_sum. */
 uint64_t ann_state_page(uint32_t number, uint64_t checksum);
-/* Something of the table besides its pages has another content: a row, the calibration, the queries
-** given.  Two states of one table with the same pages_sum and history are the same, so that what was
-** read from the one holds for the other, whatever has been committed in between. */
+/* Something of the table besides its pages has another content: a row, the calibration, the
+** queries given.  Two states of one table with the same pages_sum and history are the same, so
+** that what was read from the one holds for the other, whatever has been committed in
+** between. */
 void ann_state_fold(AnnState *state, int64_t id, const void *bytes, int64_t n);
 /* out: ANN_STATE_SIZE bytes. */
 void ann_state_encode(const AnnState *state, uint8_t *out);

@@ -19,8 +19,8 @@ enum {
 
 enum { LOOK, LEAVE, BEGIN, SETTLE, COMMIT, ROLLBACK };
 
-/* docs/ARCHITECTURE.md has this table in words.  What was changed and is not written makes every
-** event but SETTLE and ROLLBACK impossible. */
+/* docs/ARCHITECTURE.md has this table in words.  What was changed and is not written makes
+** every event but SETTLE and ROLLBACK impossible. */
 static const struct {
   int read; /* clean pages, rows, calibration, given queries, whether any ids wait */
   int counters;
@@ -354,8 +354,8 @@ void ann_store_rolled_back(AnnStore *store) {
   else ann_store_drop(store);
 }
 
-/* When it was the flush that failed, SQLite rolls back to the savepoint that was to be opened: that
-** one heals nothing, nor does any after it. */
+/* When it was the flush that failed, SQLite rolls back to the savepoint that was to be opened:
+** that one heals nothing, nor does any after it. */
 void ann_store_savepoint_opened(AnnStore *store, int n) {
   AnnLife *life = &store->life;
   if (life->poisoned && n < life->late_savepoint) life->late_savepoint = n;

@@ -1,8 +1,8 @@
 /* store.h -- one ann table in memory: its parts, and the state machine of its transactions.
 **
 ** Each part is known to its own file only; whoever computes takes them from here.  What is not
-** written yet is changed in memory and written together by ann_store_flush, so that whatever can
-** fail for a reason of ours has failed before the first of it is written.
+** written yet is changed in memory and written together by ann_store_flush, so that whatever
+** can fail for a reason of ours has failed before the first of it is written.
 **
 ** ann_store_begin holds one statement open until ann_store_end, so that all reads in
 ** between see one state of the database.  What was read stays in memory from one call to
@@ -76,8 +76,8 @@ int ann_store_begin(AnnStore *store);
 int ann_store_begin_afresh(AnnStore *store);
 void ann_store_end(AnnStore *store);
 int ann_store_flush(AnnStore *store);
-/* Before the tables themselves are looked at: write what the open transaction has changed, unless
-** the connection must not write (PRAGMA query_only): then an error, and no harm. */
+/* Before the tables themselves are looked at: write what the open transaction has changed,
+** unless the connection must not write (PRAGMA query_only): then an error, and no harm. */
 int ann_store_flush_to_look(AnnStore *store);
 /* Between two rows of a write: above the budget, write what is changed and let pages go. */
 int ann_store_make_room(AnnStore *store);

@@ -1,4 +1,5 @@
-/* stored.h -- every stored page, in order of its number: read from the table, whatever is in memory.
+/* stored.h -- every stored page, in order of its number: read from the table, whatever is in
+** memory.
 **
 ** For whoever looks at all of them once: a check, the counts of a tree, filling the cache.
 */
@@ -17,8 +18,8 @@ typedef struct AnnStoredPage {
   int begun, done; /* the iterator's own */
 } AnnStoredPage;
 
-/* The next one, of points of `length` components; *each is zeroed at first.  *out_found is 0 at the
-** end, or after a failure, when nothing is owned. */
+/* The next one, of points of `length` components; *each is zeroed at first.  *out_found is 0 at
+** the end, or after a failure, when nothing is owned. */
 int ann_stored_next(AnnDb *db, int64_t length, AnnStoredPage *each, int *out_found);
 /* To end before the end. */
 void ann_stored_end(AnnStoredPage *each);

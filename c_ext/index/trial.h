@@ -55,8 +55,8 @@ typedef struct AnnTrial {
   int rc;              /* result */
 } AnnTrial;
 
-/* ANN_OK or a failure with nothing owned.  clear takes what init failed on.  Before a worker runs
-** it, ann_walk_fit makes room. */
+/* ANN_OK or a failure with nothing owned.  clear takes what init failed on.  Before a worker
+** runs it, ann_walk_fit makes room. */
 int ann_trial_init(AnnTrial *trial, AnnStore *store, atomic_int *stopped);
 void ann_trial_clear(AnnTrial *trial);
 /* Ask for the neighbours of a query, as far as they are still what they were: the SQLite

@@ -3,8 +3,8 @@
 ** Rows are read some hundred kilobytes at a time, each time compared with all the vectors
 ** by all the workers.
 **
-** A thinned truth looks at one row in ANN_TRUTH_SHARE, chosen by id: its k-th nearest stands for
-** the (ANN_TRUTH_SHARE k)-th of all, for an eighth of the memory.
+** A thinned truth looks at one row in ANN_TRUTH_SHARE, chosen by id: its k-th nearest stands
+** for the (ANN_TRUTH_SHARE k)-th of all, for an eighth of the memory.
 **
 ** Cost: a distance for every row and vector.
 */
@@ -27,8 +27,8 @@ typedef struct AnnTruth {
   AnnTopk exact;    /* owned: the k nearest; not sorted */
 } AnnTruth;
 
-/* id: NULL for a vector that is no row.  k: neighbours wanted, at least 1; 16 bytes each.  ANN_OK
-** or ANN_NOMEM with nothing owned. */
+/* id: NULL for a vector that is no row.  k: neighbours wanted, at least 1; 16 bytes each.
+** ANN_OK or ANN_NOMEM with nothing owned. */
 int ann_truth_init(AnnTruth *truth, const AnnSpace *space, const int64_t *id,
                    const void *vector, int64_t k);
 void ann_truth_clear(AnnTruth *truth);

@@ -235,8 +235,8 @@ static int place_or_wait(AnnStore *store, int64_t id, const void *vector, int st
   return rc;
 }
 
-/* Only the row itself was written before something failed: take it back, and nothing has happened.
-** before, changes: of then. */
+/* Only the row itself was written before something failed: take it back, and nothing has
+** happened.  before, changes: of then. */
 static void take_back(AnnStore *store, int64_t id, const AnnState *before, int64_t changes) {
   int alone = ann_db_changes(store->db) == changes + 1, found = 0;
   int rc;

@@ -1,7 +1,7 @@
 /* update.h -- one vector in, one vector out: routing, splitting, dissolving.
 **
-** Everything is done in memory (pages.h, places.h) and becomes real with
-** ann_store_flush, which the caller does.
+** Everything is done in memory (pages.h, places.h) and becomes real with ann_store_flush, which
+** the caller does.
 **
 **   insert: a walk to the nearest leaves of the forest; as many copies as there are
 **           trees, one in the nearest leaf, the others where they complement it best;

@@ -53,8 +53,8 @@ int ann_waiting_close(AnnWaiting *waiting) {
   return ann_waiting_flush(waiting);
 }
 
-/* The tail, which may not be written yet, in the place of what a query found: the last range that
-** begins at or before id, or the first at or after it. */
+/* The tail, which may not be written yet, in the place of what a query found: the last range
+** that begins at or before id, or the first at or after it. */
 static void put_tail(const AnnWaiting *waiting, int which, int64_t id, int64_t *out_first,
                      int64_t *out_last, int *out_found) {
   int64_t first = waiting->tail_first;

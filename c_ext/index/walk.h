@@ -6,12 +6,12 @@
 ** Which children matter and when to stop is the walker's own.  There are two:
 **
 ** ann_walk_next, for searches, hands out leaves one by one.  To open a directory is to estimate
-** the distance of all its children by the scan kernel; it then stands in the queue by the nearest.
-** The child that comes to the front is measured exactly, against its centre, and has to wait in
-** the queue if others now seem nearer; else it is opened or, a leaf, handed out.  A searcher that
-** knows that it will not read on beyond a score lowers walk->bound to it.  Cost: one estimate for
-** every child of an opened directory; for every child that comes to the front one product of L
-** components, and one look through its siblings' scores for the next.
+** the distance of all its children by the scan kernel; it then stands in the queue by the
+** nearest.  The child that comes to the front is measured exactly, against its centre, and has
+** to wait in the queue if others now seem nearer; else it is opened or, a leaf, handed out.  A
+** searcher that knows that it will not read on beyond a score lowers walk->bound to it.  Cost:
+** one estimate for every child of an opened directory; for every child that comes to the front
+** one product of L components, and one look through its siblings' scores for the next.
 **
 ** ann_router_find (route.h), for inserts, finds the leaves with the nearest centres.
 **
@@ -98,8 +98,8 @@ void ann_walk_clear(AnnWalk *walk);
 int ann_walk_start(AnnWalk *walk, const AnnProbe *probe);
 /* Queue a step by its score. */
 int ann_walk_add(AnnWalk *walk, const AnnStep *step);
-/* The step at the front, of a walk that queues nothing else; NULL if there is none, or its score
-** is above `most`.  Borrowed until one is added. */
+/* The step at the front, of a walk that queues nothing else; NULL if there is none, or its
+** score is above `most`.  Borrowed until one is added. */
 AnnStep *ann_walk_front(const AnnWalk *walk, float most);
 /* Which is no longer queued; or is by another score, that it has by now. */
 void ann_walk_pop(AnnWalk *walk);
@@ -144,8 +144,8 @@ static inline float ann_walk_nearness(int level, float distance, float spread) {
 
 /* ---- every directory ---- */
 
-/* What is done at a directory: ANN_OK, ANN_NOT_HERE to be shown no more of its tree, or a failure,
-** which ends the visit. */
+/* What is done at a directory: ANN_OK, ANN_NOT_HERE to be shown no more of its tree, or a
+** failure, which ends the visit. */
 typedef int AnnVisit(void *arg, const AnnWalk *walk, const AnnStep *step, AnnPage *page);
 /* Show all directories, tree by tree, each before those below it, in the order of its children. */
 int ann_walk_visit(AnnStore *store, AnnVisit *visit, void *arg);

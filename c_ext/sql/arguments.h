@@ -1,9 +1,10 @@
 /* arguments.h -- what a search can be asked for: one table, a row an argument.
 **
 ** There are three forms of a search: ann_search, ann_search_item, and MATCH on a table itself.
-** From the table come the hidden columns of each, and so the names that a vector's column cannot
-** have; which constraints the plan takes (plan.h); how a value is read, and what reads back; and
-** whether two searches ask the same (memo.h).  A new argument is one row, and its use in stream.c.
+** From the table come the hidden columns of each, and so the names that a vector's column
+** cannot have; which constraints the plan takes (plan.h); how a value is read, and what reads
+** back; and whether two searches ask the same (memo.h).  A new argument is one row, and its use
+** in stream.c.
 */
 #ifndef ANN_SQL_ARGUMENTS_H
 #define ANN_SQL_ARGUMENTS_H
@@ -20,8 +21,9 @@
 ** FLAG        0 or 1                                  the number in force
 ** IDS         ids, by IN (…) or =                     the first of them, which stands for all
 **
-** Hidden columns come in the order of the rows, and so do arguments in brackets and the values in
-** xFilter.  QUERY is `item` in ann_search_item, and the visible column in MATCH; ONLY is `id IN (…)`.
+** Hidden columns come in the order of the rows, and so do arguments in brackets and the values
+** in xFilter.  QUERY is `item` in ann_search_item, and the visible column in MATCH; ONLY
+** is `id IN (…)`.
 */
 /* clang-format off */
 /*    ANN_ARG_…     name            kind      hidden column of    its number where    EXPLAIN QUERY
@@ -52,7 +54,8 @@ typedef struct AnnForm {
   int first;              /* the column of the first argument */
 } AnnForm;
 
-/* The column of an argument, or -1; the argument of a column, or -1; the first column after them. */
+/* The column of an argument, or -1; the argument of a column, or -1; the first column after
+** them. */
 int ann_arguments_column(const AnnForm *form, int argument);
 int ann_arguments_at(const AnnForm *form, int column);
 int ann_arguments_end(const AnnForm *form);
@@ -76,8 +79,8 @@ typedef struct AnnArguments {
   AnnArgument of[ANN_N_ARGS];
 } AnnArguments;
 
-/* The value of an argument in xFilter's argv, or NULL when it is not given or is NULL.  `bits`: the
-** plan's, one for each argument that has a value. */
+/* The value of an argument in xFilter's argv, or NULL when it is not given or is NULL.  `bits`:
+** the plan's, one for each argument that has a value. */
 sqlite3_value *ann_arguments_value(int bits, sqlite3_value **argv, int argument);
 /* All of them.  ANN_ERROR with a sentence in *out_message; clear *out_arguments in any case. */
 int ann_arguments_read(const AnnForm *form, int bits, sqlite3_value **argv,

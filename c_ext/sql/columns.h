@@ -1,4 +1,5 @@
-/* columns.h -- the columns of an ann table: the vector, and hidden ones for commands and questions. */
+/* columns.h -- the columns of an ann table: the vector, and hidden ones for commands and
+** questions. */
 #ifndef ANN_SQL_COLUMNS_H
 #define ANN_SQL_COLUMNS_H
 

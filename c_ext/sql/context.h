@@ -57,23 +57,23 @@ typedef struct AnnHold {
   char *schema, *name; /* owned */
 } AnnHold;
 
-/* The ann table of that name, opened if need be.  The name is taken whole (temp, main,
-** then attached), else split at its first dot.  ANN_ERROR with one sentence in *out_message
-** (sqlite3_malloc), which begins with the asking function, when there is none, and for NULL.  The table stays until ann_hold_clear, or the next call
-** with the same hold. */
+/* The ann table of that name, opened if need be.  The name is taken whole (temp, main, then
+** attached), else split at its first dot.  ANN_ERROR with one sentence in *out_message
+** (sqlite3_malloc), which begins with the asking function, when there is none, and for NULL.
+** The table stays until ann_hold_clear, or the next call with the same hold. */
 int ann_context_find(AnnContext *context, const char *function, sqlite3_value *name,
                      AnnHold *hold, AnnTable **out_table, char **out_message);
 /* The same by schema and name; the sentence begins with nobody. */
 int ann_context_open(AnnContext *context, const char *schema, const char *name, AnnHold *hold,
                      AnnTable **out_table, char **out_message);
 void ann_hold_clear(AnnHold *hold);
-/* The table of that name and those options, made if need be; `fresh`: a new one in any case, for
-** CREATE.  Counted: give it back.  Takes over *options on success. */
+/* The table of that name and those options, made if need be; `fresh`: a new one in any case,
+** for CREATE.  Counted: give it back.  Takes over *options on success. */
 int ann_context_take(AnnContext *context, const char *schema, const char *name,
                      AnnOptions *options, int fresh, AnnTable **out_table);
 void ann_context_give(AnnTable *table);
-/* A table made in this transaction, and then undone by a rollback to a savepoint from before, is not
-** told; what has its name then is another's. */
+/* A table made in this transaction, and then undone by a rollback to a savepoint from before,
+** is not told; what has its name then is another's. */
 int ann_context_is_present(AnnTable *table);
 /* The table was dropped: whoever asks for the name next gets another. */
 void ann_context_orphan(AnnTable *table);

@@ -1,8 +1,9 @@
 /* function.h -- table functions that know all their rows when they are called.
 **
-** Such a function is written down (AnnFunction), and a module is made of that.  Its hidden columns
-** are its arguments: each is taken by `=`, kept, and read back.  Rows are counted; what is in one is
-** the function's own.  (ann_search, whose rows come one after the other, is in search_vtab.c.)
+** Such a function is written down (AnnFunction), and a module is made of that.  Its hidden
+** columns are its arguments: each is taken by `=`, kept, and read back.  Rows are counted; what
+** is in one is the function's own.  (ann_search, whose rows come one after the other, is in
+** search_vtab.c.)
 */
 #ifndef ANN_SQL_FUNCTION_H
 #define ANN_SQL_FUNCTION_H

@@ -23,8 +23,8 @@ typedef struct AnnMemo {
   AnnStamp stamp;
 } AnnMemo;
 
-/* The search from xFilter's values in the place of the one before, or that one again, when it answers
-** the same question.  Its stream stands at the first row; NULL on an error. */
+/* The search from xFilter's values in the place of the one before, or that one again, when it
+** answers the same question.  Its stream stands at the first row; NULL on an error. */
 int ann_memo_ask(AnnMemo *memo, AnnTable *table, const AnnForm *form, int bits,
                  sqlite3_value **argv, char **out_message);
 /* Give what is remembered to another place, which forgets its own. */

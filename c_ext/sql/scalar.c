@@ -20,8 +20,8 @@ static void fail(sqlite3_context *out, const char *function, const char *message
   sqlite3_free(sentence);
 }
 
-/* The argument that names a type, or float32 when there is none; NULL, after saying so, for a name
-** that we do not know. */
+/* The argument that names a type, or float32 when there is none; NULL, after saying so, for a
+** name that we do not know. */
 static const AnnElement *element_of(sqlite3_context *out, const char *function, int argc,
                                     sqlite3_value **argv) {
   char message[ANN_VECTOR_MESSAGE], names[ANN_NAMES];

@@ -31,8 +31,8 @@ static int set_cache(AnnTable *table, int number) {
 
 static int64_t get_absorb(const AnnTable *table) { return table->absorb; }
 
-/* What a bulk load left is taken in when the statement that is writing, or its transaction, ends; where
-** none is writing, there is nothing to end. */
+/* What a bulk load left is taken in when the statement that is writing, or its transaction,
+** ends; where none is writing, there is nothing to end. */
 static int set_absorb(AnnTable *table, int number) {
   table->absorb = number;
   table->due = number > 0 && ann_store_is_writing(table->store);
@@ -50,8 +50,8 @@ static int64_t get_warm(const AnnTable *table) {
   return table->store->budget.pages + ann_rows_bytes(table->store->rows);
 }
 
-/* What the open transaction has changed need not be written before: it is in memory, and stays there in
-** the place of what is stored. */
+/* What the open transaction has changed need not be written before: it is in memory, and stays
+** there in the place of what is stored. */
 static int set_warm(AnnTable *table, int number) {
   AnnStore *store = table->store;
   int rc = ann_store_begin(store);

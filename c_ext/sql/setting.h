@@ -10,7 +10,8 @@
 
 #include "sql/context.h"
 
-/* Within ann_store_begin: the command "cache_mb=64", "absorb=25" or "warm", if it is one: *out_known. */
+/* Within ann_store_begin: the command "cache_mb=64", "absorb=25" or "warm", if it is one:
+** *out_known. */
 int ann_setting_command(AnnTable *table, const char *text, int *out_known);
 
 int ann_setting_register(sqlite3 *db, AnnContext *context);

@@ -114,8 +114,8 @@ static int64_t first_k(const AnnStream *stream, const AnnStore *store) {
   return stream->k < first ? stream->k : first;
 }
 
-/* The searcher of this search, started: the table's, which is lent while the search goes on, or one of
-** its own.  Of a table that was replaced meanwhile it is none. */
+/* The searcher of this search, started: the table's, which is lent while the search goes on, or
+** one of its own.  Of a table that was replaced meanwhile it is none. */
 static int take_searcher(AnnStream *stream, AnnTable *table) {
   const AnnArgument *of = stream->arguments.of;
   AnnQuery query;

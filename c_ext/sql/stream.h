@@ -1,10 +1,10 @@
 /* stream.h -- the rows of one search, computed as they are read.
 **
-** A search for k asks the index for the nearest FIRST_BATCH (or k) and, when those
-** are read, for four times as many, and so on, which goes on where it stopped (index/search.h):
-** reading ten rows of a search for a million costs what a search for a few hundred costs.  A row
-** that is found only then, and is nearer than the last row given, was missed, as
-** the recall allows: rows come in order, and it is too late for it.  Small tables are read at once.
+** A search for k asks the index for the nearest FIRST_BATCH (or k) and, when those are read,
+** for four times as many, and so on, which goes on where it stopped (index/search.h): reading
+** ten rows of a search for a million costs what a search for a few hundred costs.  A row that
+** is found only then, and is nearer than the last row given, was missed, as the recall allows:
+** rows come in order, and it is too late for it.  Small tables are read at once.
 **
 ** A row that is searched for by its id, and may be in the answer, is its first row, before
 ** others that are as near; it need not be found.
@@ -36,8 +36,8 @@ typedef struct AnnStream {
   int exhausted;                /* there are no more rows than those found */
 } AnnStream;
 
-/* A search from xFilter's values, without a row yet; inside ann_store_begin.  A NULL query, and an
-** item that does not exist, give no rows.  Free *out_stream in any case. */
+/* A search from xFilter's values, without a row yet; inside ann_store_begin.  A NULL query, and
+** an item that does not exist, give no rows.  Free *out_stream in any case. */
 int ann_stream_new(AnnTable *table, const AnnForm *form, int bits, sqlite3_value **argv,
                    AnnStream **out_stream, char **out_message);
 /* Compute the row at which it stands.  Inside the same xFilter. */

@@ -34,8 +34,8 @@ static int may_write(AnnDb *db) {
   return rc != SQLITE_READONLY;
 }
 
-/* Absorb when more rows wait than may.  Under PRAGMA query_only they wait longer: a COMMIT that fails
-** for their sake would lose the transaction. */
+/* Absorb when more rows wait than may.  Under PRAGMA query_only they wait longer: a COMMIT that
+** fails for their sake would lose the transaction. */
 static int absorb_if_due(AnnTable *table) {
   int more = 0;
   if (!is_due(table) || !may_write(table->store->db)) return ANN_OK;

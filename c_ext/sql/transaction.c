@@ -59,8 +59,8 @@ int ann_transaction_rollback(sqlite3_vtab *vtab) {
   return ANN_OK;
 }
 
-/* Once a write has failed half-way there is nothing to settle, and SQLite would drop the sentence
-** that says so: the write that opens this savepoint will say it. */
+/* Once a write has failed half-way there is nothing to settle, and SQLite would drop the
+** sentence that says so: the write that opens this savepoint will say it. */
 int ann_transaction_savepoint(sqlite3_vtab *vtab, int n) {
   AnnStore *store = ann_table_of(vtab)->store;
   int rc = ann_store_is_poisoned(store) ? ANN_OK : settle(vtab);

@@ -1,8 +1,9 @@
 /* transaction.h -- a table's part in SQLite's transactions: methods of the module `ann`.
 **
-** What is changed in memory is written when the outermost statement or the transaction ends, and
-** before a savepoint is opened or released, so that SQLite can undo it.  A write that failed
-** half-way poisons the table until a savepoint from before it, or everything, is rolled back.
+** What is changed in memory is written when the outermost statement or the transaction ends,
+** and before a savepoint is opened or released, so that SQLite can undo it.  A write that
+** failed half-way poisons the table until a savepoint from before it, or everything, is rolled
+** back.
 */
 #ifndef ANN_SQL_TRANSACTION_H
 #define ANN_SQL_TRANSACTION_H

@@ -98,7 +98,8 @@ static int refuse(char *message, char **out_message) {
   return message ? ANN_ERROR : ANN_NOMEM;
 }
 
-/* What came in the place of a number: itself, or for a blob what it probably is (sqlite3_malloc). */
+/* What came in the place of a number: itself, or for a blob what it probably is
+** (sqlite3_malloc). */
 static char *shown(sqlite3_value *value, const char *cast, const char *name) {
   if (sqlite3_value_type(value) == SQLITE_BLOB) {
     return sqlite3_mprintf("a blob of %d bytes; pass %s(%s)", sqlite3_value_bytes(value), cast,

@@ -10,8 +10,8 @@
 ** got …" in out_message (ANN_VECTOR_MESSAGE bytes) when it is neither. */
 int ann_value_vector(sqlite3_value *value, const AnnSpace *space, void *out_vector,
                      char *out_message);
-/* The same with the dimensions of *io_space, whose metric is kept, taken from the value; *out_vector
-** is the caller's (ann_free). */
+/* The same with the dimensions of *io_space, whose metric is kept, taken from the value;
+** *out_vector is the caller's (ann_free). */
 int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_vector,
                          char *out_message);
 

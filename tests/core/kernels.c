@@ -1,8 +1,10 @@
-/* kernels.c -- a program that compares each implementation of core/kernel.h with the portable one, bit by bit.
+/* kernels.c -- a program that compares each implementation of core/kernel.h with the portable
+** one, bit by bit.
 **
-** test_kernel.py asks more of each, but needs Python where it runs: this runs under an emulator of another CPU
-** (`make test-neon`), and natively with AVX-512 emulated (`make test-kernels`).  All arguments lie right before
-** memory that must not be touched, or anywhere; what follows them is never read.  NaN equals NaN.
+** test_kernel.py asks more of each, but needs Python where it runs: this runs under an emulator
+** of another CPU (`make test-neon`), and natively with AVX-512 emulated (`make test-kernels`).
+** All arguments lie right before memory that must not be touched, or anywhere; what follows
+** them is never read.  NaN equals NaN.
 */
 #define _DEFAULT_SOURCE
 
@@ -38,8 +40,8 @@ static float of_bits(uint32_t bits) {
   return x;
 }
 
-/* kind 0: about 1; 1: any finite number; 2: small whole numbers; 3: mostly -0, 0, denormals, infinities and
-** the largest; 4: NaN too; 5: denormals. */
+/* kind 0: about 1; 1: any finite number; 2: small whole numbers; 3: mostly -0, 0, denormals,
+** infinities and the largest; 4: NaN too; 5: denormals. */
 #define N_KINDS 6
 static float random_float(int kind) {
   static const uint32_t ends[] = {0x80000000, 0,          1,          0x80000001, 0x007fffff,

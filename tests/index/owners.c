@@ -1,5 +1,5 @@
-/* owners.c -- c_ext/index as a library that a test can take apart: every symbol visible, over the
-** allocator of tests/core/alloc.c, with the SQLite of whoever loads it as an extension.
+/* owners.c -- c_ext/index as a library that a test can take apart: every symbol visible, over
+** the allocator of tests/core/alloc.c, with the SQLite of whoever loads it as an extension.
 */
 #define ANN_OWNS_API
 #include <sqlite3ext.h>
