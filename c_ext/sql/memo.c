@@ -27,14 +27,14 @@ static int same_stamp(const AnnStamp *a, const AnnStamp *b) {
 }
 
 /* Take over what was asked now: it is asked again, or remembered instead. */
-static void take(AnnMemo *memo, AnnStream *asked, const AnnStamp *stamp) {
+static void take(AnnMemo *memo, AnnTable *table, AnnStream *asked, const AnnStamp *stamp) {
   if (memo->stream && same_stamp(&memo->stamp, stamp) &&
       ann_stream_asks_same(memo->stream, asked)) {
     ann_stream_again(memo->stream, asked);
     ann_stream_free(asked);
     return;
   }
-  ann_stream_free(memo->stream);
+  ann_stream_end(memo->stream, table);
   memo->stream = asked;
   memo->stamp = *stamp;
 }
@@ -48,7 +48,7 @@ int ann_memo_ask(AnnMemo *memo, AnnTable *table, const AnnForm *form, int bits,
   if (rc == ANN_OK) rc = ann_stream_new(table, form, bits, argv, &asked, out_message);
   if (rc == ANN_OK) {
     stamp_state(&stamp, table);
-    take(memo, asked, &stamp);
+    take(memo, table, asked, &stamp);
     asked = NULL;
     rc = ann_stream_start(memo->stream, table, out_message);
   }

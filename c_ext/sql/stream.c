@@ -140,8 +140,11 @@ static int take_searcher(AnnStream *stream, AnnTable *table) {
 
 /* Give it back when there is nothing to go on with. */
 static void give_searcher(AnnStream *stream, AnnTable *table) {
-  if (table->searcher) ann_searcher_free(stream->searcher);
-  else table->searcher = stream->searcher;
+  if (table->searcher || stream->table_serial != table->serial) {
+    ann_searcher_free(stream->searcher);
+  } else {
+    table->searcher = stream->searcher;
+  }
   stream->searcher = NULL;
 }
 
@@ -215,6 +218,11 @@ void ann_stream_result(const AnnStream *stream, int column, sqlite3_context *out
 }
 
 /* ---- life ---- */
+
+void ann_stream_end(AnnStream *stream, AnnTable *table) {
+  if (stream) give_searcher(stream, table);
+  ann_stream_free(stream);
+}
 
 void ann_stream_free(AnnStream *stream) {
   if (!stream) return;

@@ -54,5 +54,7 @@ int ann_stream_asks_same(const AnnStream *a, const AnnStream *b);
 /* Go back to the first row, for one who asked the same: what reads back is as it was asked now. */
 void ann_stream_again(AnnStream *stream, AnnStream *asked);
 void ann_stream_free(AnnStream *stream);
+/* The same, and what it lent of the table's is there for the search that comes. */
+void ann_stream_end(AnnStream *stream, AnnTable *table);
 
 #endif
