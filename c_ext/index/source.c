@@ -171,10 +171,27 @@ static int bind_vector(const AnnSource *source, sqlite3_stmt *stmt, int i, const
 #endif
 }
 
+/* Fold the row into the table's history: by its stored bytes, whatever the host's order. */
+static int fold(AnnSource *source, int64_t id, const void *vector) {
+  int64_t size = ann_source_vector_bytes(source);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  void *blob = ann_alloc((uint64_t)size);
+  if (!blob) return ANN_NOMEM;
+  ann_space_to_blobs(source->space, vector, 1, blob);
+  ann_state_fold(source->state, id, blob, size);
+  ann_free(blob);
+#else
+  ann_state_fold(source->state, id, vector, size);
+#endif
+  return ANN_OK;
+}
+
 /* The row has another content, or none. */
-static void changed(AnnSource *source, int64_t id, const void *vector) {
+static int changed(AnnSource *source, int64_t id, const void *vector) {
   ann_db_changed(source->db);
-  ann_state_fold(source->state, id, vector, vector ? ann_source_vector_bytes(source) : 0);
+  if (vector) return fold(source, id, vector);
+  ann_state_fold(source->state, id, NULL, 0);
+  return ANN_OK;
 }
 
 int ann_source_put(AnnSource *source, const int64_t *id, const void *vector, int64_t *out_id) {
@@ -194,8 +211,7 @@ int ann_source_put(AnnSource *source, const int64_t *id, const void *vector, int
   }
   if (rc != ANN_OK) return ann_db_sqlite_failed(db, rc);
   *out_id = id ? *id : sqlite3_last_insert_rowid(ann_db_handle(db));
-  changed(source, *out_id, vector);
-  return ANN_OK;
+  return changed(source, *out_id, vector);
 }
 
 int ann_source_update(AnnSource *source, int64_t id, const void *vector) {
@@ -205,7 +221,7 @@ int ann_source_update(AnnSource *source, int64_t id, const void *vector) {
   sqlite3_bind_int64(stmt, 1, id);
   rc = bind_vector(source, stmt, 2, vector);
   if (rc == ANN_OK) rc = ann_db_run(source->db, stmt);
-  if (rc == ANN_OK) changed(source, id, vector);
+  if (rc == ANN_OK) rc = changed(source, id, vector);
   return rc;
 }
 
@@ -217,6 +233,6 @@ int ann_source_delete(AnnSource *source, int64_t id, int *out_found) {
   sqlite3_bind_int64(stmt, 1, id);
   rc = ann_db_run(source->db, stmt);
   *out_found = rc == ANN_OK && sqlite3_changes(ann_db_handle(source->db)) > 0;
-  if (*out_found) changed(source, id, NULL);
+  if (*out_found) rc = changed(source, id, NULL);
   return rc;
 }
