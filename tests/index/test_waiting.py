@@ -20,6 +20,21 @@ def test_ids_that_follow_one_another_join_a_run_over_many_statements(table, near
     table.sound()
 
 
+@pytest.mark.parametrize("ids", [(90, 80), (90, 91, 80), (90, 80, 100), (90, 80, 90 + 1, 70), (-5, -9, 30, 25)])
+def test_ids_in_any_order_all_wait_when_they_come_in_one_transaction(table, near, ids):
+    """None of their runs is written before the end."""
+    table.create().load(near[:20])
+    with table.db:
+        for i, id_ in enumerate(ids):
+            table.insert(id_, near[100 + i])
+    table.sound()
+    table.load(near[200:1400], first=5000)
+    table.command("optimize")
+    table.sound()
+    for i, id_ in enumerate(ids):
+        assert table.search(near[100 + i], 1, 0.99) == [(id_, 0.0)]
+
+
 def test_a_row_inserted_singly_inside_a_run_waits(forest, near):
     table = forest()
     table.command("absorb=0")
