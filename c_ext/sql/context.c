@@ -47,6 +47,11 @@ void ann_context_orphan(AnnTable *table) {
   if (table->references == 0) free_table(table);
 }
 
+void ann_context_clear_name(AnnContext *context, const char *schema, const char *name) {
+  AnnTable *table = lookup(context, schema, name);
+  if (table && table->references == 0) ann_context_orphan(table);
+}
+
 static int make_table(AnnContext *context, const char *schema, const char *name,
                       AnnOptions *options, AnnTable **out_table) {
   AnnTable *table = ann_alloc_zero(1, sizeof *table);

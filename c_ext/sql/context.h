@@ -77,6 +77,8 @@ void ann_context_give(AnnTable *table);
 int ann_context_is_present(AnnTable *table);
 /* The table was dropped: whoever asks for the name next gets another. */
 void ann_context_orphan(AnnTable *table);
+/* A table is about to take a name: what was kept for one that had it, and that nobody has, goes. */
+void ann_context_clear_name(AnnContext *context, const char *schema, const char *name);
 /* Another load of the extension finds the context of the first: 0 when there is none. */
 int ann_context_exists(sqlite3 *db);
 int ann_context_register(sqlite3 *db, AnnContext *context);

@@ -18,12 +18,14 @@ static uint64_t running(sqlite3 *db) {
 static void stamp_state(AnnStamp *stamp, const AnnTable *table) {
   (void)ann_db_data_version(table->store->db, &stamp->data_version);
   stamp->total_changes = sqlite3_total_changes(table->context->db);
+  stamp->serial = table->serial;
   stamp->generation = table->context->generation;
 }
 
 static int same_stamp(const AnnStamp *a, const AnnStamp *b) {
-  return a->statements == b->statements && a->data_version == b->data_version &&
-         a->total_changes == b->total_changes && a->generation == b->generation;
+  return a->serial == b->serial && a->statements == b->statements &&
+         a->data_version == b->data_version && a->total_changes == b->total_changes &&
+         a->generation == b->generation;
 }
 
 /* Take over what was asked now: it is asked again, or remembered instead. */

@@ -11,6 +11,7 @@
 
 /* Which run of which statements, and which state of the database, a result belongs to. */
 typedef struct AnnStamp {
+  int64_t serial;            /* the table's */
   uint64_t statements;       /* the connection's running statements, and their runs */
   unsigned int data_version; /* SQLITE_FCNTL_DATA_VERSION of the schema */
   int total_changes;         /* of this connection */

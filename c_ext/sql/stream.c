@@ -115,18 +115,16 @@ static int64_t first_k(const AnnStream *stream, const AnnStore *store) {
 }
 
 /* The searcher of this search, started: the table's, which is lent while the search goes on, or
-** one of its own.  Of a table that was replaced meanwhile it is none. */
+** one of its own. */
 static int take_searcher(AnnStream *stream, AnnTable *table) {
   const AnnArgument *of = stream->arguments.of;
   AnnQuery query;
   int rc = ANN_OK;
-  if (stream->searcher && stream->table_serial == table->serial) return ANN_OK;
-  ann_searcher_free(stream->searcher);
+  if (stream->searcher) return ANN_OK;
   stream->searcher = table->searcher;
   table->searcher = NULL;
   if (!stream->searcher) rc = ann_searcher_new(table->store, &stream->searcher);
   if (rc != ANN_OK) return rc;
-  stream->table_serial = table->serial;
   memset(&query, 0, sizeof query);
   query.vector = stream->vector;
   query.recall = of[ANN_ARG_RECALL].number;
@@ -176,6 +174,15 @@ static int reach(AnnStream *stream, AnnTable *table, int64_t n, char **out_messa
   return rc;
 }
 
+/* Another took the table's name: its rows are others, and so may be its dimensions. */
+static int refuse_other(const AnnStream *stream, char **out_message) {
+  return refuse(
+      out_message,
+      sqlite3_mprintf("%s: expected the table %s that the search began in, but another "
+                      "one has its name now",
+                      stream->form->function, stream->name));
+}
+
 /* The same after SQLite had its turn, and may have replaced the table. */
 static int reach_later(AnnStream *stream, int64_t n, char **out_message) {
   AnnHold hold = {NULL, NULL, NULL};
@@ -184,6 +191,9 @@ static int reach_later(AnnStream *stream, int64_t n, char **out_message) {
   if (stream->n_rows >= n || stream->exhausted) return ANN_OK;
   rc = ann_context_open(stream->context, stream->schema, stream->name, &hold, &table,
                         out_message);
+  if (rc == ANN_OK && table->serial != stream->table_serial) {
+    rc = refuse_other(stream, out_message);
+  }
   if (rc == ANN_OK) rc = reach(stream, table, n, out_message);
   ann_hold_clear(&hold);
   return rc;
@@ -242,6 +252,7 @@ int ann_stream_new(AnnTable *table, const AnnForm *form, int bits, sqlite3_value
   *out_stream = stream;
   if (!stream) return ANN_NOMEM;
   stream->context = table->context;
+  stream->table_serial = table->serial;
   stream->form = form;
   stream->schema = sqlite3_mprintf("%s", ann_db_schema(table->store->db));
   stream->name = sqlite3_mprintf("%s", ann_db_name(table->store->db));

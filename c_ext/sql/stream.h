@@ -32,7 +32,7 @@ typedef struct AnnStream {
   int64_t at;                   /* the current one; its rank is one more */
   int64_t asked;                /* how many rows were asked of the index last */
   struct AnnSearcher *searcher; /* owned: while the search goes on; else the table has it */
-  int64_t table_serial;         /* of the table whose it is */
+  int64_t table_serial;         /* of the table that it began in */
   int exhausted;                /* there are no more rows than those found */
 } AnnStream;
 

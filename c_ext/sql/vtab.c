@@ -116,7 +116,9 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
     rc = ann_schema_rename(ann_db_handle(store->db), ann_db_schema(store->db),
                            ann_db_name(store->db), new_name, &vtab->zErrMsg);
   }
-  return rc == ANN_OK ? ann_db_rename(store->db, new_name) : rc;
+  if (rc != ANN_OK) return rc;
+  ann_context_clear_name(ann_table_of(vtab)->context, ann_db_schema(store->db), new_name);
+  return ann_db_rename(store->db, new_name);
 }
 
 static int shadow_name(const char *name) { return ann_schema_is_shadow(name); }
