@@ -122,6 +122,15 @@ int ann_learned_measured(AnnLearned *learned) {
   return ANN_OK;
 }
 
+int ann_learned_tell(AnnLearned *learned) {
+  uint8_t *blob = NULL; /* owned */
+  int64_t size = 0;
+  int rc = ann_config_blob(learned->db, ANN_CONFIG_LEARNED, &blob, &size);
+  if (rc == ANN_OK && blob) ann_state_fold(learned->state, ANN_CONFIG_LEARNED, blob, size);
+  ann_free(blob);
+  return rc;
+}
+
 int ann_learned_is_clean(const AnnLearned *learned) { return !learned->dirty; }
 
 int ann_learned_flush(AnnLearned *learned) {

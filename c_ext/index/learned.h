@@ -38,6 +38,8 @@ int ann_learned_get(AnnLearned *learned, AnnLearnedQueries *out_queries);
 int ann_learned_add(AnnLearned *learned, const void *vector);
 /* A calibration with these queries is stored. */
 int ann_learned_measured(AnnLearned *learned);
+/* For a state that knows nothing yet: tell it of the stored queries. */
+int ann_learned_tell(AnnLearned *learned);
 int ann_learned_flush(AnnLearned *learned);
 int ann_learned_is_clean(const AnnLearned *learned); /* nothing to flush */
 void ann_learned_drop(AnnLearned *learned); /* forget what is in memory, stored or not */

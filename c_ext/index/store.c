@@ -273,6 +273,7 @@ int ann_store_begin_afresh(AnnStore *store) {
   if (rc == ANN_OK) rc = ann_config_put_first(store->db, &store->options);
   memset(&store->state, 0, sizeof store->state);
   if (rc == ANN_OK) rc = ann_source_tell(store->source, &store->state.rows);
+  if (rc == ANN_OK) rc = ann_learned_tell(store->learned);
   store->life.loaded = store->state.dirty = rc == ANN_OK;
   return rc;
 }
