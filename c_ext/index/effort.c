@@ -63,6 +63,7 @@ int ann_effort_save(AnnEfforts *efforts, const AnnEffortGrid *grid) {
   ann_state_fold(efforts->state, ANN_CONFIG_CALIBRATION, blob, sizeof blob);
   ann_put32(blob, as_u32(grid->least_inspect));
   ann_put32(blob + 4, as_u32(grid->least_keep));
+  ann_state_fold(efforts->state, ANN_CONFIG_LEAST, blob, ANN_LEAST_SIZE);
   if (rc != ANN_OK) return rc;
   return ann_config_put(efforts->db, ANN_CONFIG_LEAST, "least", blob, ANN_LEAST_SIZE);
 }
@@ -82,27 +83,35 @@ static int load_least(AnnEfforts *efforts) {
   return rc;
 }
 
+static void decode(const uint8_t *p, AnnEffortGrid *out_grid) {
+  int i, j;
+  for (i = 0; i < ANN_EFFORT_KS; i++) {
+    for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 12) {
+      out_grid->cells[i][j].reach = ann_get_f32(p);
+      out_grid->cells[i][j].inspect = ann_get32(p + 4);
+      out_grid->cells[i][j].keep = ann_get32(p + 8);
+    }
+  }
+}
+
 /* The stored grid, which stays NULL when there is none. */
 static int load(AnnEfforts *efforts) {
   uint8_t *blob = NULL; /* owned */
   int64_t size = 0;
-  int rc = ann_config_blob(efforts->db, ANN_CONFIG_CALIBRATION, &blob, &size), i, j;
-  const uint8_t *p = blob;
+  int rc = ann_config_blob(efforts->db, ANN_CONFIG_CALIBRATION, &blob, &size);
+  ann_efforts_drop(efforts);
   if (rc == ANN_OK && blob && size != ANN_EFFORT_SIZE) {
     rc = ann_db_corrupt(efforts->db, "config row", ANN_CONFIG_CALIBRATION);
   } else if (rc == ANN_OK && blob) {
     efforts->grid = ann_alloc_zero(1, sizeof *efforts->grid);
     if (!efforts->grid) rc = ANN_NOMEM;
   }
-  for (i = 0; efforts->grid && i < ANN_EFFORT_KS; i++) {
-    for (j = 0; j < ANN_EFFORT_RECALLS; j++, p += 12) {
-      efforts->grid->cells[i][j].reach = ann_get_f32(p);
-      efforts->grid->cells[i][j].inspect = ann_get32(p + 4);
-      efforts->grid->cells[i][j].keep = ann_get32(p + 8);
-    }
+  if (rc == ANN_OK && efforts->grid) {
+    decode(blob, efforts->grid);
+    rc = load_least(efforts);
   }
   ann_free(blob);
-  if (rc == ANN_OK && efforts->grid) rc = load_least(efforts);
+  if (rc != ANN_OK) ann_efforts_drop(efforts);
   efforts->known = rc == ANN_OK;
   return rc;
 }
