@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 
+#include "core/bytes.h"
 #include "core/format.h"
 #include "core/idset.h"
 #include "index/config.h"
@@ -23,6 +24,8 @@ typedef struct Check {
   uint8_t *stored; /* owned: the code it has */
   int64_t n_entries;
   int64_t n_leaves, n_directories, n_children;
+  uint64_t pages_sum;
+  int has_invalid; /* pages, of which the sum cannot be known */
 } Check;
 
 /* Note a fault; page or id < 0 is left out. */
@@ -165,9 +168,12 @@ static int check_directory(Check *c, int64_t number, const AnnPage *page) {
 static int check_page(Check *c, const AnnStoredPage *each) {
   int rc = ANN_OK;
   if (!each->is_valid) {
+    c->has_invalid = 1;
     return fault(c, each->number, NULL, "page of %lld bytes is not valid",
                  (long long)each->bytes);
   }
+  c->pages_sum +=
+      ann_state_page((uint32_t)each->number, ann_get64(each->page.bytes + ANN_HEADER_CHECKSUM));
   if (each->number > c->store->state.last_page) {
     rc = fault(c, each->number, NULL, "page number is beyond the last one used");
   }
@@ -198,7 +204,12 @@ static int check_pages(Check *c) {
 static int check_page_counts(Check *c) {
   const AnnState *state = &c->store->state;
   int rc = ANN_OK, n_roots = state->roots[0] ? c->store->options.trees : 0;
-  if (c->n_leaves != state->leaf_pages || c->n_directories != state->directory_pages) {
+  if (!c->has_invalid && c->pages_sum != state->pages_sum) {
+    rc = fault(c, -1, NULL, "config row %d has another pages_sum than the pages",
+               ANN_CONFIG_STATE);
+  }
+  if (rc == ANN_OK &&
+      (c->n_leaves != state->leaf_pages || c->n_directories != state->directory_pages)) {
     rc = fault(c, -1, NULL, "expected %lld leaf and %lld directory pages, got %lld and %lld",
                (long long)state->leaf_pages, (long long)state->directory_pages,
                (long long)c->n_leaves, (long long)c->n_directories);

@@ -41,6 +41,11 @@ FAULTS = {
         "expected format 2, got 3; a newer sqlite_ann wrote it",
     ),
     "state too short": ("UPDATE v_config SET value = x'00' WHERE id = 2", "config row 2 is damaged; rebuild it"),
+    "another sum of pages": (
+        """UPDATE v_config SET value = CAST(substr(value, 1, 96) || x'0102030405060708' || substr(value, 105) AS BLOB)
+            WHERE id = 2""",
+        "config row 2 has another pages_sum than the pages",
+    ),
     "state is null": ("UPDATE v_config SET value = NULL WHERE id = 2", "config row 2 is damaged; rebuild it"),
     "state of ones": (
         "UPDATE v_config SET value = CAST(replace(hex(zeroblob(48)), '0', char(255)) AS BLOB) WHERE id = 2",
