@@ -76,6 +76,8 @@ static int64_t room(const AnnRows *rows) {
 void ann_rows_trim(AnnRows *rows) {
   int64_t most = room(rows);
   if (rows->held.n > most) evict(rows, most);
+  if (rows->held.n == 0) ann_hash_clear(&rows->held);
+  else ann_hash_shrink(&rows->held);
 }
 
 /* A copy of a row, kept; NULL when memory is out: then it is not. */
