@@ -259,7 +259,7 @@ static int make_ready(AnnSearcher *s) {
 
 void ann_search_start(AnnSearcher *s, const AnnQuery *query, int64_t most) {
   s->query = *query;
-  s->most = most;
+  s->most = most < ANN_MOST_ROWS ? most : ANN_MOST_ROWS;
   s->k = 0;
 }
 
