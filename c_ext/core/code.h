@@ -61,7 +61,7 @@ void ann_centre_prefetch(const uint8_t *record, int64_t length);
 ** A centre is what its record says: callers encode it first and use the decoded one.
 ** ann_centre_base: |q - c|^2, or -<q, c>.
 ** ann_centre_score: the order in which leaves are read, smaller first: for distances, base +
-** ANN_SPREAD_WEIGHT x the mean squared radius (docs/ARCHITECTURE.md, "order of leaves").
+** ANN_SPREAD_WEIGHT x the mean squared radius (docs/MEASUREMENTS.md, "order of leaves").
 ** ann_centre_prefetch: a hint that the centre is about to be read.
 */
 

@@ -6,7 +6,7 @@
 ** with -ffp-contract=off, so that no compiler fuses the two steps.  Integer sums are exact in
 ** any order.
 **
-** Cost on one 2 GHz core, 384 components: see docs/ARCHITECTURE.md.
+** Cost on one 2 GHz core, 384 components: see docs/MEASUREMENTS.md.
 */
 #ifndef ANN_CORE_KERNEL_H
 #define ANN_CORE_KERNEL_H

@@ -7,7 +7,7 @@
 #include "core/rng.h"
 
 #define ROUNDS 4
-/* A code has at least this many bits, however short the vector: docs/ARCHITECTURE.md, "codes". */
+/* A code has at least this many bits, however short the vector: docs/MEASUREMENTS.md, "codes". */
 #define SHORTEST 256
 #define KEY_ROTATION 0x726F74u /* "rot": keeps this stream apart from the trees' */
 

@@ -6,7 +6,7 @@
 #include "index/places.h"
 #include "index/update.h"
 
-/* docs/ARCHITECTURE.md, "building". */
+/* docs/MEASUREMENTS.md, "building". */
 #define BATCH_ROWS 131072
 #define BATCH_BYTES ((int64_t)64 << 20) /* of vectors; above 128 components fewer rows */
 #define SMALLEST_BATCH 16

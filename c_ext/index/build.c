@@ -14,7 +14,7 @@
 #include "index/places.h"
 #include "index/waiting.h"
 
-/* docs/ARCHITECTURE.md, "building": figures for each. */
+/* docs/MEASUREMENTS.md, "building": figures for each. */
 #define LEAF_FILL 0.625    /* of a leaf's capacity, on the average, after a build */
 #define SAMPLE_PER_LEAF 64 /* rows sampled for each leaf */
 #define SAMPLE_BYTES ((uint64_t)256 << 20) /* of rotated vectors held while planting */
@@ -55,7 +55,7 @@ static int must_plant(const AnnState *state) {
 }
 
 /* A forest that was planted for a quarter of the rows or for four times as many: its leaves are
-** halves of leaves, or nearly empty.  docs/ARCHITECTURE.md, "following", has figures. */
+** halves of leaves, or nearly empty.  docs/MEASUREMENTS.md, "following", has figures. */
 static int has_fallen_behind(const AnnState *state) {
   return state->roots[0] != 0 && (state->planted_rows <= state->rows / FALLEN_BEHIND ||
                                   state->rows <= state->planted_rows / FALLEN_BEHIND);

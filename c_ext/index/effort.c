@@ -163,7 +163,7 @@ static AnnEffort at_recall(const AnnEffort *row, double recall) {
   return between(row[j - 1], row[j], (1 / (1 - recall) - low) / (high - low));
 }
 
-/* More rows than at the calibration: how much more work they are, docs/ARCHITECTURE.md. */
+/* More rows than at the calibration: how much more work they are, docs/MEASUREMENTS.md. */
 static void grow(const AnnEfforts *efforts, int64_t k, AnnEffort *effort) {
   const AnnState *state = efforts->state;
   double growth = (double)state->placed /

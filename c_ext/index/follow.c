@@ -6,7 +6,7 @@
 #include "index/trial.h"
 
 /* It begins when the forest has twice or half as many rows, or when a third was replaced, and
-** is to be done after changes of another quarter: docs/ARCHITECTURE.md, "following". */
+** is to be done after changes of another quarter: docs/MEASUREMENTS.md, "following". */
 #define REPLACED_SHARE 3
 #define SPAN_SHARE 4
 /* A query for so many rows of the table, up to so many: with 256 single inserts take 2 % more. */

@@ -8,7 +8,7 @@
 #include "core/pool.h"
 
 #define DEFAULT_TREES 2           /* contract */
-#define DEFAULT_LEAF_CAPACITY 256 /* docs/ARCHITECTURE.md, "leaf size" */
+#define DEFAULT_LEAF_CAPACITY 256 /* docs/MEASUREMENTS.md, "leaf size" */
 #define DEFAULT_CACHE_MB 256      /* docs/SQL.md, "cache_mb" */
 
 static const char *skip_space(const char *p) {

@@ -11,7 +11,7 @@
 ** The store's own reads the pages it needs; a worker's uses only those in memory,
 ** allocates nothing and calls no SQLite, so that many can route while no page changes.
 **
-** Cost at 384 components and 2,500 leaves: docs/ARCHITECTURE.md, "building".
+** Cost at 384 components and 2,500 leaves: docs/MEASUREMENTS.md, "building".
 */
 #ifndef ANN_INDEX_ROUTE_H
 #define ANN_INDEX_ROUTE_H
@@ -19,7 +19,7 @@
 #include "index/walk.h"
 #include "index/pages.h"
 
-#define ANN_NEAR_LEAVES 12 /* among which copies choose: docs/ARCHITECTURE.md, "copies" */
+#define ANN_NEAR_LEAVES 12 /* among which copies choose: docs/MEASUREMENTS.md, "copies" */
 
 /* A leaf on the way to being chosen. */
 typedef struct AnnNearLeaf {

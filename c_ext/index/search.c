@@ -6,7 +6,7 @@
 #include "core/grow.h"
 #include "core/sort.h"
 
-/* Microseconds, to choose between two ways of answering: docs/ARCHITECTURE.md, costs. */
+/* Microseconds, to choose between two ways of answering: docs/MEASUREMENTS.md, costs. */
 #define COST_ROW 2.5    /* reading one vector by id and measuring it */
 #define COST_ENTRY 0.03 /* estimating one entry of a leaf */
 

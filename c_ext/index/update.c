@@ -9,7 +9,7 @@
 #include "index/waiting.h"
 
 /* A leaf's centre moves to its members when these are so far to one side of it; every so many
-** entries, it is looked at.  docs/ARCHITECTURE.md, "following". */
+** entries, it is looked at.  docs/MEASUREMENTS.md, "leaves whose rows become others". */
 #define STRAYED 0.08f
 #define LOOK_EACH 8
 #define DISSOLVE_SHARE 8 /* a leaf with less than capacity / 8 entries is dissolved */

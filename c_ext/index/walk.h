@@ -35,7 +35,7 @@ typedef struct AnnProbe {
 
 /* A directory is opened before its centre's turn, by this part of its children's mean squared
 ** distance from that centre: some of them lie nearer than it.  At 0 two times as many vectors
-** are inspected for a recall, above 1 only more directories are opened: docs/ARCHITECTURE.md,
+** are inspected for a recall, above 1 only more directories are opened: docs/MEASUREMENTS.md,
 ** "walking".  Roots are always opened first: whoever walks must not leave out a tree. */
 #define ANN_WALK_REACH 1.0f
 
