@@ -63,8 +63,9 @@ SECONDS_EACH ?= 30
 fuzz: ## hostile pages and vectors, half a minute each (libFuzzer)
 	@$(call need,command -v clang-14,clang-14 libclang-rt-14-dev)
 	@mkdir -p build/fuzz/page.corpus
-	@$(PYTHON) -c "import sqlite3; [open(f'build/fuzz/page.corpus/{i}', 'wb').write(d) for i, d in \
-		sqlite3.connect('tests/golden/grid.db').execute('SELECT id, data FROM grid_pages')]"
+	@$(PYTHON) -c "import glob, sqlite3; [open(f'build/fuzz/page.corpus/{at}-{i}', 'wb').write(d) \
+		for at, name in enumerate(sorted(glob.glob('tests/golden/*-grid.db'))) \
+		for i, d in sqlite3.connect(name).execute('SELECT id, data FROM grid_pages')]"
 	@set -e; for what in page vector; do \
 		clang-14 -g -O1 -std=c11 -ffp-contract=off -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ic_ext \
 			fuzz/$$what.c fuzz/alloc.c c_ext/core/*.c -lm -lpthread -o build/fuzz/$$what; \

@@ -129,11 +129,11 @@ def test_numbers_quoted_in_the_manual_are_right():
 
 
 def test_example_of_the_manual_is_a_page_of_a_golden_database():
-    assert make_golden.example(make_golden.HERE / "grid.db") in MANUAL
+    assert make_golden.example(make_golden.path_of("grid")) in MANUAL
 
 
 def test_bytes_shown_in_the_manual_are_the_page(db):
-    page = make_golden.example_page(make_golden.HERE / "grid.db")
+    page = make_golden.example_page(make_golden.path_of("grid"))
     shown = re.findall(r"^([0-9a-f]{4})  ((?:[0-9a-f]{2} +){15}[0-9a-f]{2})$", MANUAL, re.MULTILINE)
     assert len(shown) > 20
     for offset, row in shown:

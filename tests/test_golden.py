@@ -1,11 +1,12 @@
 """Databases that an earlier build wrote, checked in: they go on being read, searched and written to.
 
-`python -m tests.golden.make` makes them anew; that is right only when the format's version changes.
+tests/golden/README.md tells what is in them, and when `python -m tests.golden.make` writes more.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import apsw
@@ -16,11 +17,13 @@ import sqlite_ann
 from tests import arithmetic, oracle
 from tests.golden import make as golden
 
-EXPECTED = json.loads((golden.HERE / "expected.json").read_text("utf-8"))
-TABLES = [(name, table) for name, tables in EXPECTED.items() for table in tables]
+EXPECTED = json.loads(golden.EXPECTED.read_text("utf-8"))
+ALL = [(name, table) for name, tables in EXPECTED.items() for table in tables]
+TABLES = [(name, table) for name, table in ALL if golden.format_of(name) == golden.FORMAT]
+OLDER = [(name, table) for name, table in ALL if golden.format_of(name) < golden.FORMAT]
 
 
-@pytest.fixture(params=TABLES, ids=lambda it: it[1])
+@pytest.fixture(params=TABLES, ids="/".join)
 def stored(request, tmp_path):
     """A copy of a golden database, and the name of a table in it."""
     name, table = request.param
@@ -48,8 +51,19 @@ def search(db, *arguments, where=""):
 
 def test_there_are_few_and_they_are_small():
     files = sorted(path.name for path in golden.HERE.glob("*.db"))
-    assert files == sorted(["format1.db", *(f"{name}.db" for name in EXPECTED)])
+    assert files == sorted(f"{name}.db" for name in EXPECTED)
+    assert files == sorted(
+        re.findall(r"^\| `(.*\.db)` \|", (golden.HERE / "README.md").read_text("utf-8"), re.MULTILINE)
+    )
     assert all((golden.HERE / name).stat().st_size < 100_000 for name in files)
+    assert {golden.path_of("grid").name, golden.path_of("mixed").name} <= set(files)
+
+
+@pytest.mark.parametrize(("name", "table"), ALL)
+def test_its_name_tells_the_format(name, table):
+    db = apsw.Connection(str(golden.HERE / f"{name}.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    stored = db.execute(f"SELECT value FROM \"{table}_config\" WHERE name = 'format'").get
+    assert stored == golden.format_of(name)
 
 
 @pytest.mark.parametrize(("name", "table"), TABLES)
@@ -64,7 +78,7 @@ def test_plain_sqlite_reads_it(name, table):
 def test_it_is_sound_and_read_without_writing(stored):
     db, table = stored
     silent(db, table)
-    assert db.execute("SELECT value FROM ann_info(?) WHERE key = 'format'", (table,)).get == 2
+    assert db.execute("SELECT value FROM ann_info(?) WHERE key = 'format'", (table,)).get == golden.FORMAT
 
 
 def test_exact_search_gives_the_expected_answers(stored):
@@ -114,24 +128,27 @@ def test_it_can_be_written_to(stored):
     assert kept
 
 
-def test_an_older_format_is_refused_by_a_sentence_and_renewed_by_rebuild(tmp_path):
+@pytest.mark.parametrize(("name", "table"), OLDER)
+def test_an_older_format_is_refused_by_a_sentence_and_renewed_by_rebuild(name, table, tmp_path):
     path = tmp_path / "old.db"
-    shutil.copyfile(golden.HERE / "format1.db", path)
+    shutil.copyfile(golden.HERE / f"{name}.db", path)
     db = sqlite_ann.connect(path)
-    vectors = db.execute("SELECT * FROM grid_vectors").fetchall()
-    sentence = "ann table grid: expected format 2, got 1; an older sqlite_ann wrote it: rebuild it"
+    vectors = db.execute(f'SELECT * FROM "{table}_vectors"').fetchall()
+    column = db.execute("SELECT name FROM pragma_table_xinfo(?) WHERE cid = 0", (table,)).get
+    told = f"expected format {golden.FORMAT}, got {golden.format_of(name)}; an older sqlite_ann wrote it: rebuild it"
+    vector = {"vector": vectors[0][1], "table": table}
     for statement in (
-        "SELECT * FROM ann_search('grid', '[17, 10]')",
-        "INSERT INTO grid(point) VALUES ('[1, 2]')",
-        "DELETE FROM grid",
-        "INSERT INTO grid(grid) VALUES ('optimize')",
+        "SELECT * FROM ann_search(:table, :vector)",
+        f'INSERT INTO "{table}"("{column}") VALUES (:vector)',
+        f'DELETE FROM "{table}"',
+        f'INSERT INTO "{table}"("{table}") VALUES (\'optimize\')',
     ):
-        with pytest.raises(apsw.SQLError, match=sentence):
-            db.execute(statement).fetchall()
-    assert db.execute("SELECT fault FROM ann_check('grid')").get == sentence.removeprefix("ann table grid: ")
-    db.execute("INSERT INTO grid(grid) VALUES ('rebuild')")
-    silent(db, "grid")
-    assert db.execute("SELECT * FROM grid_vectors").fetchall() == vectors
-    for query, ids, _ in answers("grid", "grid"):
-        assert [id_ for id_, _ in search(db, "grid", query, 5, 1)] == ids
+        with pytest.raises(apsw.SQLError, match=f"ann table {table}: {told}"):
+            db.execute(statement, vector).fetchall()
+    assert db.execute("SELECT fault FROM ann_check(?)", (table,)).get == told
+    db.execute(f'INSERT INTO "{table}"("{table}") VALUES (\'rebuild\')')
+    silent(db, table)
+    assert db.execute(f'SELECT * FROM "{table}_vectors"').fetchall() == vectors
+    for query, ids, _ in answers(name, table):
+        assert [id_ for id_, _ in search(db, table, query, 5, 1)] == ids
     db.close()

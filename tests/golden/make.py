@@ -2,7 +2,8 @@
 
     python -m tests.golden.make
 
-Run it when the format changes, and only then: a database that an earlier version wrote must go on being read.
+Run it when the format changes, and for a release, which leaves its own files here: README.md. Those of an earlier release
+stay as they were written.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ import sqlite_ann
 from tests import arithmetic, oracle
 
 HERE = Path(__file__).parent
+EXPECTED = HERE / "expected.json"
+RELEASE = ".".join(sqlite_ann.__version__.split(".")[:2])
+FORMAT = 2  # of what it stores
 MANUAL = HERE.parents[1] / "docs/FORMAT.md"
 BEGIN, END = "<!-- made by tests/golden/make.py: -->\n", "<!-- end -->\n"
 
@@ -26,6 +30,16 @@ WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
 INSERT INTO grid(rowid, point) SELECT i, json_array(i % 40, i / 40) FROM n;
 DELETE FROM grid WHERE rowid % 8 <> 0;"""
 QUERY = (17.0, 10.0)  # of the example
+
+
+def path_of(what: str) -> Path:
+    """The golden database that this version writes: `grid` or `mixed`."""
+    return HERE / f"{RELEASE}-format{FORMAT}-{what}.db"
+
+
+def format_of(name: str) -> int:
+    """What the name of a file says."""
+    return int(name.split("-")[1].removeprefix("format"))
 
 
 def some_vectors(n: int, d: int, seed: int) -> np.ndarray:
@@ -173,19 +187,19 @@ def example(path: Path) -> str:
 
 def main() -> None:
     """Write everything."""
-    expected = {}
-    for name, make in {"grid": make_grid, "mixed": make_mixed}.items():
-        path = HERE / f"{name}.db"
+    expected = json.loads(EXPECTED.read_text("utf-8"))
+    for what, make in {"grid": make_grid, "mixed": make_mixed}.items():
+        path = path_of(what)
         path.unlink(missing_ok=True)
         make(path)
         faults = [fault for table in oracle.tables(path) for fault in oracle.check(path, table)]
         assert not faults, faults
         assert path.stat().st_size < 100_000, path.stat()
-        expected[name] = answers(path)
+        expected[path.stem] = answers(path)
         print(path.name, path.stat().st_size, "bytes")
-    (HERE / "expected.json").write_text(json.dumps(expected, indent=1) + "\n", "utf-8")
+    EXPECTED.write_text(json.dumps(expected, indent=1) + "\n", "utf-8")
     before, rest = MANUAL.read_text("utf-8").split(BEGIN)
-    MANUAL.write_text(before + BEGIN + "\n" + example(HERE / "grid.db") + "\n" + END + rest.split(END)[1], "utf-8")
+    MANUAL.write_text(before + BEGIN + "\n" + example(path_of("grid")) + "\n" + END + rest.split(END)[1], "utf-8")
 
 
 if __name__ == "__main__":
