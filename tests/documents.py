@@ -1,4 +1,4 @@
-"""README.md and docs/SQL.md as data: their fenced blocks, headings and tables, and SQL run as the shell would.
+"""The documents as data: their fenced blocks, headings and tables, and SQL run as the shell would.
 
 blocks_of(path, language)     what is in ```language fences, each with the answer shown after it
 headings(path)                outside of fences
@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 SQL_MD = ROOT / "docs" / "SQL.md"
 SET_UP = "Set-up"
+
+_FOLDERS = [p for p in ROOT.iterdir() if p.is_dir() and p.name not in ("build", "dist") and not p.name.startswith(".")]
+EVERY = sorted([*ROOT.glob("*.md"), *(path for folder in _FOLDERS for path in folder.rglob("*.md"))])
 
 
 # --- Reading a document
@@ -81,6 +84,21 @@ def text_under(path: Path, heading: str) -> str:
     rest = text[match.end() :]
     end = re.search(rf"^#{{1,{len(match[1])}}} ", rest, flags=re.MULTILINE)
     return rest[: end.start()] if end else rest
+
+
+def links(path: Path) -> list[str]:
+    """The targets of all links but those to other sites."""
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")) if "://" not in link]
+
+
+def anchor_of(heading: str) -> str:
+    """As GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def make_targets() -> set[str]:
+    """What `make help` lists."""
+    return set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
 def first_cells(text: str) -> list[str]:

@@ -29,6 +29,7 @@ from tests.documents import (
     blocks_of,
     first_cells,
     headings,
+    make_targets,
     read_blocks,
     run_sql,
     sections,
@@ -277,11 +278,6 @@ def test_an_example_of_the_demo_asks_a_question_and_has_an_answer(path: Path, so
 # --- The README
 
 
-def make_targets() -> set[str]:
-    """What `make help` lists."""
-    return set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-
-
 def test_the_commands_of_the_readme_are_those_of_the_makefile():
     shell = "\n".join(block.code for block in blocks_of(README, "sh"))
     assert re.findall(r"^make (?:demo|test)\b", shell, flags=re.MULTILINE) == ["make demo", "make test"]
@@ -295,20 +291,3 @@ def test_the_map_of_the_readme_lists_every_top_level_folder():
     listed = {cell.rstrip("/") for cell in first_cells(text_under(README, "Where things are")) if cell.endswith("/")}
     assert folders - listed == set()
     assert all((ROOT / cell).exists() for cell in first_cells(text_under(README, "Where things are")))
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_somewhere(path: Path):
-    """Relative links are files that are there; #anchors are headings, as GitHub makes anchors of them."""
-    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
-        file, _, anchor = target.partition("#")
-        if "://" in target:
-            continue
-        linked = (path.parent / file) if file else path
-        assert linked.exists(), target
-        if anchor:
-            assert anchor in {anchor_of(heading) for heading in headings(linked)}, target
-
-
-def anchor_of(heading: str) -> str:
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
