@@ -55,44 +55,100 @@ static int all_zero(const uint8_t *bytes, uint64_t n) {
   return 1;
 }
 
+static void read_header(const uint8_t *bytes, AnnPageHeader *out_header) {
+  out_header->version = bytes[ANN_HEADER_VERSION];
+  out_header->kind = bytes[ANN_HEADER_KIND];
+  out_header->tree = bytes[ANN_HEADER_TREE];
+  out_header->level = bytes[ANN_HEADER_LEVEL];
+  out_header->n = ann_get32(bytes + ANN_HEADER_N);
+  out_header->capacity = ann_get32(bytes + ANN_HEADER_CAPACITY);
+  out_header->length = ann_get32(bytes + ANN_HEADER_LENGTH);
+  out_header->parent = ann_get32(bytes + ANN_HEADER_PARENT);
+  out_header->checksum = ann_get64(bytes + ANN_HEADER_CHECKSUM);
+}
+
+static AnnPage page_of(const AnnPageHeader *header) {
+  AnnPage page = {0};
+  page.kind = header->kind;
+  page.tree = header->tree;
+  page.level = header->level;
+  page.n = (int)header->n;
+  page.capacity = (int)header->capacity;
+  page.length = header->length;
+  page.parent = header->parent;
+  return page;
+}
+
 /* What a header must say for the rest of the code to be safe. */
-static int header_is_valid(const AnnPage *page, const uint8_t *bytes, uint64_t size) {
-  if (ann_get32(bytes + ANN_HEADER_MAGIC) != ANN_PAGE_MAGIC) return 0;
-  if (bytes[ANN_HEADER_VERSION] != ANN_FORMAT_VERSION) return 0;
-  if (page->kind != ANN_KIND_LEAF && page->kind != ANN_KIND_DIRECTORY) return 0;
-  if ((page->kind == ANN_KIND_LEAF) != (page->level == 0)) return 0;
-  if (page->tree >= ANN_MAX_TREES) return 0;
-  if (page->capacity <= 0 || page->capacity > MAX_CAPACITY) return 0;
-  if (page->capacity % ANN_BLOCK || page->n < 0 || page->n > page->capacity) return 0;
-  if (bytes[ANN_HEADER_CODE_BITS] != 1 || bytes[ANN_HEADER_FINE_BITS] != 0) return 0;
+static const char *header_fault(const AnnPageHeader *header, const uint8_t *bytes,
+                                uint64_t size) {
+  AnnPage page = page_of(header);
+  if (header->version != ANN_FORMAT_VERSION) return "expected format version 2";
+  if (page.kind != ANN_KIND_LEAF && page.kind != ANN_KIND_DIRECTORY) {
+    return "expected kind 1, a leaf, or 2, a directory";
+  }
+  if ((page.kind == ANN_KIND_LEAF) != (page.level == 0)) {
+    return "expected level 0 of a leaf, a higher one of a directory";
+  }
+  if (page.tree >= ANN_MAX_TREES) return "expected a tree from 0 to 7";
+  if (header->capacity == 0 || header->capacity > MAX_CAPACITY ||
+      header->capacity % ANN_BLOCK) {
+    return "expected a capacity from 32 to 4096, a multiple of 32";
+  }
+  if (header->n > header->capacity) return "expected no more entries than the capacity";
+  if (header->length == 0 || header->length % ANN_BLOCK) {
+    return "expected a length that is a multiple of 32";
+  }
+  if (bytes[ANN_HEADER_CODE_BITS] != 1 || bytes[ANN_HEADER_FINE_BITS] != 0) {
+    return "expected codes of one bit, and no finer ones";
+  }
   /* Reserved bytes will one day mean something that we do not know. */
-  if (!all_zero(bytes + 26, 6) || !all_zero(bytes + 40, 24)) return 0;
-  return size == size_of(page, page->n);
+  if (!all_zero(bytes + 26, 6) || !all_zero(bytes + 40, 24)) {
+    return "expected zeros in the reserved bytes of the header";
+  }
+  return size == size_of(&page, page.n) ? NULL : "expected another size for so many entries";
+}
+
+const char *ann_page_fault(const void *blob, uint64_t size, AnnPageHeader *out_header) {
+  const uint8_t *bytes = blob;
+  const char *fault;
+  memset(out_header, 0, sizeof *out_header);
+  if (size < ANN_HEADER_SIZE) return "expected at least 64 bytes, the header";
+  if (size > ANN_MAX_ALLOC) return "expected fewer bytes";
+  if (ann_get32(bytes + ANN_HEADER_MAGIC) != ANN_PAGE_MAGIC) return "expected the magic ANNP";
+  out_header->is_known = 1;
+  read_header(bytes, out_header);
+  fault = header_fault(out_header, bytes, size);
+  if (fault) return fault;
+  out_header->is_whole = 1;
+  if (out_header->checksum != ann_checksum(bytes, size, ANN_HEADER_CHECKSUM)) {
+    return "expected another checksum of these bytes";
+  }
+  return NULL;
+}
+
+static int take(AnnPage *page, const AnnPageHeader *header, const void *blob, uint64_t size) {
+  uint8_t *bytes = ann_alloc(size);
+  if (!bytes) return ANN_NOMEM;
+  memcpy(bytes, blob, size);
+  *page = page_of(header);
+  page->bytes = bytes;
+  page->allocated = size;
+  return ANN_OK;
 }
 
 int ann_page_load(AnnPage *page, const void *blob, uint64_t size, int64_t length) {
-  const uint8_t *bytes = blob;
+  AnnPageHeader header;
   memset(page, 0, sizeof *page);
-  if (size < ANN_HEADER_SIZE || size > ANN_MAX_ALLOC) return ANN_CORRUPT;
-  page->kind = bytes[ANN_HEADER_KIND];
-  page->tree = bytes[ANN_HEADER_TREE];
-  page->level = bytes[ANN_HEADER_LEVEL];
-  page->n = (int)ann_get32(bytes + ANN_HEADER_N);
-  page->capacity = (int)ann_get32(bytes + ANN_HEADER_CAPACITY);
-  page->parent = ann_get32(bytes + ANN_HEADER_PARENT);
-  page->length = length;
-  if (ann_get32(bytes + ANN_HEADER_LENGTH) != (uint32_t)length ||
-      !header_is_valid(page, bytes, size) ||
-      ann_get64(bytes + ANN_HEADER_CHECKSUM) !=
-          ann_checksum(bytes, size, ANN_HEADER_CHECKSUM)) {
-    memset(page, 0, sizeof *page);
-    return ANN_CORRUPT;
+  if (ann_page_fault(blob, size, &header) || header.length != length) return ANN_CORRUPT;
+  return take(page, &header, blob, size);
   }
-  page->bytes = ann_alloc(size);
-  if (!page->bytes) return ANN_NOMEM;
-  page->allocated = size;
-  memcpy(page->bytes, bytes, size);
-  return ANN_OK;
+
+int ann_page_salvage(AnnPage *page, const void *blob, uint64_t size) {
+  AnnPageHeader header;
+  memset(page, 0, sizeof *page);
+  ann_page_fault(blob, size, &header);
+  return header.is_whole ? take(page, &header, blob, size) : ANN_CORRUPT;
 }
 
 void ann_page_seal(AnnPage *page) {

@@ -1,7 +1,7 @@
 /* page.h -- one page of the forest in memory: the bytes of format.h, and access to them.
 **
 ** A page is held as its bytes, so that reading one is a copy and a check.  It is
-** validated once, in ann_page_load; everyone else trusts it.
+** validated once, by ann_page_fault in ann_page_load; everyone else trusts it.
 **
 **   ann_page_id, ann_page_child      O(1)
 **   ann_page_append, ann_page_remove O(L)      a removed entry's place is taken by the last
@@ -28,8 +28,19 @@ typedef struct AnnPage {
   float *spreads;  /* owned: of a directory's children, made when asked for, else NULL */
 } AnnPage;
 
+/* What a blob's header says, true or not. */
+typedef struct AnnPageHeader {
+  int is_known;       /* the blob has the magic; without it nothing below is set */
+  int is_whole;       /* header and size agree with each other: the entries can be read */
+  int version, kind, tree, level;
+  uint32_t n, capacity, length, parent;
+  uint64_t checksum;
+} AnnPageHeader;
+
 int ann_page_init(AnnPage *page, int level, int tree, int capacity, int64_t length);
 int ann_page_load(AnnPage *page, const void *blob, uint64_t size, int64_t length);
+int ann_page_salvage(AnnPage *page, const void *blob, uint64_t size);
+const char *ann_page_fault(const void *blob, uint64_t size, AnnPageHeader *out_header);
 void ann_page_seal(AnnPage *page);
 uint64_t ann_page_size(const AnnPage *page);
 int ann_page_is_tidy(const AnnPage *page);
@@ -56,6 +67,8 @@ void ann_page_prefetch_child(const AnnPage *page, int i);
 
 /* ann_page_init: an empty page with a zero centre; ANN_OK or ANN_NOMEM.
 ** ann_page_load: copies the blob; ANN_CORRUPT when it is not a valid page of that length.
+** ann_page_salvage: the same of any length, and the checksum may be wrong; for reading only.
+** ann_page_fault: why a blob is no valid page, or NULL; the sentence is static.
 ** ann_page_seal: writes header and checksum; then bytes[0..ann_page_size) is the blob.
 ** ann_page_is_tidy: of a sealed page, whether what is reserved or unused is zero.
 ** ann_page_centre, ann_page_child_centre: borrowed records, valid until the page changes.

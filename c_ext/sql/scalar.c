@@ -1,8 +1,6 @@
 /* scalar.c -- see scalar.h. */
 #include "sql/scalar.h"
 
-#include <math.h>
-
 #include "core/kernel.h"
 #include "core/space.h"
 #include "sql/value.h"
@@ -103,38 +101,12 @@ static void vector(sqlite3_context *out, int argc, sqlite3_value **argv) {
   ann_free(x);
 }
 
-/* Does the text of a number give that component? */
-static int reads_back(const AnnElement *element, const char *digits, float x) {
-  char message[ANN_VECTOR_MESSAGE], array[44];
-  float scratch;
-  double back; /* room for any component */
-  sqlite3_snprintf(sizeof array, array, "[%s]", digits);
-  return ann_element_from_json(element, array, (int64_t)strlen(array), 1, &back, message) ==
-             ANN_OK &&
-         *element->floats(&back, 1, &scratch) == x;
-}
-
-/* The shortest decimal that reads back as x. */
-static void append_component(sqlite3_str *text, const AnnElement *element, float x) {
-  char digits[40];
-  int precision = element->fewest_digits;
-  if (x == 0) { /* %g drops the sign of a negative zero */
-    sqlite3_str_appendall(text, signbit(x) ? "-0.0" : "0");
-    return;
-  }
-  for (;; precision++) {
-    sqlite3_snprintf(sizeof digits, digits, "%.*g", precision, (double)x);
-    if (precision == element->most_digits || reads_back(element, digits, x)) break;
-  }
-  sqlite3_str_appendall(text, digits);
-}
-
 static void append_vector(sqlite3_str *text, const AnnElement *element, const float *x,
                           int64_t n) {
   int64_t i;
   for (i = 0; i < n; i++) {
     sqlite3_str_appendchar(text, 1, i ? ',' : '[');
-    append_component(text, element, x[i]);
+    ann_value_append(text, element, x[i]);
   }
   sqlite3_str_appendchar(text, 1, ']');
 }

@@ -39,6 +39,9 @@ int ann_value_whole(const char *function, const char *name, int64_t least, int64
 /* The ids of `column IN (…)` as sqlite3_vtab_in hands them down, or of one value. */
 int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids);
 
+/* A component as the shortest decimal that reads back as it; x is finite. */
+void ann_value_append(sqlite3_str *text, const AnnElement *element, float x);
+
 /* What a value is, in a word, for error sentences. */
 const char *ann_value_kind(sqlite3_value *value);
 

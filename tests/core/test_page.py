@@ -343,3 +343,20 @@ def test_the_offset_tells_how_far_to_one_side_entries_lie(core, rng, n, share):
 def test_an_empty_page_has_no_offset(core):
     with Page(core) as page:
         assert core.lib.ann_page_offset(page.c) == 0
+
+
+def test_a_page_with_a_wrong_checksum_can_be_salvaged_and_no_other(core):
+    with filled(core, 40, length=64) as page:
+        sound = page.sealed()
+    header, salvaged = core.ffi.new("AnnPageHeader *"), core.ffi.new("AnnPage *")
+    wrong_sum = sound[:32] + bytes(8) + sound[40:]
+    for blob, whole, valid in ((sound, 1, True), (wrong_sum, 1, False), (oracle.sealed(sound[:-32]), 0, False)):
+        fault = core.lib.ann_page_fault(blob, len(blob), header)
+        assert (header.is_known, header.is_whole, fault == core.ffi.NULL) == (1, whole, valid)
+        assert core.lib.ann_page_salvage(salvaged, blob, len(blob)) == (0 if whole else CORRUPT)
+        if whole:
+            assert [core.lib.ann_page_id(salvaged, i) for i in range(salvaged.n)] == list(range(1, 41))
+            core.lib.ann_page_clear(salvaged)
+    core.fail_from(1)
+    assert core.lib.ann_page_salvage(salvaged, sound, len(sound)) == NOMEM
+    assert salvaged.bytes == core.ffi.NULL
