@@ -214,6 +214,13 @@ def test_every_key_of_ann_info_has_a_row(db: apsw.Connection):
     assert first_cells(text_under(SQL_MD, "`ann_info(table)`")) == keys
 
 
+def test_every_key_of_ann_state_has_a_row(db: apsw.Connection):
+    db.execute("CREATE VIRTUAL TABLE v USING ann(embedding float32[2])")
+    keys = [key for (key,) in db.execute("SELECT key FROM ann_state('v')")]
+    rows = re.findall(r"^\| (`\w+`.*?) \|", text_under(SQL_MD, "`ann_state(table)`"), flags=re.MULTILINE)
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == keys
+
+
 def test_every_shadow_table_has_a_row(db: apsw.Connection):
     db.execute("CREATE VIRTUAL TABLE song_ann USING ann(embedding float32[2])")
     tables = {

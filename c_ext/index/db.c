@@ -174,6 +174,12 @@ sqlite3_stmt *ann_db_stmt(AnnDb *db, int which, int *out_rc) {
   return db->stmts[which];
 }
 
+int ann_db_statements(const AnnDb *db) {
+  int i, n = 0;
+  for (i = 0; i < ANN_N_STMTS; i++) n += db->stmts[i] != NULL;
+  return n;
+}
+
 sqlite3_stmt *ann_db_prepared(const AnnDb *db, int which) { return db->stmts[which]; }
 
 int ann_db_run(AnnDb *db, sqlite3_stmt *stmt) {

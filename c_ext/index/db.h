@@ -64,6 +64,7 @@ void ann_db_close(AnnDb *db);
 sqlite3_stmt *ann_db_stmt(AnnDb *db, int which, int *out_rc);
 /* The same if it was used before, as it stands; else NULL. */
 sqlite3_stmt *ann_db_prepared(const AnnDb *db, int which);
+int ann_db_statements(const AnnDb *db); /* prepared by now */
 /* Step for a row: 1 in *out_row, or 0 and the statement is reset. */
 int ann_db_step(AnnDb *db, sqlite3_stmt *stmt, int *out_row);
 /* Step once and reset; ANN_OK unless it failed. */

@@ -40,6 +40,8 @@ void ann_efforts_drop(AnnEfforts *efforts) {
   efforts->known = 0;
 }
 
+int ann_efforts_is_known(const AnnEfforts *efforts) { return efforts->known; }
+
 void ann_efforts_free(AnnEfforts *efforts) {
   if (efforts) ann_efforts_drop(efforts);
   ann_free(efforts);

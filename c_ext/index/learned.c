@@ -131,6 +131,8 @@ int ann_learned_tell(AnnLearned *learned) {
   return rc;
 }
 
+int64_t ann_learned_held(const AnnLearned *learned) { return learned->known ? learned->n : -1; }
+
 int ann_learned_is_clean(const AnnLearned *learned) { return !learned->dirty; }
 
 int ann_learned_flush(AnnLearned *learned) {

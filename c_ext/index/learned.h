@@ -42,6 +42,8 @@ int ann_learned_measured(AnnLearned *learned);
 int ann_learned_tell(AnnLearned *learned);
 int ann_learned_flush(AnnLearned *learned);
 int ann_learned_is_clean(const AnnLearned *learned); /* nothing to flush */
+/* Queries in memory; -1 when what the table has was not read. */
+int64_t ann_learned_held(const AnnLearned *learned);
 void ann_learned_drop(AnnLearned *learned); /* forget what is in memory, stored or not */
 /* cffi:off */
 

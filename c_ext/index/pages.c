@@ -47,6 +47,8 @@ int ann_pages_new(const AnnPagesPlan *plan, AnnPages **out_pages) {
   return ANN_OK;
 }
 
+int64_t ann_pages_held(const AnnPages *pages) { return pages->held.n; }
+
 int64_t ann_pages_dirty(const AnnPages *pages) { return pages->n_dirty; }
 
 int64_t ann_pages_hits(const AnnPages *pages) { return pages->n_hits; }

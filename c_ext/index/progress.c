@@ -6,11 +6,11 @@
 #include "index/learned.h"
 
 struct AnnProgresses {
-  AnnDb *db;             /* borrowed */
-  const AnnState *state; /* borrowed */
-  const AnnSpace *space; /* borrowed */
-  AnnProgress *progress; /* owned: NULL for none */
-  int known;             /* it, or its absence, is what the database says, or newer */
+  AnnDb *db;                    /* borrowed */
+  const AnnState *state;        /* borrowed */
+  const AnnSpace *space;    /* borrowed */
+  AnnProgress *progress;        /* owned: NULL for none */
+  int known;                    /* it, or its absence, is what the database says, or newer */
 };
 
 int ann_progresses_new(AnnDb *db, const AnnState *state, const AnnSpace *space,
@@ -254,6 +254,11 @@ int ann_progresses_begin(AnnProgresses *owner, int n_queries, AnnProgress **out_
   progress->is_new = progress->dirty = 1;
   *out_progress = owner->progress = progress;
   return ANN_OK;
+}
+
+int ann_progresses_held(const AnnProgresses *owner, const AnnProgress **out_progress) {
+  *out_progress = owner->progress;
+  return owner->known;
 }
 
 int ann_progresses_is_clean(const AnnProgresses *owner) {

@@ -66,6 +66,8 @@ static int64_t cost(const AnnRows *rows) {
   return row_size(rows) + 2 * (int64_t)sizeof(AnnHashSlot) + (int64_t)sizeof(AnnRow *);
 }
 
+int64_t ann_rows_held(const AnnRows *rows) { return rows->held.n; }
+
 int64_t ann_rows_bytes(const AnnRows *rows) { return rows->held.n * cost(rows); }
 
 /* How many rows the budget has room for beside the pages; none where nothing may be remembered. */

@@ -319,6 +319,8 @@ int ann_store_is_clean(const AnnStore *store) {
          ann_progresses_is_clean(store->progresses) && ann_learned_is_clean(store->learned);
 }
 
+AnnLife ann_store_life(const AnnStore *store) { return store->life; }
+
 int ann_store_is_loaded(const AnnStore *store) { return store->life.loaded; }
 
 int ann_store_is_poisoned(const AnnStore *store) { return store->life.poisoned; }

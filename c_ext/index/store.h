@@ -28,7 +28,7 @@
 
 struct AnnRouter;
 
-/* Where a table stands between the events of its transactions: store.c's own. */
+/* Where a table stands between the events of its transactions: store.c's own, a copy for others. */
 typedef struct AnnLife {
   int checked;        /* the shadow tables were found in order */
   int writing;        /* between xBegin and xCommit or xRollback */
@@ -87,6 +87,7 @@ void ann_store_poison(AnnStore *store);
 
 /* Is nothing in memory that is not written? */
 int ann_store_is_clean(const AnnStore *store);
+AnnLife ann_store_life(const AnnStore *store);
 int ann_store_is_loaded(const AnnStore *store); /* state is known */
 int ann_store_is_poisoned(const AnnStore *store);
 int ann_store_is_writing(const AnnStore *store); /* a write transaction on the table is open */

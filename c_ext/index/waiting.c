@@ -26,6 +26,8 @@ void ann_waiting_free(AnnWaiting *waiting) { ann_free(waiting); }
 
 int ann_waiting_is_clean(const AnnWaiting *waiting) { return !waiting->tail_dirty; }
 
+int ann_waiting_knows_none(const AnnWaiting *waiting) { return waiting->none; }
+
 void ann_waiting_forget(AnnWaiting *waiting) { waiting->none = 0; }
 
 void ann_waiting_drop(AnnWaiting *waiting) {

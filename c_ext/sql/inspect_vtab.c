@@ -1,4 +1,4 @@
-/* inspect_vtab.c -- see inspect_vtab.h.  Six table functions, alike but for what fills them. */
+/* inspect_vtab.c -- see inspect_vtab.h.  Seven table functions, alike but for what fills them. */
 #include "sql/inspect_vtab.h"
 
 #include "core/format.h"
@@ -9,13 +9,19 @@
 #include "index/stored.h"
 #include "index/rows.h"
 #include "sql/measure.h"
+#include "sql/memory.h"
+
+enum {
+  WHAT_IS_READ, /* all is written that the open transaction has changed, and ann_store_begin called */
+  WHAT_IS_STORED, /* all is written */
+  WHAT_IS_HELD, /* nothing is: memory stays as it is */
+};
 
 /* One table function.  Its arguments are `table` and then further ones. */
 typedef struct Inspector {
   AnnFunction function; /* first */
-  /* Called inside ann_store_begin, unless `raw`. */
   int (*fill)(const AnnCall *call);
-  int raw;
+  int looks_at; /* and what has been done before */
 } Inspector;
 
 typedef struct Cursor {
@@ -23,7 +29,7 @@ typedef struct Cursor {
   AnnListing listing; /* owned */
 } Cursor;
 
-/* ---- what there is to tell; recall and explain are in measure.c ---- */
+/* ---- what there is to tell; recall and explain are in measure.c, state in memory.c ---- */
 
 static void info_number(AnnListing *listing, const char *key, int64_t value) {
   ann_listing_text(listing, key);
@@ -215,8 +221,8 @@ static int fill(AnnFunctionCursor *base, sqlite3_value **values) {
   if (rc != ANN_OK) return rc;
   call.table = table;
   /* Pages changed in this transaction are looked at as they will be stored. */
-  rc = ann_store_flush_to_look(table->store);
-  begun = rc == ANN_OK && !inspector->raw;
+  if (inspector->looks_at != WHAT_IS_HELD) rc = ann_store_flush_to_look(table->store);
+  begun = rc == ANN_OK && inspector->looks_at == WHAT_IS_READ;
   if (begun) rc = ann_store_begin(table->store);
   if (rc == ANN_OK) rc = inspector->fill(&call);
   if (rc == ANN_OK) rc = listing->rc;
@@ -280,7 +286,7 @@ static const Inspector inspectors[] = {
                 .n_columns = 3,
                 .n_needed = 1},
    .fill = fill_check,
-   .raw = 1},
+   .looks_at = WHAT_IS_STORED},
   {.function = {.kind = &kind,
                 .name = "ann_recall",
                 .declaration =
@@ -304,6 +310,14 @@ static const Inspector inspectors[] = {
         .n_needed = 2,
         .once = {NULL, "query", "k", "recall", "search_k"}},
    .fill = ann_measure_explain},
+  {.function = {.kind = &kind,
+                .name = "ann_state",
+                .declaration = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN)",
+                .usage = TABLE_ALONE,
+                .n_columns = 2,
+                .n_needed = 1},
+   .fill = ann_memory_tell,
+   .looks_at = WHAT_IS_HELD},
 };
 #define N_INSPECTORS ((int)(sizeof inspectors / sizeof *inspectors))
 

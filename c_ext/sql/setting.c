@@ -72,6 +72,14 @@ static const Setting settings[] = {
 
 static int is_act(const Setting *setting) { return setting->least == setting->most; }
 
+void ann_setting_list(const AnnTable *table, AnnListing *listing) {
+  int i;
+  for (i = 0; i < N_SETTINGS; i++) {
+    ann_listing_text(listing, settings[i].name);
+    ann_listing_number(listing, settings[i].get(table));
+  }
+}
+
 /* ---- by a command ---- */
 
 /* What comes after the name, and after = where there is a value; NULL: it is not this setting. */

@@ -1,4 +1,4 @@
-"""Looking inside: ann_page_decode."""
+"""Looking inside: ann_page_decode, and ann_state."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import struct
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -208,3 +209,216 @@ def test_hostile_bytes_give_json_or_nothing_worse(leaf, data):
         except oracle.Damaged:
             return
         assert told["fault"] is None
+
+
+# --- ann_state -----------------------------------------------------------------------------------
+
+QUERY = np.arange(16, dtype="<f4").tobytes()
+CHANGED = ["pages", "places", "counters", "waiting", "learned", "calibrating"]
+
+
+def state(db):
+    return dict(db.execute("SELECT key, value FROM ann_state('v')"))
+
+
+def search(db):
+    return db.execute("SELECT id FROM ann_search('v', ?)", (QUERY,)).fetchall()
+
+
+def insert(db, id_=50_000):
+    db.execute("INSERT INTO v(rowid, embedding) VALUES (?, ?)", (id_, QUERY))
+
+
+def changed(told):
+    return {name for name in CHANGED if told[f"changed_{name}"]}
+
+
+def reads(db):
+    """Pages and rows that the search has to read from SQLite."""
+    sql = "SELECT sum(count) FROM ann_explain('v', ?) WHERE step LIKE 'read_%'"
+    return db.execute(sql, (QUERY,)).get
+
+
+@pytest.fixture
+def two(forest_file, other_connections):
+    """Two connections to one file."""
+    return other_connections(forest_file), other_connections(forest_file)
+
+
+def test_nothing_is_in_memory_before_the_first_search(two):
+    told = state(two[0])
+    assert (told["kept"], told["data_version"], told["pages_sum"], told["history"]) == (0, None, None, None)
+    assert (told["pages"], told["page_bytes"], told["rows"], told["row_bytes"], told["statements"]) == (0,) * 5
+    assert (told["learned"], told["calibrating"], told["calibration_known"], told["none_wait"]) == (None, None, 0, 0)
+    assert (told["writing"], told["poisoned"], told["late_savepoint"], changed(told)) == (0, 0, None, set())
+
+
+def test_after_a_search_what_it_read_is_in_memory(two, forest_file):
+    db = two[0]
+    search(db)
+    told = state(db)
+    stored = oracle.read(forest_file).state
+    assert (told["pages_sum"], told["history"]) == (f"{stored['pages_sum']:016x}", f"{stored['history']:016x}")
+    assert told["kept"] == told["none_wait"] == told["calibration_known"] == 1
+    assert 0 < told["pages"] <= db.execute("SELECT count(*) FROM v_pages").get
+    assert told["page_bytes"] > told["pages"] * 1000
+    assert told["rows"] >= 10
+    assert told["row_bytes"] >= told["rows"] * 64
+    assert db.execute("SELECT value FROM ann_info('v') WHERE key = 'cache_bytes'").get == (
+        told["page_bytes"] + told["row_bytes"]
+    )
+    assert told["limit_bytes"] == 256 << 20
+    assert told["statements"] > 0
+    assert told["counters_known"] == 0
+
+
+def test_asking_changes_nothing(two):
+    db = two[0]
+    search(db)
+    hits = db.execute("SELECT value FROM ann_info('v') WHERE key = 'cache_hits'").get
+    told = state(db)
+    assert state(db) == told
+    assert db.execute("SELECT value FROM ann_info('v') WHERE key = 'cache_hits'").get == hits
+    assert reads(db) == 0
+
+
+def test_what_a_transaction_changed_is_told_and_not_written(two, shadow_hash):
+    db = two[0]
+    search(db)
+    before, stored = state(db), shadow_hash(db)
+    db.execute("BEGIN")
+    insert(db)
+    told = state(db)
+    assert (told["writing"], told["counters_known"], told["changed_places"]) == (1, 1, 1)
+    assert told["changed_pages"] >= 2  # a copy in each of two leaves
+    assert (told["pages_sum"], told["history"]) == (before["pages_sum"], before["history"])
+    # The row itself is written at once; all else waits, whoever looks at it.
+    db.execute("DELETE FROM v_vectors WHERE id = 50000")
+    assert shadow_hash(db) == stored
+    db.execute("PRAGMA query_only = 1")
+    assert state(db) == told
+    db.execute("PRAGMA query_only = 0; ROLLBACK")
+
+
+def test_a_savepoint_writes_what_was_changed(two):
+    db = two[0]
+    db.execute("BEGIN")
+    insert(db)
+    assert changed(state(db)) >= {"pages", "places", "counters"}
+    db.execute("SAVEPOINT here")
+    told = state(db)
+    assert changed(told) == set()
+    assert (told["writing"], told["kept"]) == (1, 1)
+    db.execute("COMMIT")
+
+
+def test_memory_goes_on_as_that_of_the_new_state_after_a_commit(two, forest_file):
+    db = two[0]
+    search(db)
+    before = state(db)
+    insert(db)
+    told = state(db)
+    stored = oracle.read(forest_file).state
+    assert (told["kept"], told["writing"], told["counters_known"], changed(told)) == (1, 0, 0, set())
+    assert told["pages_sum"] == f"{stored['pages_sum']:016x}" != before["pages_sum"]
+    assert told["history"] == f"{stored['history']:016x}" != before["history"]
+    assert told["data_version"] != before["data_version"]
+    assert told["pages"] >= before["pages"]
+
+
+def test_a_rollback_forgets(two):
+    db = two[0]
+    search(db)
+    db.execute("BEGIN")
+    insert(db)
+    db.execute("ROLLBACK")
+    told = state(db)
+    assert (told["kept"], told["pages"], told["rows"], told["writing"], changed(told)) == (0, 0, 0, 0, set())
+    search(db)
+    assert state(db)["kept"] == 1
+
+
+def test_anothers_commit_is_not_looked_for_until_the_next_search(two):
+    db, other = two
+    search(db)
+    before = state(db)
+    insert(other)
+    assert state(db) == before
+    search(db)
+    told = state(db)
+    assert told["pages_sum"] != before["pages_sum"]
+    assert told["history"] == state(other)["history"]
+
+
+def test_anothers_commit_to_another_table_leaves_memory_as_it_is(two):
+    db, other = two
+    other.execute("CREATE TABLE plays(song)")
+    search(db)
+    before = state(db)
+    other.execute("INSERT INTO plays VALUES (1)")
+    assert search(db)
+    told = state(db)
+    assert told.pop("data_version") != before.pop("data_version")
+    assert told == before
+
+
+def test_a_poisoned_table_is_told_where_others_refuse(forest):
+    db = forest().db
+    db.execute("PRAGMA foreign_keys = 1; CREATE TABLE mine(x REFERENCES v_vectors(id)); INSERT INTO mine VALUES (4)")
+    db.execute("BEGIN; SAVEPOINT early")
+    with pytest.raises(apsw.ConstraintError):
+        db.execute("DELETE FROM v WHERE rowid = 4")
+    with pytest.raises(apsw.Error, match="a write failed half-way"):
+        db.execute("SELECT * FROM ann_info('v')").fetchall()
+    told = state(db)
+    assert (told["poisoned"], told["writing"], told["late_savepoint"]) == (1, 1, None)
+    db.execute("SAVEPOINT late")
+    assert state(db)["late_savepoint"] == 1  # of early 0 and late 1
+    db.execute("ROLLBACK TO early")
+    told = state(db)
+    assert (told["poisoned"], told["writing"], told["late_savepoint"], told["kept"]) == (0, 1, None, 0)
+    db.execute("ROLLBACK")
+    assert state(db)["writing"] == 0
+
+
+def test_settings_are_told_as_ann_set_reads_them(forest):
+    db = forest().db
+    for name, value in (("cache_mb", 7), ("absorb", 3), ("threads", 2), ("warm", 1)):
+        db.execute("SELECT ann_set('v', ?, ?)", (name, value))
+    told = state(db)
+    for name in ("cache_mb", "absorb", "threads", "warm"):
+        assert told[name] == db.execute("SELECT ann_set('v', ?)", (name,)).get
+    assert (told["cache_mb"], told["limit_bytes"], told["warm"]) == (7, 7 << 20, told["page_bytes"] + told["row_bytes"])
+    assert told["pages"] == db.execute("SELECT count(*) FROM v_pages").get
+    assert told["rows"] == 1500
+    db.execute("SELECT ann_set('v', 'cache_mb', 0)")
+    told = state(db)
+    assert (told["pages"], told["rows"], told["warm"]) == (0, 0, 0)
+
+
+def test_given_queries_and_a_calibration_under_way_are_told(forest, make_vectors, load, rng):
+    db = forest().db
+    db.execute("BEGIN")
+    db.execute("INSERT INTO v(v, embedding) VALUES ('learn', ?)", (QUERY,))
+    told = state(db)
+    assert (told["learned"], changed(told)) == (1, {"learned", "counters"})
+    db.execute("COMMIT")
+    stages = set()
+    for id_, vector in enumerate(make_vectors(rng, 2500), 50_000):  # a calibration goes on by slices
+        db.execute("INSERT INTO v(rowid, embedding) VALUES (?, ?)", (id_, vector.tobytes()))
+        told = state(db)
+        stages.add(told["calibrating"])
+        if told["calibrating"] == "measure":
+            assert 0 <= told["calibrating_measured"] <= told["calibrating_queries"]
+        if {"truth", "measure"} <= stages:
+            break
+    assert {"truth", "measure"} <= stages
+
+
+def test_every_schema_has_its_own(two, tmp_path):
+    db = two[0]
+    search(db)
+    db.execute("ATTACH ? AS more; CREATE VIRTUAL TABLE more.w USING ann(embedding float32[4])", (str(tmp_path / "m"),))
+    assert dict(db.execute("SELECT key, value FROM ann_state('more.w')"))["pages"] == 0
+    with pytest.raises(apsw.SQLError, match="ann_state: expected the name of an ann table"):
+        db.execute("SELECT * FROM ann_state('nothing')").fetchall()
