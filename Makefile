@@ -73,9 +73,9 @@ fuzz: ## hostile pages and vectors, half a minute each (libFuzzer)
 		build/fuzz/$$what -max_total_time=$(SECONDS_EACH) -max_len=20000 -artifact_prefix=build/fuzz/ build/fuzz/$$what.corpus; \
 	done
 
-asan: build ## all tests again, with address and undefined-behaviour sanitizers (needs gcc)
+asan: build ## all tests again, with assertions, address and undefined-behaviour sanitizers (needs gcc)
 	@$(BIN)/cmake -S . -B $(ASAN) -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_C_COMPILER=gcc \
-		-DANN_WERROR=ON -DANN_SANITIZE=address,undefined,float-cast-overflow
+		-DANN_WERROR=ON -DANN_DEBUG=ON -DANN_SANITIZE=address,undefined,float-cast-overflow
 	@$(BIN)/cmake --build $(ASAN) --target sqlite_ann core_test index_test
 	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	SQLITE_ANN_EXTENSION=$(abspath $(ASAN))/sqlite_ann SQLITE_ANN_CORE_TEST=$(abspath $(ASAN))/ann_core_test.so \

@@ -142,7 +142,7 @@ int ann_page_load(AnnPage *page, const void *blob, uint64_t size, int64_t length
   memset(page, 0, sizeof *page);
   if (ann_page_fault(blob, size, &header) || header.length != length) return ANN_CORRUPT;
   return take(page, &header, blob, size);
-  }
+}
 
 int ann_page_salvage(AnnPage *page, const void *blob, uint64_t size) {
   AnnPageHeader header;

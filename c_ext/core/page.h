@@ -30,8 +30,8 @@ typedef struct AnnPage {
 
 /* What a blob's header says, true or not. */
 typedef struct AnnPageHeader {
-  int is_known;       /* the blob has the magic; without it nothing below is set */
-  int is_whole;       /* header and size agree with each other: the entries can be read */
+  int is_known; /* the blob has the magic; without it nothing below is set */
+  int is_whole; /* header and size agree with each other: the entries can be read */
   int version, kind, tree, level;
   uint32_t n, capacity, length, parent;
   uint64_t checksum;

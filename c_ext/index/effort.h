@@ -57,8 +57,8 @@ typedef struct AnnEfforts AnnEfforts;
 /* db, state: borrowed.  ANN_OK or ANN_NOMEM. */
 int ann_efforts_new(AnnDb *db, AnnState *state, int trees, AnnEfforts **out_efforts);
 void ann_efforts_free(AnnEfforts *efforts);
-void ann_efforts_drop(AnnEfforts *efforts); /* forget what was read */
-int ann_efforts_is_known(const AnnEfforts *efforts);   /* it was, or that there is none */
+void ann_efforts_drop(AnnEfforts *efforts);          /* forget what was read */
+int ann_efforts_is_known(const AnnEfforts *efforts); /* it was, or that there is none */
 
 /* The left side of the rule over the k-th best estimate; 0 while fewer than k are found. */
 double ann_effort_ratio(double score, int64_t inspected, double kth);

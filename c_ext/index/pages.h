@@ -73,7 +73,7 @@ void ann_pages_trim(AnnPages *pages);
 /* Keep every page that there is room for, in order of number. */
 int ann_pages_warm(AnnPages *pages);
 void ann_pages_drop(AnnPages *pages);           /* forget all, changed or not */
-int64_t ann_pages_held(const AnnPages *pages);   /* pages in memory */
+int64_t ann_pages_held(const AnnPages *pages);  /* pages in memory */
 int64_t ann_pages_dirty(const AnnPages *pages); /* pages changed and not written */
 /* How often a directory was changed or let go, ever: whoever points into directories may go on
 ** for as long as it is the same. */

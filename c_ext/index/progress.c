@@ -6,11 +6,11 @@
 #include "index/learned.h"
 
 struct AnnProgresses {
-  AnnDb *db;                    /* borrowed */
-  const AnnState *state;        /* borrowed */
-  const AnnSpace *space;    /* borrowed */
-  AnnProgress *progress;        /* owned: NULL for none */
-  int known;                    /* it, or its absence, is what the database says, or newer */
+  AnnDb *db;             /* borrowed */
+  const AnnState *state; /* borrowed */
+  const AnnSpace *space; /* borrowed */
+  AnnProgress *progress; /* owned: NULL for none */
+  int known;             /* it, or its absence, is what the database says, or newer */
 };
 
 int ann_progresses_new(AnnDb *db, const AnnState *state, const AnnSpace *space,

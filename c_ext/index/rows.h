@@ -68,7 +68,7 @@ void ann_rows_prefetch_slot(const AnnRows *rows, int64_t id);
 void ann_rows_forget(AnnRows *rows, int64_t id);
 /* Let go of as many as the budget asks for. */
 void ann_rows_trim(AnnRows *rows);
-int64_t ann_rows_held(const AnnRows *rows); /* rows in memory ... */
+int64_t ann_rows_held(const AnnRows *rows);  /* rows in memory ... */
 int64_t ann_rows_bytes(const AnnRows *rows); /* ... and their bytes */
 /* Keep every row that there is room for, in order of id. */
 int ann_rows_warm(AnnRows *rows);

@@ -1,6 +1,7 @@
 /* store.c -- see store.h. */
 #include "index/store.h"
 
+#include <assert.h>
 #include <limits.h>
 
 #include "index/config.h"
@@ -83,6 +84,8 @@ static int write_counters(AnnStore *store) {
 
 static int happens(AnnStore *store, int event) {
   int rc = ANN_OK;
+  assert(event == SETTLE || event == ROLLBACK ||
+         (ann_store_is_clean(store) && "all that was changed is written"));
   if (fates[event].changed == WRITE) rc = write_all(store);
   if (fates[event].changed == FORGET) {
     ann_places_drop(store->places);
@@ -280,6 +283,7 @@ int ann_store_begin_afresh(AnnStore *store) {
 
 void ann_store_end(AnnStore *store) {
   AnnLife *life = &store->life;
+  assert(life->depth > 0 && "it ends what ann_store_begin began");
   if (--life->depth > 0) return;
   sqlite3_reset(ann_db_prepared(store->db, ANN_STMT_SNAPSHOT));
   ann_source_end(store->source);
@@ -333,6 +337,7 @@ int ann_store_is_busy(const AnnStore *store) { return store->life.depth > 0; }
 
 void ann_store_write_begins(AnnStore *store) {
   if (store->life.writing) return;
+  assert(store->life.depth == 0 && "no call is under way");
   happens(store, BEGIN);
   store->life.writing = 1;
 }
@@ -343,6 +348,9 @@ static void end_write(AnnStore *store) {
 }
 
 void ann_store_committed(AnnStore *store) {
+  assert(store->life.writing && "only what was begun is committed");
+  assert(!store->life.poisoned && "what failed half-way is not committed");
+  assert(store->life.depth == 0 && "no call is under way");
   end_write(store);
   happens(store, COMMIT);
 }
@@ -361,6 +369,7 @@ void ann_store_rolled_back(AnnStore *store) {
 ** that one heals nothing, nor does any after it. */
 void ann_store_savepoint_opened(AnnStore *store, int n) {
   AnnLife *life = &store->life;
+  assert(life->writing && "savepoints are told within a write transaction");
   if (life->poisoned && n < life->late_savepoint) life->late_savepoint = n;
 }
 

@@ -151,7 +151,7 @@ int ann_waiting_add(AnnWaiting *waiting, int64_t id) {
   }
   rc = ann_waiting_has(waiting, id, &waits);
   if (rc != ANN_OK || waits) return rc;
-  rc = ann_waiting_flush(waiting);            /* the tail gives way to the range of this id */
+  rc = ann_waiting_flush(waiting); /* the tail gives way to the range of this id */
   if (rc == ANN_OK) rc = know_max(waiting);
   if (rc == ANN_OK && id > INT64_MIN) {
     rc = find_range(waiting, ANN_STMT_WAITING_AT, id - 1, &first, &last, &found);

@@ -38,9 +38,9 @@ int ann_waiting_close(AnnWaiting *waiting);
 int ann_waiting_flush(AnnWaiting *waiting);
 int ann_waiting_is_clean(const AnnWaiting *waiting);   /* nothing to flush */
 int ann_waiting_knows_none(const AnnWaiting *waiting); /* that no id waits, without asking */
-void ann_waiting_drop(AnnWaiting *waiting);     /* forget the tail and what is known of it */
+void ann_waiting_drop(AnnWaiting *waiting); /* forget the tail and what is known of it */
 void ann_waiting_forget(
-    AnnWaiting *waiting);   /* and whether any ids wait, which is kept longer */
+    AnnWaiting *waiting); /* and whether any ids wait, which is kept longer */
 /* cffi:off */
 
 #endif

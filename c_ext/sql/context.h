@@ -10,6 +10,7 @@
 #ifndef ANN_SQL_CONTEXT_H
 #define ANN_SQL_CONTEXT_H
 
+#include "index/order.h"
 #include "index/store.h"
 
 typedef struct AnnTable {
@@ -33,11 +34,23 @@ typedef struct AnnTable {
 typedef struct AnnVtab {
   sqlite3_vtab base; /* first */
   AnnTable *table;   /* counted */
+#ifndef NDEBUG
+  AnnOrder order;
+#endif
 } AnnVtab;
 
 static inline AnnTable *ann_table_of(const sqlite3_vtab *vtab) {
   return ((const AnnVtab *)vtab)->table;
 }
+
+/* Hold a call of SQLite's against the order that we rely on (order.h); n: of a savepoint. */
+#ifdef NDEBUG
+#define ANN_KEEP_ORDER(vtab, call, n) ((void)0)
+#else
+#define ANN_KEEP_ORDER(vtab, call, n)         \
+  ann_order_keep(&((AnnVtab *)(vtab))->order, \
+                 ann_db_name(((AnnVtab *)(vtab))->table->store->db), call, n)
+#endif
 
 typedef struct AnnContext {
   sqlite3 *db;        /* borrowed */

@@ -64,7 +64,7 @@ static void append_entries(sqlite3_str *text, const AnnPage *page) {
 
 static int append_page(sqlite3_str *text, const void *blob, uint64_t size) {
   AnnPageHeader header;
-  AnnPage page = {0};                        /* owned */
+  AnnPage page = {0}; /* owned */
   const char *fault = ann_page_fault(blob, size, &header);
   int rc = header.is_whole ? ann_page_salvage(&page, blob, size) : ANN_OK;
   if (rc != ANN_OK) return rc;
@@ -85,7 +85,7 @@ static int append_page(sqlite3_str *text, const void *blob, uint64_t size) {
 static void decode(sqlite3_context *out, int argc, sqlite3_value **argv) {
   const void *blob;
   sqlite3_str *text;
-  char *result;                              /* owned */
+  char *result; /* owned */
   int size, rc = ANN_OK;
   (void)argc;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL) return;
@@ -100,7 +100,7 @@ static void decode(sqlite3_context *out, int argc, sqlite3_value **argv) {
   blob = sqlite3_value_blob(argv[0]);
   size = sqlite3_value_bytes(argv[0]);
   text = sqlite3_str_new(sqlite3_context_db_handle(out));
-  if (size > 0 && !blob) rc = ANN_NOMEM;     /* of a zeroblob that was to be written out */
+  if (size > 0 && !blob) rc = ANN_NOMEM; /* of a zeroblob that was to be written out */
   if (rc == ANN_OK) rc = append_page(text, blob, (uint64_t)size);
   if (rc == ANN_OK) rc = sqlite3_str_errcode(text);
   result = sqlite3_str_finish(text);

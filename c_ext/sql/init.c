@@ -13,7 +13,7 @@ SQLITE_EXTENSION_INIT1
 #include "sql/setting.h"
 #include "sql/vtab.h"
 
-#define OLDEST_SQLITE 3039000  /* sqlite3_vtab_in needs 3.38; RIGHT JOIN and db_name 3.39 */
+#define OLDEST_SQLITE 3039000 /* sqlite3_vtab_in needs 3.38; RIGHT JOIN and db_name 3.39 */
 
 #ifdef _WIN32
 #define ANN_EXPORT __declspec(dllexport)
@@ -31,13 +31,13 @@ ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
                                    sqlite3_libversion());
     return SQLITE_ERROR;
   }
-  if (ann_context_exists(db)) return SQLITE_OK;      /* loaded before: all is registered */
+  if (ann_context_exists(db)) return SQLITE_OK; /* loaded before: all is registered */
   rc = ann_backend_from_environment(out_message);
   if (rc != ANN_OK) return rc;
   context = ann_alloc_zero(1, sizeof *context);
   if (!context) return SQLITE_NOMEM;
   context->db = db;
-  context->references = 1;             /* ours, until all is registered */
+  context->references = 1; /* ours, until all is registered */
   rc = ann_context_register(db, context);
   if (rc == SQLITE_OK) rc = ann_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_search_vtab_register(db, context);

@@ -14,7 +14,7 @@
 enum {
   WHAT_IS_READ, /* all is written that the open transaction has changed, and ann_store_begin called */
   WHAT_IS_STORED, /* all is written */
-  WHAT_IS_HELD, /* nothing is: memory stays as it is */
+  WHAT_IS_HELD,   /* nothing is: memory stays as it is */
 };
 
 /* One table function.  Its arguments are `table` and then further ones. */

@@ -8,6 +8,7 @@
 ** again what the old one began. */
 int ann_transaction_begin(sqlite3_vtab *vtab) {
   AnnTable *table = ann_table_of(vtab);
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_BEGIN, 0);
   if (ann_store_is_writing(table->store)) return ANN_OK;
   ann_store_write_begins(table->store);
   table->streak = table->due = 0;
@@ -32,18 +33,23 @@ static int settle(sqlite3_vtab *vtab) {
 
 int ann_transaction_sync(sqlite3_vtab *vtab) {
   AnnTable *table = ann_table_of(vtab);
-  int rc = settle(vtab);
+  int rc;
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_SYNC, 0);
+  rc = settle(vtab);
   if (rc == ANN_OK && table->created && ann_context_is_present(table)) {
     sqlite3_int64 last = sqlite3_last_insert_rowid(ann_db_handle(table->store->db));
     rc = ann_config_unmark(table->store->db);
     sqlite3_set_last_insert_rowid(ann_db_handle(table->store->db), last);
   }
-  if (rc == ANN_OK) table->created = 0;
-  return rc;
+  if (rc != ANN_OK) return rc;
+  table->created = 0;
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_SYNCED, 0);
+  return ANN_OK;
 }
 
 int ann_transaction_commit(sqlite3_vtab *vtab) {
   AnnTable *table = ann_table_of(vtab);
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_COMMIT, 0);
   if (!ann_store_is_writing(table->store)) return ANN_OK;
   table->created = 0;
   table->context->generation++;
@@ -53,29 +59,34 @@ int ann_transaction_commit(sqlite3_vtab *vtab) {
 
 int ann_transaction_rollback(sqlite3_vtab *vtab) {
   AnnTable *table = ann_table_of(vtab);
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_ROLLBACK, 0);
   table->created = 0;
   table->context->generation++;
   ann_store_rolled_back(table->store);
   return ANN_OK;
 }
 
-/* Once a write has failed half-way there is nothing to settle, and SQLite would drop the
-** sentence that says so: the write that opens this savepoint will say it. */
+/* Once a write has failed half-way there is nothing to settle, and SQLite would drop the sentence
+** that says so: the write that opens this savepoint will say it. */
 int ann_transaction_savepoint(sqlite3_vtab *vtab, int n) {
   AnnStore *store = ann_table_of(vtab)->store;
-  int rc = ann_store_is_poisoned(store) ? ANN_OK : settle(vtab);
+  int rc;
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_SAVEPOINT, n);
+  rc = ann_store_is_poisoned(store) ? ANN_OK : settle(vtab);
   ann_store_savepoint_opened(store, n);
   return rc;
 }
 
 int ann_transaction_release(sqlite3_vtab *vtab, int n) {
   AnnStore *store = ann_table_of(vtab)->store;
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_RELEASE, n);
   ann_store_savepoint_released(store, n);
   return ann_store_is_poisoned(store) ? ANN_OK : settle(vtab);
 }
 
 int ann_transaction_rollback_to(sqlite3_vtab *vtab, int n) {
   AnnTable *table = ann_table_of(vtab);
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_ROLLBACK_TO, n);
   if (ann_store_is_busy(table->store)) return ANN_OK;
   ann_store_rolled_back_to(table->store, n);
   table->changes_seen = -1;

@@ -181,7 +181,7 @@ int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids) {
 static int reads_back(const AnnElement *element, const char *digits, float x) {
   char message[ANN_VECTOR_MESSAGE], array[44];
   float scratch;
-  double back;                              /* room for any component */
+  double back; /* room for any component */
   sqlite3_snprintf(sizeof array, array, "[%s]", digits);
   return ann_element_from_json(element, array, (int64_t)strlen(array), 1, &back, message) ==
              ANN_OK &&
@@ -191,7 +191,7 @@ static int reads_back(const AnnElement *element, const char *digits, float x) {
 void ann_value_append(sqlite3_str *text, const AnnElement *element, float x) {
   char digits[40];
   int precision = element->fewest_digits;
-  if (x == 0) {                             /* %g drops the sign of a negative zero */
+  if (x == 0) { /* %g drops the sign of a negative zero */
     sqlite3_str_appendall(text, signbit(x) ? "-0.0" : "0");
     return;
   }

@@ -43,19 +43,26 @@ static void forget_message(sqlite3_vtab *vtab) {
   vtab->zErrMsg = NULL;
 }
 
-static int disconnect(sqlite3_vtab *vtab) {
+static int release(sqlite3_vtab *vtab) {
   forget_message(vtab);
   ann_context_give(ann_table_of(vtab));
   ann_free(vtab);
   return ANN_OK;
 }
 
+static int disconnect(sqlite3_vtab *vtab) {
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_DISCONNECT, 0);
+  return release(vtab);
+}
+
 static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
                          sqlite3_vtab **out_vtab, char **out_message) {
   AnnVtab *vtab = NULL;
   int rc = make_vtab(db, aux, argc, argv, 0, &vtab, out_message);
-  if (rc == ANN_OK) *out_vtab = &vtab->base;
-  return rc;
+  if (rc != ANN_OK) return rc;
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_CONNECT, 0);
+  *out_vtab = &vtab->base;
+  return ANN_OK;
 }
 
 static int create_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
@@ -76,12 +83,13 @@ static int create_table(sqlite3 *db, void *aux, int argc, const char *const *arg
   }
   if (rc != ANN_OK) {
     ann_context_orphan(vtab->table);
-    disconnect(&vtab->base);
+    release(&vtab->base);
     return rc;
   }
   /* SQLite counts a table among those being written from its creation on, without xBegin. */
   ann_store_write_begins(vtab->table->store);
   vtab->table->created = mark;
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_CREATE, 0);
   *out_vtab = &vtab->base;
   return ANN_OK;
 }
@@ -89,13 +97,14 @@ static int create_table(sqlite3 *db, void *aux, int argc, const char *const *arg
 static int destroy(sqlite3_vtab *vtab) {
   AnnTable *table = ann_table_of(vtab);
   int rc;
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_DESTROY, 0);
   forget_message(vtab);
   ann_store_detach(table->store);
   rc = ann_schema_drop(ann_db_handle(table->store->db), ann_db_schema(table->store->db),
                        ann_db_name(table->store->db), &vtab->zErrMsg);
   if (rc != ANN_OK) return rc;
   ann_context_orphan(table);
-  return disconnect(vtab);
+  return release(vtab);
 }
 
 static int rename_table(sqlite3_vtab *vtab, const char *new_name) {

@@ -57,6 +57,7 @@ int ann_write(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 
   sqlite3_int64 last = sqlite3_last_insert_rowid(db);
   int64_t id, new_id;
   int rc;
+  ANN_KEEP_ORDER(vtab, ANN_ORDER_UPDATE, 0);
   if (argc == 1) {
     rc = ann_table_delete(table, sqlite3_value_int64(argv[0]));
   } else if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {

@@ -197,11 +197,16 @@ class Parts:
         return self.db.execute(sql).fetchall()
 
 
-@pytest.fixture(scope="session")
-def index_library() -> Library:
+def open_library() -> Library:
+    """c_ext/core and c_ext/index."""
     alloc = ROOT / "tests/core/alloc.c"
     types = "typedef struct sqlite3 sqlite3; typedef struct sqlite3_stmt sqlite3_stmt;"
     return opened(LIBRARY, types, ("core", "index"), alloc, Path(__file__).with_name("owners.c"))
+
+
+@pytest.fixture(scope="session")
+def index_library() -> Library:
+    return open_library()
 
 
 @pytest.fixture
