@@ -48,7 +48,7 @@ test-kernels: build ## the inner loops, those of AVX-512 emulated where the CPU 
 	@$(BIN)/cmake --build $(BUILD) --target kernels_test core_emulated
 	$(BUILD)/kernels_test avx2 avx512 avx512vnni
 	SQLITE_ANN_CORE_TEST=$(abspath $(BUILD))/ann_core_emulated.so \
-		$(PYTEST) -n 2 tests/core/test_kernel.py tests/core/test_page.py
+		$(PYTEST) -n 2 tests/core/test_kernel.py tests/core/test_sums.py tests/core/test_page.py
 
 test-neon: ## the inner loops of 64-bit ARM, on any CPU (qemu)
 	@$(call need,command -v aarch64-linux-gnu-gcc && test -d /usr/aarch64-linux-gnu/include,\
@@ -109,7 +109,7 @@ bench-life: build ## recall and speed after every life of a table: a good half h
 bench-kernels: ## nanoseconds of the inner loops (LENGTH=384)
 	@mkdir -p build
 	@$${CC:-cc} -std=c11 -O2 -ftree-vectorize -fno-math-errno -ffp-contract=off -Wall -Wextra -Ic_ext bench/kernels.c \
-		c_ext/core/kernel*.c -lm -o build/bench_kernels
+		c_ext/core/kernel*.c c_ext/core/sums*.c -lm -o build/bench_kernels
 	build/bench_kernels $(LENGTH)
 
 bench-report: $(VENV)/.bench ## the last `make bench` as curves in docs/ and a table in README.md

@@ -12,10 +12,11 @@
 #define RUNS 400
 #define CALLS 200
 #define MAX_LENGTH 1024
-#define N_KERNELS 8
+#define N_KERNELS 15
 
 static float a[MAX_LENGTH], b[MAX_LENGTH], x[MAX_LENGTH], estimates[ANN_BLOCK];
-static int8_t c[MAX_LENGTH];
+static int8_t c[MAX_LENGTH], d[MAX_LENGTH];
+static uint16_t halves[MAX_LENGTH];
 static uint8_t codes[4 * MAX_LENGTH], lut[4 * MAX_LENGTH], filled[4 * MAX_LENGTH];
 static float corrections[2 * ANN_BLOCK];
 static uint32_t sums[ANN_BLOCK];
@@ -39,7 +40,14 @@ static void call(const AnnKernels *kernels, int which, size_t n) {
     break;
   case 5: sink = (float)kernels->least(a, 128); break;
   case 6: kernels->hadamard(x, 512); break; /* of zeros: they stay in range */
-  default: kernels->fill(a, n / 4, 10.0f, filled);
+  case 7: kernels->fill(a, n / 4, 10.0f, filled); break;
+  case 8: sink = kernels->sums->of[ANN_ROW_FLOAT16].dot(a, halves, n); break;
+  case 9: sink = kernels->sums->of[ANN_ROW_BFLOAT16].dot(a, halves, n); break;
+  case 10: sink = kernels->sums->of[ANN_ROW_INT8].dot(a, c, n); break;
+  case 11: sink = (float)kernels->sums->int8_dot(c, d, n); break;
+  case 12: sink = (float)kernels->sums->int8_l2(c, d, n); break;
+  case 13: sink = (float)kernels->sums->int8_l1(c, d, n); break;
+  default: sink = (float)kernels->sums->differing(codes, lut, n / 8);
   }
 }
 
@@ -60,6 +68,8 @@ int main(int argc, char **argv) {
     a[i] = (float)(rand() % 1000) / 500 - 1;
     b[i] = (float)(rand() % 1000) / 500 - 1;
     c[i] = (int8_t)rand();
+    d[i] = (int8_t)rand();
+    halves[i] = (uint16_t)(0x3c00 + rand() % 512); /* from 1 to 1.5 as float16 */
   }
   for (i = 0; i < sizeof codes; i++) codes[i] = (uint8_t)rand(), lut[i] = (uint8_t)rand();
   for (k = 0; k < 8; k++) {
@@ -73,8 +83,9 @@ int main(int argc, char **argv) {
       }
     }
   }
-  printf("%-12s %9s %9s %9s %9s %9s %9s %9s %9s\n", "ns", "scan/code", "dot", "l2", "dot_i8",
-         "estimate", "least128", "had.512", "fill");
+  printf("%-12s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s\n", "ns",
+         "scan/code", "dot", "l2", "dot_i8", "estimate", "least128", "had.512", "fill",
+         "float16", "bfloat16", "q.int8", "int8 dot", "int8 l2", "int8 l1", "hamming");
   for (k = 0; (kernels = ann_kernels_at(k)) != NULL; k++) {
     printf("%-12s", kernels->name);
     for (w = 0; w < N_KERNELS; w++) printf(" %9.1f", best[k][w] / (w == 0 ? ANN_BLOCK : 1));

@@ -170,9 +170,19 @@ static void portable_signs(const float *x, const float *c, size_t n, uint8_t *bi
 }
 
 static const AnnKernels portable = {
-  "portable",     portable_dot,      portable_dot_rows, portable_products,
-  portable_l2,    portable_dot_i8,   portable_scan,     portable_estimate,
-  portable_least, portable_hadamard, portable_fill,     portable_signs,
+  "portable",
+  portable_dot,
+  portable_dot_rows,
+  portable_products,
+  portable_l2,
+  portable_dot_i8,
+  portable_scan,
+  portable_estimate,
+  portable_least,
+  portable_hadamard,
+  portable_fill,
+  portable_signs,
+  .sums = &ann_sums_portable,
 };
 
 const AnnKernels *ann_kernels_at(int i) {

@@ -11,9 +11,8 @@
 #ifndef ANN_CORE_KERNEL_H
 #define ANN_CORE_KERNEL_H
 
-#include "core/base.h"
+#include "core/sums.h"
 
-#define ANN_LANES 16
 #define ANN_BLOCK 32 /* codes scored together; the unit of a page */
 
 /* cffi:on */
@@ -62,6 +61,7 @@ typedef struct AnnKernels {
   ** is set and else -c[i], and of r[i] c[i], 16 lanes of each, which are not added up:
   ** out[0..15], [16..31] and [32..47].  n: a multiple of 16. */
   void (*signs)(const float *x, const float *c, size_t n, uint8_t *bits, float *out);
+  const AnnSums *sums; /* over a query and a row, of each type: sums.h */
 } AnnKernels;
 
 const AnnKernels *ann_kernels(void);

@@ -13,6 +13,8 @@
 
 #include <immintrin.h>
 
+#include "core/sums_avx512.h"
+
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni")))
 
@@ -381,13 +383,15 @@ AVX512 static void avx512_signs(const float *x, const float *c, size_t n, uint8_
 }
 
 const AnnKernels ann_kernels_avx512 = {
-  "avx512",    avx512_dot,      avx512_dot_rows, avx512_products, avx512_l2,   avx512_dot_i8,
-  avx512_scan, avx512_estimate, avx512_least,    avx512_hadamard, avx512_fill, avx512_signs,
+  "avx512",      avx512_dot,   avx512_dot_rows,          avx512_products, avx512_l2,
+  avx512_dot_i8, avx512_scan,  avx512_estimate,          avx512_least,    avx512_hadamard,
+  avx512_fill,   avx512_signs, .sums = &ann_sums_avx512,
 };
 
 const AnnKernels ann_kernels_vnni = {
-  "avx512vnni", avx512_dot,      avx512_dot_rows, avx512_products, avx512_l2,   avx512_dot_i8,
-  vnni_scan,    avx512_estimate, avx512_least,    avx512_hadamard, avx512_fill, avx512_signs,
+  "avx512vnni",  avx512_dot,   avx512_dot_rows,        avx512_products, avx512_l2,
+  avx512_dot_i8, vnni_scan,    avx512_estimate,        avx512_least,    avx512_hadamard,
+  avx512_fill,   avx512_signs, .sums = &ann_sums_vnni,
 };
 
 #endif

@@ -10,6 +10,8 @@
 
 #include <arm_neon.h>
 
+#include "core/sums_neon.h"
+
 /* ---- floating point ---- */
 
 /* l[j] += l[j+8], l[j+4], l[j+2], l[j+1]. */
@@ -328,8 +330,9 @@ static void neon_signs(const float *x, const float *c, size_t n, uint8_t *bits, 
 }
 
 const AnnKernels ann_kernels_neon = {
-  "neon",    neon_dot,      neon_dot_rows, neon_products, neon_l2,   neon_dot_i8,
-  neon_scan, neon_estimate, neon_least,    neon_hadamard, neon_fill, neon_signs,
+  "neon",      neon_dot,   neon_dot_rows,          neon_products, neon_l2,
+  neon_dot_i8, neon_scan,  neon_estimate,          neon_least,    neon_hadamard,
+  neon_fill,   neon_signs, .sums = &ann_sums_neon,
 };
 
 #endif

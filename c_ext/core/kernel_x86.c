@@ -14,6 +14,8 @@
 #include <immintrin.h>
 #include <math.h>
 
+#include "core/sums_x86.h"
+
 #define AVX2 __attribute__((target("avx2")))
 #define FMA __attribute__((target("avx2,fma")))
 
@@ -33,7 +35,8 @@ static void leaf_seven(unsigned saved, unsigned *out_b, unsigned *out_c) {
   *out_b = *out_c = 0;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return;
   if (!(c >> 27 & 1) || !(c >> 28 & 1)) return; /* OSXSAVE, AVX */
-  if (!(c >> 12 & 1)) return;                   /* FMA: all CPUs but a few with AVX2 have it */
+  /* FMA, POPCNT, F16C: all CPUs but a few with AVX2 have them */
+  if (!(c >> 12 & 1) || !(c >> 23 & 1) || !(c >> 29 & 1)) return;
   if ((extended_control() & saved) != saved) return;
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) *out_b = b, *out_c = c;
 }
@@ -55,7 +58,7 @@ int ann_kernel_x86_has_avx512(void) {
 }
 
 int ann_kernel_x86_has_vnni(void) {
-  const unsigned needed = 1u << 1 | 1u << 11; /* VBMI, VNNI */
+  const unsigned needed = 1u << 1 | 1u << 11 | 1u << 14; /* VBMI, VNNI, VPOPCNTDQ */
   unsigned b, c;
   leaf_seven(SAVED_512, &b, &c);
   return ann_kernel_x86_has_avx512() && (c & needed) == needed;
@@ -417,8 +420,9 @@ AVX2 static void avx2_signs(const float *x, const float *c, size_t n, uint8_t *b
 }
 
 const AnnKernels ann_kernels_avx2 = {
-  "avx2",    avx2_dot,      avx2_dot_rows, avx2_products, avx2_l2,   avx2_dot_i8,
-  avx2_scan, avx2_estimate, avx2_least,    avx2_hadamard, avx2_fill, avx2_signs,
+  "avx2",      avx2_dot,   avx2_dot_rows,          avx2_products, avx2_l2,
+  avx2_dot_i8, avx2_scan,  avx2_estimate,          avx2_least,    avx2_hadamard,
+  avx2_fill,   avx2_signs, .sums = &ann_sums_avx2,
 };
 
 #endif

@@ -113,6 +113,41 @@ static void compare_sums(size_t n, size_t offset, int kind) {
   compare("dot_i8", got + 2, wanted + 2, 1, n, offset, kind);
 }
 
+/* Rows are random bytes, NaN among them. */
+static void compare_row_sums(size_t n, size_t offset, int kind) {
+  static const size_t sizes[ANN_N_ROW_TYPES] = {4, 2, 2, 1};
+  const float *q = floats(0, n, offset, kind);
+  float *got = place(2, n * sizeof *got, 0), *wanted = place(3, n * sizeof *wanted, 0);
+  int type, i;
+  for (type = 0; type < ANN_N_ROW_TYPES; type++) {
+    const AnnRowSums *a = &tested->sums->of[type], *b = &plain->sums->of[type];
+    const uint8_t *row = bytes(1, n * sizes[type], offset);
+    float sums[4], expected[4];
+    sums[0] = a->dot(q, row, n), expected[0] = b->dot(q, row, n);
+    sums[1] = a->l2(q, row, n), expected[1] = b->l2(q, row, n);
+    sums[2] = a->l1(q, row, n), expected[2] = b->l1(q, row, n);
+    sums[3] = a->norm(row, n), expected[3] = b->norm(row, n);
+    for (i = 0; i < 4; i++) compare("a row's sum", sums + i, expected + i, 1, n, offset, type);
+    a->widen(row, n, got);
+    b->widen(row, n, wanted);
+    compare("widen", got, wanted, n, n, offset, type);
+  }
+}
+
+static void compare_whole(size_t n, size_t offset, int extreme) {
+  uint8_t *x = bytes(0, n, offset), *y = bytes(1, n, 2 * offset);
+  const AnnSums *a = tested->sums, *b = plain->sums;
+  if (extreme) memset(x, 0x80, n), memset(y, extreme == 1 ? 0x80 : 0x7f, n);
+  if (a->int8_dot((int8_t *)x, (int8_t *)y, n) != b->int8_dot((int8_t *)x, (int8_t *)y, n) ||
+      a->int8_l2((int8_t *)x, (int8_t *)y, n) != b->int8_l2((int8_t *)x, (int8_t *)y, n) ||
+      a->int8_l1((int8_t *)x, (int8_t *)y, n) != b->int8_l1((int8_t *)x, (int8_t *)y, n) ||
+      a->differing(x, y, n) != b->differing(x, y, n) ||
+      a->common(x, y, n) != b->common(x, y, n)) {
+    fail("a sum of whole numbers or bits", n, offset, extreme);
+  }
+  n_compared++;
+}
+
 static void compare_rows(size_t n, size_t offset, int kind) {
   size_t n_rows = offset % 11;
   const float *x = floats(0, n, offset, kind), *rows = floats(1, n * n_rows, offset, kind);
@@ -227,15 +262,18 @@ static void compare_all(void) {
       for (offset = 0; offset < 16; offset += 1 + n / 64) {
         compare_sums(n, offset, kind);
         compare_rows(n, offset, kind);
+        compare_row_sums(n, offset, kind);
         if (kind == 0) compare_products(n, offset);
       }
     }
     for (offset = 0; offset < 64; offset += 1 + n / 32) compare_scans(n, offset, n % 2);
+    for (offset = 0; offset < 24; offset++) compare_whole(n, offset, (int)offset % 3);
     for (offset = 0; offset < 20; offset += 1 + n / 16) {
       for (kind = 0; kind < 3; kind++) compare_fill(n, offset, kind);
     }
   }
   for (n = 16384; n < 16390; n++) compare_scans(n, n % 64, n % 2);
+  for (n = 65520; n <= 65536; n++) compare_whole(n, n % 64, (int)(n % 3));
   for (offset = 0; offset < 300; offset++) {
     for (kind = 0; kind < N_KINDS; kind++) compare_estimates(offset, kind);
   }

@@ -78,6 +78,57 @@ static inline simde__m128i ann_load_epi8(uint16_t mask, const void *from) {
   return out;
 }
 
+static inline simde__m256i ann_load_epi16(uint16_t mask, const void *from) {
+  simde__m256i out = simde_mm256_setzero_si256();
+  ann_masked(&out, from, mask, 2);
+  return out;
+}
+
+static inline simde__m512i ann_load_64_epi8(uint64_t mask, const void *from) {
+  simde__m512i out = simde_mm512_setzero_si512();
+  int i;
+  for (i = 0; i < 64; i++) {
+    if (mask >> i & 1) ((char *)&out)[i] = ((const char *)from)[i];
+  }
+  return out;
+}
+
+static inline simde__m512i ann_cvtepu16_epi32(simde__m256i a) {
+  simde__m512i out;
+  ANN_EACH(16, uint32_t, out, uint16_t, a);
+  return out;
+}
+
+static inline simde__m512 ann_cvtph_ps(simde__m256i a) {
+  simde__m512 out;
+  ANN_EACH(16, float, out, _Float16, a);
+  return out;
+}
+
+/* Products of neighbours, added in pairs. */
+static inline simde__m512i ann_madd_epi16(simde__m512i a, simde__m512i b) {
+  int16_t from_a[32], from_b[32];
+  int32_t to[16];
+  simde__m512i out;
+  int i;
+  memcpy(from_a, &a, sizeof from_a);
+  memcpy(from_b, &b, sizeof from_b);
+  for (i = 0; i < 16; i++) {
+    to[i] = from_a[2 * i] * from_b[2 * i] + from_a[2 * i + 1] * from_b[2 * i + 1];
+  }
+  memcpy(&out, to, sizeof out);
+  return out;
+}
+
+static inline simde__m512i ann_popcnt_epi64(simde__m512i a) {
+  uint64_t words[8];
+  int i;
+  memcpy(words, &a, sizeof words);
+  for (i = 0; i < 8; i++) words[i] = (uint64_t)__builtin_popcountll(words[i]);
+  memcpy(&a, words, sizeof words);
+  return a;
+}
+
 static inline void ann_store_epi64(void *to, uint8_t mask, simde__m512i a) {
   ann_masked(to, &a, mask, 8);
 }
@@ -100,5 +151,19 @@ static inline void ann_store_epi64(void *to, uint8_t mask, simde__m512i a) {
 #define _mm512_maskz_loadu_epi64 ann_load_epi64
 #define _mm_maskz_loadu_epi8 ann_load_epi8
 #define _mm512_mask_storeu_epi64 ann_store_epi64
+#undef _mm256_maskz_loadu_epi16
+#undef _mm512_maskz_loadu_epi8
+#undef _mm512_cvtepu16_epi32
+#undef _mm512_cvtph_ps
+#undef _mm512_madd_epi16
+#undef _mm512_popcnt_epi64
+#undef _mm_popcnt_u64
+#define _mm256_maskz_loadu_epi16 ann_load_epi16
+#define _mm512_maskz_loadu_epi8 ann_load_64_epi8
+#define _mm512_cvtepu16_epi32 ann_cvtepu16_epi32
+#define _mm512_cvtph_ps ann_cvtph_ps
+#define _mm512_madd_epi16 ann_madd_epi16
+#define _mm512_popcnt_epi64 ann_popcnt_epi64
+#define _mm_popcnt_u64(x) __builtin_popcountll(x)
 
 #endif
