@@ -34,7 +34,8 @@ typedef struct AnnBisectPlan {
   int64_t length; /* components of a point */
 } AnnBisectPlan;
 
-/* points: n >= 1 pointers.  ANN_OK, ANN_NOMEM, or what poll said; on failure nothing is owned. */
+/* points: n >= 1 pointers.  ANN_OK, ANN_NOMEM, or what poll said; on failure nothing is
+** owned. */
 int ann_bisect(const float *const *points, int64_t n, const AnnBisectPlan *plan, AnnPool *pool,
                const AnnPoll *poll, AnnBisection *out_bisection);
 void ann_bisection_clear(AnnBisection *bisection);

@@ -76,7 +76,8 @@ static inline uint64_t ann_checksum(const uint8_t *p, size_t n, size_t skip) {
   return sum;
 }
 
-/* A number folded from another one and n bytes, for whoever compares two states of something. */
+/* A number folded from another one and n bytes, for whoever compares two states of
+** something. */
 static inline uint64_t ann_digest(uint64_t digest, const void *bytes, size_t n) {
   const uint64_t prime = 0x9E3779B97F4A7C15u;
   const uint8_t *p = bytes;

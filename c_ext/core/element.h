@@ -8,8 +8,9 @@
 **            host's order, and aligned as the components are.  So on most hosts the two are equal.
 **   floats   as kernels want them: of float32 the vector itself
 **
-** Whatever was read here holds only components that the type allows: float32 none that is not
-** finite.
+** Whatever was read here holds only components that the type allows: of float32, float16 and
+** bfloat16 none that is not finite; int8 all; of bit 0 and 1, bit i being byte[i / 8] >> i % 8
+** & 1, and 0 in the bits of the last byte that are to spare.
 */
 #ifndef ANN_CORE_ELEMENT_H
 #define ANN_CORE_ELEMENT_H
@@ -19,6 +20,10 @@
 /* cffi:on */
 /* One bit each, so that a set of types is a number. */
 #define ANN_FLOAT32 1
+#define ANN_FLOAT16 2
+#define ANN_BFLOAT16 4
+#define ANN_INT8 8
+#define ANN_BIT 16
 
 #define ANN_NAMES 160 /* bytes of a list of names, with its end */
 
@@ -32,12 +37,12 @@ typedef struct AnnElement {
   int (*check)(const void *vector, int64_t n, char *out_message);
   /* Component i from the text of a number, rounded once; the same results. */
   int (*parse)(const char *number, int64_t i, void *out_vector, char *out_message);
-  /* The components as floats, which all of them are exactly: in scratch, of n floats, or where
-  ** they lie. */
+  int row_type; /* ANN_ROW_… of core/sums.h; of bits -1 */
+  /* Component i as a float, which all of them are exactly. */
+  float (*at)(const void *vector, int64_t i);
+  /* All of them: in scratch, of n floats, or where they lie. */
   const float *(*floats)(const void *vector, int64_t n, float *scratch);
-  /* Whether every component is 0. */
-  int (*is_zero)(const void *vector, int64_t n);
-  /* The squared length, as dot() of kernel.h sums it. */
+  /* The squared length: of floats as kernel.h sums it, of whole numbers and bits exactly. */
   double (*norm)(const void *vector, int64_t n);
 } AnnElement;
 
@@ -54,6 +59,8 @@ int ann_element_from_json(const AnnElement *element, const char *text, int64_t n
                           int64_t n, void *out_vector, char *out_message);
 void ann_element_to_blob(const AnnElement *element, const void *vector, int64_t n,
                          void *out_blob);
+int ann_element_is_zero(const AnnElement *element, const void *vector, int64_t n);
+int ann_element_not_finite(char *out_message, int64_t i, float x);
 
 int ann_name_is(const char *given, const char *name);
 void ann_names_add(char *names, int i, int n, const char *name, const char *alias);
@@ -71,6 +78,8 @@ void ann_names_add(char *names, int i, int n, const char *name, const char *alia
 ** filled in part.
 ** ann_element_to_blob: the bytes of the vector as people get them; out_blob may be the vector
 ** itself.
+** ann_element_is_zero: whether every component is 0, of either sign.
+** ann_element_not_finite: ANN_ERROR and the clause that refuses component i.
 ** ann_name_is: equal but for the case of ASCII letters; `name` is in small ones, or NULL, which
 ** nothing is.
 ** ann_names_add: name i of n onto "a, b or c"; an alias stands behind its name in brackets.

@@ -1,4 +1,5 @@
-/* kernel_avx512.c -- the inner loops of kernel.h with AVX-512; the same bits as the portable ones.
+/* kernel_avx512.c -- the inner loops of kernel.h with AVX-512; the same bits as the portable
+** ones.
 **
 ** The 16 lanes are one register.  A tail shorter than 16 is loaded under a mask, with zeros
 ** beyond its end: a lane starts at +0, so it is never -0, and adding +0 leaves it alone.

@@ -237,7 +237,8 @@ AVX2 static void avx2_scan(const uint8_t *codes, const uint8_t *lut, size_t n_ta
   while (m + 2 <= n_tables) {
     size_t end = n_tables - m > 256 ? m + 256 : n_tables;
     __m256i all0 = _mm256_setzero_si256(), odd0 = all0, all1 = all0, odd1 = all0;
-    /* Counting the loop costs a fifth: 6.4 and 5.1 ns a code at 96 tables (make bench-kernels). */
+    /* Counting the loop costs a fifth: 6.4 and 5.1 ns a code at 96 tables (make
+    ** bench-kernels). */
 #pragma GCC unroll 4
     for (; m + 2 <= end; m += 2) {
       __m256i code = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 16 * m));

@@ -1,4 +1,5 @@
-/* refine.h -- move the leaves of a forest's trees to where the points are: k-means, over all trees.
+/* refine.h -- move the leaves of a forest's trees to where the points are: k-means, over all
+** trees.
 **
 ** A pass moves every point to the nearest leaf centre of any tree, and every centre to the mean
 ** of its points.  So no two trees spend their leaves on the same places.

@@ -42,7 +42,8 @@ typedef struct AnnTreePlan {
 int ann_tree_grow(const float *const *points, int64_t n, int64_t length,
                   const AnnTreePlan *plan, AnnPool *pool, const AnnPoll *poll,
                   AnnTree *out_tree);
-/* Centres and spreads of a level, from 1 on, from those of the level below: ANN_OK or ANN_NOMEM. */
+/* Centres and spreads of a level, from 1 on, from those of the level below: ANN_OK or
+** ANN_NOMEM. */
 int ann_tree_summarise(AnnTree *tree, int level);
 void ann_tree_clear(AnnTree *tree);
 /* cffi:off */

@@ -174,7 +174,8 @@ static int sort_by_leaf(AnnBatch *batch) {
                   &batch->poll);
 }
 
-/* Write what has been routed, but for rows whose leaf has another centre by now: they are left. */
+/* Write what has been routed, but for rows whose leaf has another centre by now: they are
+** left. */
 static int enter_some(AnnBatch *batch) {
   AnnStore *store = batch->store;
   int64_t at, n_left = 0;
@@ -194,7 +195,8 @@ static int enter_some(AnnBatch *batch) {
   return rc;
 }
 
-/* Where most rows go to few leaves, as equal ones do, every division concerns all that are left. */
+/* Where most rows go to few leaves, as equal ones do, every division concerns all that are
+** left. */
 static int enter_one_by_one(AnnBatch *batch) {
   AnnStore *store = batch->store;
   int rc = ANN_OK;

@@ -18,8 +18,9 @@
 #define ANN_SMALLEST_FOREST 1000
 
 /* Absorb what waits; at most about max_pages pages a call (0: no bound).  Flushed.
-** *out_more: rows still wait.  When none do, measure anew (calibrate.h) where enough changed:
-** thorough: where it may tell; else, as part of a statement that writes, where follow.h would. */
+** *out_more: rows still wait.  When none do, measure anew (calibrate.h) where enough
+** changed: thorough: where it may tell; else, as part of a statement that writes, where
+** follow.h would. */
 int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_more);
 /* Pull everything up and absorb it anew; inside ann_store_begin_afresh, so that it works
 ** on damaged counters and pages too. */

@@ -88,7 +88,8 @@ int ann_db_check_writable(AnnDb *db);
 
 /* Keep the first error's sentence, "ann table NAME: ..."; returns rc. */
 int ann_db_fail(AnnDb *db, int rc, const char *format, ...);
-/* The same with where it was: "ann table NAME, column embedding: ..." ("column", "embedding"). */
+/* The same with where it was: "ann table NAME, column embedding: ..." ("column",
+** "embedding"). */
 int ann_db_fail_in(AnnDb *db, int rc, const char *where, const char *which, const char *format,
                    ...);
 /* An error of SQLite's own: its code, and its words. */

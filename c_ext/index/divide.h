@@ -20,7 +20,8 @@ int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_ot
 int ann_divide_recentre(AnnStore *store, int tree, uint32_t number, double share,
                         int *out_moved);
 
-/* Enter a page in its parent, as its own centre record says.  Both are touched by the caller. */
+/* Enter a page in its parent, as its own centre record says.  Both are touched by the
+** caller. */
 int ann_divide_enter(AnnStore *store, AnnPage *parent, uint32_t number, const AnnPage *page);
 
 #endif

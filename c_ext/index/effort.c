@@ -211,7 +211,8 @@ int ann_effort_for(AnnEfforts *efforts, int64_t k, double recall, AnnEffort *out
   *out_effort = between(at_recall(grid->cells[i - 1], recall),
                         at_recall(grid->cells[i], recall),
                         share_of(k, ann_effort_ks[i - 1], ann_effort_ks[i]));
-  /* Where the calibration ends a cluster may end, too: only the rule may say that it is enough. */
+  /* Where the calibration ends a cluster may end, too: only the rule may say that it is
+  ** enough. */
   if (k > ANN_EFFORT_LARGEST_K) {
     out_effort->reach = at_recall(grid->cells[ANN_EFFORT_KS - 1], recall).reach;
     out_effort->inspect = INT64_MAX;

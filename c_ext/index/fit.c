@@ -38,7 +38,8 @@ static int stands_for(int rank, int k) {
   return rank >= 9 && rank < ANN_NEAR_RANKS; /* 10, 20, ... 100 */
 }
 
-/* Of the neighbours that stand for k, for the grid's row `which`; of rows or of given queries. */
+/* Of the neighbours that stand for k, for the grid's row `which`; of rows or of given
+** queries. */
 static int costs_init(Costs *costs, const AnnSample *sample, int given, int which, int k) {
   int n_rows = sample->n_rows < sample->n_measured ? sample->n_rows : sample->n_measured;
   int first = given ? n_rows * ANN_SAMPLE_RANKS : 0, i;
@@ -131,7 +132,8 @@ static AnnEffort both(AnnEffort a, AnnEffort b) {
   return a;
 }
 
-/* One row of the grid, to rows as queries or to those given; as it was where nothing is known. */
+/* One row of the grid, to rows as queries or to those given; as it was where nothing is
+** known. */
 static int fit_row(AnnStore *store, const AnnSample *sample, int given, int which,
                    AnnEffort *io_cells) {
   Costs costs;

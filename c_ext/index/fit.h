@@ -9,7 +9,8 @@
 #include "index/sample.h"
 #include "index/store.h"
 
-/* Fit the grid (effort.h) to the measured queries, and store it; nothing when there are none. */
+/* Fit the grid (effort.h) to the measured queries, and store it; nothing when there are
+** none. */
 int ann_fit(AnnStore *store, const AnnSample *sample);
 
 #endif

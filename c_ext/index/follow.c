@@ -9,10 +9,12 @@
 ** is to be done after changes of another quarter: docs/MEASUREMENTS.md, "following". */
 #define REPLACED_SHARE 3
 #define SPAN_SHARE 4
-/* A query for so many rows of the table, up to so many: with 256 single inserts take 2 % more. */
+/* A query for so many rows of the table, up to so many: with 256 single inserts take 2 %
+** more. */
 #define ROWS_EACH 25
 #define MOST_QUERIES 200
-/* Components compared in a slice, with what a comparison costs besides: about 2 ms with AVX2. */
+/* Components compared in a slice, with what a comparison costs besides: about 2 ms with
+** AVX2. */
 #define SLICE_COMPONENTS ((int64_t)40000000)
 #define WORK_PER_ROW 64
 #define SLICE_LEAVES 256 /* read in a slice: 2 to 4 ms when they come from SQLite */

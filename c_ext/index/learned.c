@@ -6,7 +6,7 @@
 #include "index/config.h"
 
 #define HEADER_SIZE 32
-#define VECTOR_BYTES ((int64_t)64 << 20)
+#define QUERY_BYTES ((int64_t)64 << 20)
 #define KEY_LEARNED 0x6c726eu /* "lrn": apart from the streams of core/bisect.c */
 
 struct AnnLearned {
@@ -20,10 +20,10 @@ struct AnnLearned {
   int64_t seen;     /* queries ever given */
   int64_t n;        /* kept */
   int measured;     /* the calibration knows all of them */
-  uint8_t *vectors; /* owned: most of them, as stored; NULL without queries */
+  uint8_t *queries; /* owned: most of them; NULL without queries */
 };
 
-static int64_t vector_bytes(const AnnLearned *learned) { return learned->space->blob_size; }
+static int64_t query_bytes(const AnnLearned *learned) { return learned->space->query_size; }
 
 int ann_learned_new(AnnDb *db, AnnState *state, const AnnSpace *space, uint64_t seed,
                     AnnLearned **out_learned) {
@@ -34,14 +34,14 @@ int ann_learned_new(AnnDb *db, AnnState *state, const AnnSpace *space, uint64_t 
   learned->state = state;
   learned->space = space;
   learned->seed = seed;
-  learned->most = VECTOR_BYTES / vector_bytes(learned);
+  learned->most = QUERY_BYTES / query_bytes(learned);
   if (learned->most > ANN_LEARNED_MOST) learned->most = ANN_LEARNED_MOST;
   return ANN_OK;
 }
 
 void ann_learned_drop(AnnLearned *learned) {
-  ann_free(learned->vectors);
-  learned->vectors = NULL;
+  ann_free(learned->queries);
+  learned->queries = NULL;
   learned->known = learned->dirty = learned->measured = 0;
   learned->seen = learned->n = 0;
 }
@@ -53,11 +53,10 @@ void ann_learned_free(AnnLearned *learned) {
 
 /* Without queries there is nothing to have room for. */
 static int make_room(AnnLearned *learned) {
-  if (!learned->vectors) {
-    learned->vectors =
-        ann_alloc_array((uint64_t)learned->most, (uint64_t)vector_bytes(learned));
+  if (!learned->queries) {
+    learned->queries = ann_alloc_array((uint64_t)learned->most, (uint64_t)query_bytes(learned));
   }
-  return learned->vectors ? ANN_OK : ANN_NOMEM;
+  return learned->queries ? ANN_OK : ANN_NOMEM;
 }
 
 static int decode(AnnLearned *learned, const uint8_t *blob, int64_t size) {
@@ -67,8 +66,8 @@ static int decode(AnnLearned *learned, const uint8_t *blob, int64_t size) {
     learned->measured = ann_get32(blob + 12) == 1;
   }
   if (size < HEADER_SIZE || learned->n > learned->most || learned->seen < learned->n ||
-      ann_space_from_blobs(learned->space, blob + HEADER_SIZE, size - HEADER_SIZE, learned->n,
-                           learned->vectors) != ANN_OK) {
+      ann_space_queries_from_blobs(learned->space, blob + HEADER_SIZE, size - HEADER_SIZE,
+                                   learned->n, learned->queries) != ANN_OK) {
     return ann_db_corrupt(learned->db, "config row", ANN_CONFIG_LEARNED);
   }
   return ANN_OK;
@@ -92,12 +91,12 @@ static int load(AnnLearned *learned) {
 int ann_learned_get(AnnLearned *learned, AnnLearnedQueries *out_queries) {
   int rc = load(learned);
   out_queries->n = learned->n;
-  out_queries->vectors = learned->vectors;
+  out_queries->queries = learned->queries;
   out_queries->measured = learned->measured;
   return rc;
 }
 
-int ann_learned_add(AnnLearned *learned, const void *vector) {
+int ann_learned_add(AnnLearned *learned, const void *query) {
   AnnRng rng;
   int64_t at;
   int rc = load(learned);
@@ -106,11 +105,12 @@ int ann_learned_add(AnnLearned *learned, const void *vector) {
   rng = ann_rng_keyed(learned->seed, KEY_LEARNED, (uint64_t)learned->seen);
   learned->seen += learned->seen < INT64_MAX;
   learned->dirty = 1;
-  ann_state_fold(learned->state, ANN_CONFIG_LEARNED, vector, vector_bytes(learned));
+  ann_state_fold(learned->state, ANN_CONFIG_LEARNED, query,
+                 ann_space_query_blob_size(learned->space));
   at = learned->n < learned->most ? learned->n++
                                   : (int64_t)ann_rng_below(&rng, (uint64_t)learned->seen);
   if (at >= learned->most) return ANN_OK;
-  memcpy(learned->vectors + at * vector_bytes(learned), vector, (size_t)vector_bytes(learned));
+  memcpy(learned->queries + at * query_bytes(learned), query, (size_t)query_bytes(learned));
   learned->measured = 0;
   return ANN_OK;
 }
@@ -140,13 +140,13 @@ int ann_learned_flush(AnnLearned *learned) {
   uint8_t *blob;
   int rc;
   if (!learned->dirty) return ANN_OK;
-  size = HEADER_SIZE + learned->n * vector_bytes(learned);
+  size = HEADER_SIZE + learned->n * ann_space_query_blob_size(learned->space);
   blob = ann_alloc_zero((uint64_t)size, 1);
   if (!blob) return ANN_NOMEM;
   ann_put64(blob, (uint64_t)learned->seen);
   ann_put32(blob + 8, (uint32_t)learned->n);
   ann_put32(blob + 12, (uint32_t)learned->measured);
-  ann_space_to_blobs(learned->space, learned->vectors, learned->n, blob + HEADER_SIZE);
+  ann_space_queries_to_blobs(learned->space, learned->queries, learned->n, blob + HEADER_SIZE);
   rc = ann_config_put(learned->db, ANN_CONFIG_LEARNED, "learned", blob, size);
   ann_free(blob);
   if (rc == ANN_OK) learned->dirty = 0;

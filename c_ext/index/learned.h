@@ -23,7 +23,7 @@ typedef struct AnnLearned AnnLearned;
 /* What is kept; borrowed until the next call. */
 typedef struct AnnLearnedQueries {
   int64_t n;
-  const uint8_t *vectors; /* n of them, as stored */
+  const uint8_t *queries; /* n of them, of space->query_size bytes each */
   int measured;           /* the calibration knows all of them */
 } AnnLearnedQueries;
 
@@ -34,8 +34,8 @@ void ann_learned_free(AnnLearned *learned);
 
 /* What the table has: ANN_OK, or a failure. */
 int ann_learned_get(AnnLearned *learned, AnnLearnedQueries *out_queries);
-/* One more query, as stored. */
-int ann_learned_add(AnnLearned *learned, const void *vector);
+/* One more query. */
+int ann_learned_add(AnnLearned *learned, const void *query);
 /* A calibration with these queries is stored. */
 int ann_learned_measured(AnnLearned *learned);
 /* For a state that knows nothing yet: tell it of the stored queries. */

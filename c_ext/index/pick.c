@@ -38,11 +38,14 @@ static int find_leaves(AnnStore *store, Leaves *leaves) {
 
 /* Take a row as a query. */
 static int add_query(AnnStore *store, AnnSample *sample, int64_t id) {
-  void *vector = sample->vectors + sample->n * ann_store_vector_bytes(store);
-  int found = 0, rc = ann_source_get(store->source, id, vector, &found);
+  const AnnSpace *space = &store->options.space;
+  void *query = sample->queries + sample->n * space->query_size;
+  int found = 0, rc = ann_source_get(store->source, id, query, &found);
   if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "vector", id);
-  if (rc == ANN_OK) sample->ids[sample->n++] = id;
-  return rc;
+  if (rc != ANN_OK) return rc;
+  ann_space_as_query(space, query, query);
+  sample->ids[sample->n++] = id;
+  return ANN_OK;
 }
 
 /* One try: a leaf, kept as often as it is full, and one of its entries, so that every row is as
@@ -68,11 +71,11 @@ static int draw(AnnStore *store, AnnSample *sample, const Leaves *leaves, int64_
 /* The queries that the user gave, after the rows. */
 static int take_given(AnnStore *store, AnnSample *sample) {
   AnnLearnedQueries given;
-  int64_t size = ann_store_vector_bytes(store), i;
+  int64_t size = store->options.space.query_size, i;
   int rc = ann_learned_get(store->learned, &given);
   sample->n_rows = sample->n;
   for (i = 0; rc == ANN_OK && i < given.n && sample->n < sample->n_wanted; i++) {
-    memcpy(sample->vectors + sample->n * size, given.vectors + i * size, (size_t)size);
+    memcpy(sample->queries + sample->n * size, given.queries + i * size, (size_t)size);
     sample->ids[sample->n++] = 0;
   }
   return rc;

@@ -27,7 +27,8 @@ int ann_places_flush(AnnPlaces *places);
 void ann_places_drop(AnnPlaces *places);             /* forget changes */
 int64_t ann_places_changed(const AnnPlaces *places); /* changes not written */
 
-/* The first stored place at or after `from`, for checks; bytes that do not fit are ANN_CORRUPT. */
+/* The first stored place at or after `from`, for checks; bytes that do not fit are
+** ANN_CORRUPT. */
 int ann_places_next(AnnPlaces *places, int64_t from, int64_t *out_id, uint32_t *out_pages,
                     int *out_found);
 /* cffi:off */

@@ -181,15 +181,15 @@ static int decode_header(AnnProgresses *owner, Bytes *bytes, AnnProgress *progre
   return rc;
 }
 
-static int decode(AnnProgresses *owner, Bytes bytes, const uint8_t *vectors,
-                  int64_t vectors_size, AnnProgress *progress, int *out_valid) {
+static int decode(AnnProgresses *owner, Bytes bytes, const uint8_t *queries,
+                  int64_t queries_size, AnnProgress *progress, int *out_valid) {
   AnnSample *sample = &progress->sample;
   const uint8_t *ids;
   int rc = decode_header(owner, &bytes, progress, out_valid), i;
   if (rc != ANN_OK || !*out_valid) return rc;
   ids = take(&bytes, 8 * (int64_t)sample->n_wanted);
-  *out_valid = ids && ann_space_from_blobs(owner->space, vectors, vectors_size,
-                                           sample->n_wanted, sample->vectors) == ANN_OK;
+  *out_valid = ids && ann_space_queries_from_blobs(owner->space, queries, queries_size,
+                                                   sample->n_wanted, sample->queries) == ANN_OK;
   for (i = 0; *out_valid && i < sample->n_wanted; i++) {
     sample->ids[sample->n++] = (int64_t)ann_get64(ids + 8 * i);
   }
@@ -205,25 +205,26 @@ static int decode(AnnProgresses *owner, Bytes bytes, const uint8_t *vectors,
   return rc;
 }
 
-/* What is stored into *out, NULL when there is nothing; bytes that make no sense are nothing. */
+/* What is stored into *out, NULL when there is nothing; bytes that make no sense are
+** nothing. */
 static int read_stored(AnnProgresses *owner, AnnProgress **out) {
-  uint8_t *blob = NULL, *vectors = NULL; /* owned */
-  int64_t size = 0, vectors_size = 0;
+  uint8_t *blob = NULL, *queries = NULL; /* owned */
+  int64_t size = 0, queries_size = 0;
   AnnProgress *progress = NULL; /* owned, until it is handed out */
   int valid = 0;
   int rc = ann_config_blob(owner->db, ANN_CONFIG_SAMPLING, &blob, &size);
   if (rc == ANN_OK && blob) {
-    rc = ann_config_blob(owner->db, ANN_CONFIG_SAMPLED, &vectors, &vectors_size);
+    rc = ann_config_blob(owner->db, ANN_CONFIG_SAMPLED, &queries, &queries_size);
   }
-  if (rc == ANN_OK && vectors) {
+  if (rc == ANN_OK && queries) {
     Bytes bytes = {blob, size};
     progress = ann_alloc_zero(1, sizeof *progress);
-    rc = progress ? decode(owner, bytes, vectors, vectors_size, progress, &valid) : ANN_NOMEM;
+    rc = progress ? decode(owner, bytes, queries, queries_size, progress, &valid) : ANN_NOMEM;
   }
   *out = rc == ANN_OK && valid ? progress : NULL;
   if (!*out) free_progress(progress);
   ann_free(blob);
-  ann_free(vectors);
+  ann_free(queries);
   return rc;
 }
 
@@ -265,13 +266,13 @@ int ann_progresses_is_clean(const AnnProgresses *owner) {
   return !owner->progress || !owner->progress->dirty;
 }
 
-/* The sample's vectors, which stay what they are. */
-static int put_vectors(AnnProgresses *owner, const AnnSample *sample) {
-  int64_t size = sample->n * owner->space->blob_size;
+/* The sample's queries, which stay what they are. */
+static int put_queries(AnnProgresses *owner, const AnnSample *sample) {
+  int64_t size = sample->n * ann_space_query_blob_size(owner->space);
   uint8_t *blob = ann_alloc((uint64_t)size); /* owned */
   int rc = ANN_NOMEM;
   if (blob) {
-    ann_space_to_blobs(owner->space, sample->vectors, sample->n, blob);
+    ann_space_queries_to_blobs(owner->space, sample->queries, sample->n, blob);
     rc = ann_config_put(owner->db, ANN_CONFIG_SAMPLED, "sampled", blob, size);
   }
   ann_free(blob);
@@ -291,7 +292,7 @@ int ann_progresses_flush(AnnProgresses *owner) {
     rc = ann_config_put(owner->db, ANN_CONFIG_SAMPLING, "sampling", blob, size);
   }
   ann_free(blob);
-  if (rc == ANN_OK && progress->is_new) rc = put_vectors(owner, &progress->sample);
+  if (rc == ANN_OK && progress->is_new) rc = put_queries(owner, &progress->sample);
   if (rc == ANN_OK) progress->dirty = progress->is_new = 0;
   return rc;
 }

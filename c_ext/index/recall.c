@@ -14,7 +14,7 @@ typedef struct Sample {
   AnnStore *store;                /* borrowed */
   int64_t n, most;                /* rows now; room for */
   AnnTruth *rows;                 /* owned: `most` of them */
-  uint8_t *vectors;               /* owned: theirs */
+  uint8_t *queries;               /* owned: theirs */
   void *row;                      /* owned: one row of the table */
   const AnnLearnedQueries *given; /* borrowed: queries instead of rows, or NULL */
 } Sample;
@@ -81,22 +81,23 @@ static void forget(Sample *sample) {
 static void clear(Sample *sample) {
   forget(sample);
   ann_free(sample->rows);
-  ann_free(sample->vectors);
+  ann_free(sample->queries);
   ann_free(sample->row);
 }
 
 static int init(Sample *sample, AnnStore *store, int64_t neighbours, int64_t wanted) {
   int64_t bytes = ann_store_vector_bytes(store);
-  int64_t each = (int64_t)sizeof(AnnTruth) + bytes;
+  int64_t each = (int64_t)sizeof(AnnTruth) + store->options.space.query_size;
   int64_t held = neighbours < SAMPLE_BYTES / 16 ? each + 16 * neighbours : SAMPLE_BYTES;
   memset(sample, 0, sizeof *sample);
   sample->store = store;
   sample->most = SAMPLE_BYTES / held > 0 ? SAMPLE_BYTES / held : 1;
   if (sample->most > wanted) sample->most = wanted;
   sample->rows = ann_alloc_zero((uint64_t)sample->most, sizeof *sample->rows);
-  sample->vectors = ann_alloc_array((uint64_t)sample->most, (uint64_t)bytes);
+  sample->queries =
+      ann_alloc_array((uint64_t)sample->most, (uint64_t)store->options.space.query_size);
   sample->row = ann_alloc_array(1, (uint64_t)bytes);
-  return sample->rows && sample->vectors && sample->row ? ANN_OK : ANN_NOMEM;
+  return sample->rows && sample->queries && sample->row ? ANN_OK : ANN_NOMEM;
 }
 
 /* The position, in order of id, of sampled row i of `wanted`: the middle of its part. */
@@ -113,10 +114,10 @@ static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbour
     rc = ann_source_next(store->source, &id, sample->row, &found);
     if (rc != ANN_OK || !found) break;
     if (at == position_of(store->state.rows, first + sample->n, wanted)) {
-      void *vector = sample->vectors + sample->n * ann_store_vector_bytes(store);
-      memcpy(vector, sample->row, (size_t)ann_store_vector_bytes(store));
-      rc = ann_truth_init(&sample->rows[sample->n], &store->options.space, &id, vector,
-                          neighbours);
+      const AnnSpace *space = &store->options.space;
+      void *query = sample->queries + sample->n * space->query_size;
+      ann_space_as_query(space, sample->row, query);
+      rc = ann_truth_init(&sample->rows[sample->n], space, &id, query, neighbours);
       sample->n += rc == ANN_OK;
     }
     if (at % 256 == 255 && rc == ANN_OK) rc = ann_db_tick(store->db);
@@ -132,7 +133,7 @@ static int pick_given(Sample *sample, int64_t first, int64_t wanted, int64_t nei
   while (rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted) {
     int64_t at = position_of(sample->given->n, first + sample->n, wanted);
     rc = ann_truth_init(&sample->rows[sample->n], &store->options.space, NULL,
-                        sample->given->vectors + at * ann_store_vector_bytes(store),
+                        sample->given->queries + at * store->options.space.query_size,
                         neighbours);
     sample->n += rc == ANN_OK;
   }
@@ -148,7 +149,7 @@ static int search(const AnnTruth *row, AnnSearcher *searcher, AnnQuery *query, T
   int rc;
   ann_idset_init(&self);
   ann_topk_init(&found, 0);
-  query->vector = row->origin.vector;
+  query->vector = row->origin.query;
   query->exclude = row->has_id ? &self : NULL;
   rc = row->has_id ? ann_idset_add(&self, row->id, NULL) : ANN_OK;
   if (rc == ANN_OK) rc = ann_search(searcher, query, &found);

@@ -70,7 +70,8 @@ int64_t ann_rows_held(const AnnRows *rows) { return rows->held.n; }
 
 int64_t ann_rows_bytes(const AnnRows *rows) { return rows->held.n * cost(rows); }
 
-/* How many rows the budget has room for beside the pages; none where nothing may be remembered. */
+/* How many rows the budget has room for beside the pages; none where nothing may be
+** remembered. */
 static int64_t room(const AnnRows *rows) {
   return ann_source_may_keep(rows->source) ? ann_budget_for_rows(rows->budget) / cost(rows) : 0;
 }

@@ -2,12 +2,12 @@
 #include "index/sample.h"
 
 #define FEWEST_QUERIES 100
-#define VECTOR_BYTES ((int64_t)64 << 20) /* fewer queries if their vectors are long */
+#define QUERY_BYTES ((int64_t)64 << 20) /* fewer queries if they are long */
 
 /* ---- life ---- */
 
 int ann_sample_size(const AnnSpace *space, int64_t rows, int64_t rows_each, int most) {
-  int64_t room = VECTOR_BYTES / space->blob_size;
+  int64_t room = QUERY_BYTES / space->query_size;
   int64_t n = rows / rows_each;
   if (n > most) n = most;
   if (n < FEWEST_QUERIES) n = FEWEST_QUERIES;
@@ -19,11 +19,11 @@ int ann_sample_init(AnnSample *sample, const AnnSpace *space, int n_wanted) {
   sample->space = space;
   sample->n_wanted = n_wanted;
   sample->ids = ann_alloc_array((uint64_t)n_wanted, sizeof *sample->ids);
-  sample->vectors = ann_alloc_array((uint64_t)n_wanted, (uint64_t)space->blob_size);
+  sample->queries = ann_alloc_array((uint64_t)n_wanted, (uint64_t)space->query_size);
   sample->truths =
       ann_alloc_zero((uint64_t)n_wanted + 2 * ANN_SAMPLE_MOST_FAR, sizeof *sample->truths);
   sample->costs = ann_alloc_zero((uint64_t)n_wanted * ANN_SAMPLE_RANKS, sizeof *sample->costs);
-  if (!sample->ids || !sample->vectors || !sample->truths || !sample->costs) return ANN_NOMEM;
+  if (!sample->ids || !sample->queries || !sample->truths || !sample->costs) return ANN_NOMEM;
   return ANN_OK;
 }
 
@@ -31,7 +31,7 @@ void ann_sample_clear(AnnSample *sample) {
   int i;
   for (i = 0; i < sample->n_truths; i++) ann_truth_clear(&sample->truths[i]);
   ann_free(sample->ids);
-  ann_free(sample->vectors);
+  ann_free(sample->queries);
   ann_free(sample->truths);
   ann_free(sample->costs);
   memset(sample, 0, sizeof *sample);
@@ -53,7 +53,7 @@ int ann_sample_make_truths(AnnSample *sample) {
     int query = ann_sample_query(sample, i);
     rc = ann_truth_init(
         &sample->truths[i], sample->space, query < sample->n_rows ? &sample->ids[query] : NULL,
-        ann_sample_vector(sample, query), i < sample->n ? ANN_SAMPLE_NEAR : ANN_SAMPLE_FAR);
+        ann_sample_query_at(sample, query), i < sample->n ? ANN_SAMPLE_NEAR : ANN_SAMPLE_FAR);
     sample->truths[i].thinned = i >= sample->n;
     sample->n_truths += rc == ANN_OK;
   }
@@ -91,6 +91,6 @@ AnnCost *ann_sample_costs(const AnnSample *sample, int query) {
   return &sample->costs[query * ANN_SAMPLE_RANKS];
 }
 
-const void *ann_sample_vector(const AnnSample *sample, int query) {
-  return sample->vectors + query * sample->space->blob_size;
+const void *ann_sample_query_at(const AnnSample *sample, int query) {
+  return sample->queries + query * sample->space->query_size;
 }

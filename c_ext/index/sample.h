@@ -9,7 +9,7 @@
 **     1, 2, ... 10, 20, 30, ... 100      ANN_NEAR_RANKS of them
 **     a tenth, two ... of the thinned    ANN_FAR_RANKS of them
 **
-** Memory: 64 MiB of vectors at most, and 2 kB a query besides.
+** Memory: 64 MiB of queries at most, and 2 kB a query besides.
 */
 #ifndef ANN_INDEX_SAMPLE_H
 #define ANN_INDEX_SAMPLE_H
@@ -46,7 +46,7 @@ typedef struct AnnSample {
   int n_far;             /* for large k too: the first of the rows ... */
   int n_given_far;       /* ... and the first of the given */
   int64_t *ids;          /* owned: the queries' rows; 0 for those given */
-  uint8_t *vectors;      /* owned: n_wanted, as they were when picked */
+  uint8_t *queries;      /* owned: n_wanted, of space->query_size, as they were when picked */
   AnnTruth *truths;      /* owned: n near ones, then the thinned ones of the far */
   int n_truths;          /* of them made */
   AnnCost *costs;        /* owned: n_wanted x ANN_SAMPLE_RANKS */
@@ -56,19 +56,20 @@ typedef struct AnnSample {
 /* How many queries are to be picked for a table of so many rows: one for rows_each of them,
 ** `most` at most. */
 int ann_sample_size(const AnnSpace *space, int64_t rows, int64_t rows_each, int most);
-/* Empty, with room for so many queries: ANN_OK or ANN_NOMEM.  clear takes what init failed on. */
+/* Empty, with room for so many queries: ANN_OK or ANN_NOMEM.  clear takes what init failed
+** on. */
 int ann_sample_init(AnnSample *sample, const AnnSpace *space, int n_wanted);
 void ann_sample_clear(AnnSample *sample);
 /* Of which query truth i is. */
 int ann_sample_query(const AnnSample *sample, int i);
-/* Truths of the queries in ids and vectors, still empty. */
+/* Truths of the queries in ids and queries, still empty. */
 int ann_sample_make_truths(AnnSample *sample);
 /* After the truths are complete: ascending, as ann_sample_neighbour needs them. */
 void ann_sample_sort(AnnSample *sample);
 /* The row of rank 0..ANN_SAMPLE_RANKS-1 among a query's neighbours, or NULL. */
 const AnnRanked *ann_sample_neighbour(const AnnSample *sample, int query, int rank);
 AnnCost *ann_sample_costs(const AnnSample *sample, int query);
-const void *ann_sample_vector(const AnnSample *sample, int query);
+const void *ann_sample_query_at(const AnnSample *sample, int query);
 /* cffi:off */
 
 #endif

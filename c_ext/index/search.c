@@ -15,7 +15,8 @@
 #define SURVIVORS_PER_TICK 4096 /* rows that may have to be read */
 #define ROWS_AHEAD 4            /* rows on their way while one is measured */
 #define SLOTS_AHEAD 8           /* and where to find those after them */
-/* Rows that a search keeps to go on with, 16 bytes each; one of more begins anew for the next. */
+/* Rows that a search keeps to go on with, 16 bytes each; one of more begins anew for the
+** next. */
 #define MOST_HELD ((int64_t)1 << 24)
 
 struct AnnSearcher {

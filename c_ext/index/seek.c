@@ -136,7 +136,7 @@ int ann_seek_start(AnnSeek *seek, const AnnQuery *query, int goes_on) {
   seek->k = seek->inspected = seek->n_read = 0;
   seek->found = seek->found_after = 0;
   ann_trace_enter(store->trace, ANN_TRACE_ROTATE);
-  ann_probe_set(&seek->probe, store, query->vector);
+  ann_probe_set_query(&seek->probe, store, query->vector);
   ann_trace_count(store->trace, 1, ann_store_vector_bytes(store));
   ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
   rc = ann_walk_start(&seek->walk, &seek->probe);

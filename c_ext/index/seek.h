@@ -22,7 +22,7 @@
 #include "index/walk.h"
 
 typedef struct AnnQuery {
-  const void *vector; /* as stored */
+  const void *vector; /* of space->query_size bytes: core/query.h */
   int64_t k;
   double recall;           /* in (0, 1]; 1 is exact */
   int64_t search_k;        /* entries to look at, at most; 0: as recall says */

@@ -4,7 +4,8 @@
 ** otherwise is a row of AnnSourceKind (source.c): its statements, whether a row that the index
 ** names may be gone, and whether what was read may be kept.
 **
-** A stored vector is untrusted like every byte: one that is none is ANN_CORRUPT with a sentence.
+** A stored vector is untrusted like every byte: one that is none is ANN_CORRUPT with a
+** sentence.
 **
 **   ann_source_get    one row by id: 2-3 us      ann_source_scan   in order of id: about 1 us a row
 */
@@ -37,7 +38,8 @@ int ann_source_lacks(AnnSource *source, int64_t id);
 int ann_source_scan(AnnSource *source, int64_t first, int64_t last);
 int ann_source_next(AnnSource *source, int64_t *out_id, void *out_vector, int *out_found);
 void ann_source_end(AnnSource *source);
-/* Rows with first <= id <= last, and the smallest and largest id among them (0 without rows). */
+/* Rows with first <= id <= last, and the smallest and largest id among them (0 without
+** rows). */
 int ann_source_count(AnnSource *source, int64_t first, int64_t last, int64_t *out_n,
                      int64_t *out_smallest, int64_t *out_largest);
 /* For a state that knows nothing yet: tell it of all rows, and how many there are.  About 1 us

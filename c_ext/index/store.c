@@ -52,7 +52,8 @@ static void compare(AnnStore *store) {
   store->life.read = now;
 }
 
-/* The transaction was committed: what is in memory is the new state, if all of it was written. */
+/* The transaction was committed: what is in memory is the new state, if all of it was
+** written. */
 static void stamp(AnnStore *store) {
   AnnLife *life = &store->life;
   int is_new = life->read.is_set && life->loaded && ann_store_is_clean(store);

@@ -108,7 +108,8 @@ void ann_store_drop(AnnStore *store);
 void ann_store_detach(AnnStore *store);
 /* The same when nobody has the table any more. */
 void ann_store_retire(AnnStore *store);
-/* Somebody takes the table up: it may be another file's, or another table that took the name. */
+/* Somebody takes the table up: it may be another file's, or another table that took the
+** name. */
 void ann_store_take_up(AnnStore *store);
 
 /* Bytes of one vector, in memory as in the table. */

@@ -67,16 +67,17 @@ static int want(AnnTrial *trial, int64_t id, int rank) {
 /* The query's own row, unless it has another vector by now. */
 static int want_self(AnnTrial *trial, const AnnTruth *truth) {
   const AnnRow *row = NULL;
-  size_t size = (size_t)ann_store_vector_bytes(trial->store);
+  const AnnSpace *space = &trial->store->options.space;
   int rc = ann_rows_get(trial->store->rows, truth->id, &row);
-  if (rc != ANN_OK || !row || memcmp(row->vector, truth->origin.vector, size) != 0) return rc;
+  if (rc != ANN_OK || !row) return rc;
+  if (!ann_space_is_query_of(space, truth->origin.query, row->vector)) return ANN_OK;
   return want(trial, truth->id, ANN_SELF_RANK);
 }
 
 int ann_trial_ask(AnnTrial *trial, const AnnSample *sample, int query) {
   const AnnTruth *truth = &sample->truths[query];
   int rc = ANN_OK, rank, same = 0;
-  trial->vector = truth->origin.vector;
+  trial->query = truth->origin.query;
   trial->self = truth->id;
   trial->has_self = truth->has_id;
   trial->most = INT64_MAX;
@@ -112,7 +113,7 @@ static void start(AnnTrial *trial) {
   for (i = 0; i < trial->n_wanted; i++) trial->wanted[i].cost.inspected = ANN_NOT_REACHED;
   trial->inspected = trial->n_leaves = 0;
   trial->self_estimate = INFINITY;
-  ann_probe_set(&trial->probe, trial->store, trial->vector);
+  ann_probe_set_query(&trial->probe, trial->store, trial->query);
 }
 
 /* One estimate into the best of all and, for the rule, the best k of each k. */

@@ -36,7 +36,7 @@ typedef struct AnnTrial {
   AnnStore *store;     /* borrowed; no page changes while it runs */
   atomic_int *stopped; /* borrowed: the poll of one trial stops them all */
   /* what is asked */
-  const void *vector;   /* borrowed: as stored */
+  const void *query;    /* borrowed */
   int64_t self;         /* the id that is left out ... */
   int has_self;         /* ... if the vector is a row */
   int64_t most;         /* entries to look at, at most */

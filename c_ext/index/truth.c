@@ -15,24 +15,26 @@
 struct AnnPass {
   AnnTruthRows from; /* the table */
   AnnTruth *truths;
-  int64_t n_truths, stride;
+  int64_t n_truths;
+  int by_products;       /* pairs are ruled out by them; else every distance is computed */
+  int64_t stride;        /* floats from one float row to the next; 0 without them */
   int64_t n, most;       /* rows held now; room for */
   int64_t *ids;          /* owned */
   float *rows;           /* owned: most x stride, float rows of core/space.h */
   uint8_t *stored;       /* the rows as stored: in `rows` itself, or owned */
   int64_t stored_stride; /* bytes from one to the next */
-  float *vectors;        /* owned: the truths', and zeros for TOGETHER more, x stride */
+  float *queries;        /* owned: the truths', and zeros for TOGETHER more, x stride */
   AnnBound *row_bounds;  /* owned: most */
   AnnBound *bounds;      /* owned: the truths' */
 };
 typedef struct AnnPass Pass;
 
-int ann_truth_init(AnnTruth *truth, const AnnSpace *space, const int64_t *id,
-                   const void *vector, int64_t k) {
+int ann_truth_init(AnnTruth *truth, const AnnSpace *space, const int64_t *id, const void *query,
+                   int64_t k) {
   truth->has_id = id != NULL;
   truth->id = id ? *id : 0;
   truth->thinned = 0;
-  ann_origin_init(&truth->origin, space, vector);
+  ann_origin_init(&truth->origin, space, query);
   return ann_topk_reserve(&truth->exact, k);
 }
 
@@ -44,6 +46,7 @@ static void *stored_row(const Pass *pass, int64_t j) {
 
 /* After the best of truth i have changed. */
 static void set_bound(Pass *pass, int64_t i) {
+  if (!pass->by_products) return;
   ann_bound_as_query(&pass->bounds[i], pass->from.space,
                      ann_topk_worst(&pass->truths[i].exact));
 }
@@ -67,22 +70,24 @@ static int init(Pass *pass, const AnnTruthRows *from, AnnTruth *truths, int64_t 
   pass->from = *from;
   pass->truths = truths;
   pass->n_truths = n;
-  pass->stride = ann_space_stride(space);
-  pass->most = ROWS_BYTES / (pass->stride * (int64_t)sizeof(float));
+  pass->by_products = ann_space_has_bounds(space);
+  pass->stride = pass->by_products ? ann_space_stride(space) : 0;
+  pass->most = ROWS_BYTES / (pass->by_products ? pass->stride * (int64_t)sizeof(float)
+                                               : space->blob_size + WORK_PER_ROW);
   if (pass->most < FEWEST_ROWS) pass->most = FEWEST_ROWS;
   pass->ids = ann_alloc_array((uint64_t)pass->most, sizeof *pass->ids);
   pass->rows = ann_alloc_zero((uint64_t)(pass->most * pass->stride), sizeof *pass->rows);
-  pass->vectors =
-      ann_alloc_zero((uint64_t)((n + TOGETHER) * pass->stride), sizeof *pass->vectors);
+  pass->queries =
+      ann_alloc_zero((uint64_t)((n + TOGETHER) * pass->stride), sizeof *pass->queries);
   pass->row_bounds = ann_alloc_array((uint64_t)pass->most, sizeof *pass->row_bounds);
   pass->bounds = ann_alloc_array((uint64_t)n, sizeof *pass->bounds);
-  if (!pass->ids || !pass->rows || !pass->vectors || !pass->row_bounds || !pass->bounds ||
+  if (!pass->ids || !pass->rows || !pass->queries || !pass->row_bounds || !pass->bounds ||
       make_room_for_stored(pass) != ANN_OK) {
     return ANN_NOMEM;
   }
-  for (i = 0; i < n; i++) {
-    ann_space_float_row(space, truths[i].origin.vector, pass->vectors + i * pass->stride);
-    ann_bound_init(&pass->bounds[i], space, truths[i].origin.vector);
+  for (i = 0; i < n && pass->by_products; i++) {
+    ann_space_query_row(space, truths[i].origin.query, pass->queries + i * pass->stride);
+    ann_bound_init_query(&pass->bounds[i], space, truths[i].origin.query);
     set_bound(pass, i);
   }
   return ANN_OK;
@@ -92,6 +97,10 @@ static int init(Pass *pass, const AnnTruthRows *from, AnnTruth *truths, int64_t 
 static void add_row(Pass *pass) {
   const AnnSpace *space = pass->from.space;
   const void *vector = stored_row(pass, pass->n);
+  if (!pass->by_products) {
+    pass->row_bounds[pass->n].norm = ann_space_norm(space, vector);
+    return;
+  }
   ann_space_float_row(space, vector, pass->rows + pass->n * pass->stride);
   ann_bound_init(&pass->row_bounds[pass->n], space, vector);
   ann_bound_as_row(&pass->row_bounds[pass->n], space);
@@ -133,16 +142,25 @@ static void compare(Pass *pass, int64_t j, int64_t first, const float *products)
   }
 }
 
-/* The rows held against some of the vectors, TOGETHER an item. */
+/* The same without products. */
+static void compare_all(Pass *pass, int64_t first) {
+  int64_t i, j;
+  for (i = first; i < first + TOGETHER && i < pass->n_truths; i++) {
+    for (j = 0; j < pass->n; j++) offer(pass, j, i);
+  }
+}
+
+/* The rows held against some of the queries, TOGETHER an item. */
 static void compare_some(void *arg, int64_t first, int64_t last, int worker) {
   Pass *pass = arg;
   float products[ROWS_TOGETHER * TOGETHER];
   int64_t i, j, from, n;
   (void)worker;
   for (i = first * TOGETHER; i < last * TOGETHER && i < pass->n_truths; i += TOGETHER) {
-    for (from = 0; from < pass->n; from += n) {
+    if (!pass->by_products) compare_all(pass, i);
+    for (from = 0; pass->by_products && from < pass->n; from += n) {
       n = pass->n - from < ROWS_TOGETHER ? pass->n - from : ROWS_TOGETHER;
-      ann_kernels()->products(pass->vectors + i * pass->stride,
+      ann_kernels()->products(pass->queries + i * pass->stride,
                               pass->rows + from * pass->stride, (size_t)pass->stride, (size_t)n,
                               products);
       for (j = 0; j < n; j++) compare(pass, from + j, i, products + TOGETHER * j);
@@ -166,7 +184,7 @@ void ann_pass_free(AnnPass *pass) {
   ann_free(pass->ids);
   if (pass->stored != (uint8_t *)pass->rows) ann_free(pass->stored);
   ann_free(pass->rows);
-  ann_free(pass->vectors);
+  ann_free(pass->queries);
   ann_free(pass->row_bounds);
   ann_free(pass->bounds);
   ann_free(pass);

@@ -23,14 +23,14 @@ typedef struct AnnTruth {
   int64_t id; /* of the row that the vector is, which is left out */
   int has_id; /* it is a row */
   int thinned;
-  AnnOrigin origin; /* its vector: borrowed, as stored */
+  AnnOrigin origin; /* of its query, borrowed */
   AnnTopk exact;    /* owned: the k nearest; not sorted */
 } AnnTruth;
 
 /* id: NULL for a vector that is no row.  k: neighbours wanted, at least 1; 16 bytes each.
 ** ANN_OK or ANN_NOMEM with nothing owned. */
-int ann_truth_init(AnnTruth *truth, const AnnSpace *space, const int64_t *id,
-                   const void *vector, int64_t k);
+int ann_truth_init(AnnTruth *truth, const AnnSpace *space, const int64_t *id, const void *query,
+                   int64_t k);
 void ann_truth_clear(AnnTruth *truth);
 
 /* The table whose rows are compared; all borrowed. */

@@ -32,11 +32,22 @@ void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const void *vector
                   probe->vector);
 }
 
-void ann_probe_set(AnnProbe *probe, const AnnStore *store, const void *vector) {
+/* The point is there: the rest. */
+static void complete(AnnProbe *probe, const AnnStore *store) {
   int64_t length = store->rotation.length;
-  ann_probe_rotate(probe, store, vector);
   probe->norm = ann_kernels()->dot(probe->vector, probe->vector, (size_t)length);
   ann_lookup_fill(&probe->lookup, probe->vector);
+}
+
+void ann_probe_set(AnnProbe *probe, const AnnStore *store, const void *vector) {
+  ann_probe_rotate(probe, store, vector);
+  complete(probe, store);
+}
+
+void ann_probe_set_query(AnnProbe *probe, const AnnStore *store, const void *query) {
+  ann_space_query_point(&store->options.space, &store->rotation, query, probe->scratch,
+                        probe->vector);
+  complete(probe, store);
 }
 
 void ann_probe_clear(AnnProbe *probe) {

@@ -84,13 +84,15 @@ typedef struct AnnWalk {
 } AnnWalk;
 
 int ann_probe_init(AnnProbe *probe, AnnStore *store);
-/* vector: as stored. */
+/* vector: as stored; query: of space->query_size bytes. */
 void ann_probe_set(AnnProbe *probe, const AnnStore *store, const void *vector);
+void ann_probe_set_query(AnnProbe *probe, const AnnStore *store, const void *query);
 /* Of that, `vector` alone. */
 void ann_probe_rotate(AnnProbe *probe, const AnnStore *store, const void *vector);
 void ann_probe_clear(AnnProbe *probe);
 
-/* ---- any walk; without a reader, or where memory is fixed, ANN_NOT_HERE for a lack of it ---- */
+/* ---- any walk; without a reader, or where memory is fixed, ANN_NOT_HERE for a lack of it
+** ---- */
 
 void ann_walk_init(AnnWalk *walk, AnnStore *store);
 void ann_walk_clear(AnnWalk *walk);
@@ -113,7 +115,8 @@ int ann_walk_no_child(const AnnWalk *walk, uint32_t number);
 
 /* Both are inline because routing asks for some hundred children a row. */
 
-/* The step to child i of a directory, `page`, which is page `number`: the way, and the centre. */
+/* The step to child i of a directory, `page`, which is page `number`: the way, and the
+** centre. */
 static inline int ann_walk_child(const AnnWalk *walk, const AnnPage *page, uint32_t number,
                                  int i, AnnStep *out_step) {
   int64_t child = ann_page_id(page, i);
@@ -137,7 +140,8 @@ static inline void ann_walk_measure(AnnWalk *walk, AnnStep *step) {
   walk->n_measured++;
 }
 
-/* How near a page seems: its centre's distance, exact or estimated, and a part of its spread. */
+/* How near a page seems: its centre's distance, exact or estimated, and a part of its
+** spread. */
 static inline float ann_walk_nearness(int level, float distance, float spread) {
   return distance + (level > 0 ? -ANN_WALK_REACH : ANN_SPREAD_WEIGHT) * spread;
 }
@@ -147,7 +151,8 @@ static inline float ann_walk_nearness(int level, float distance, float spread) {
 /* What is done at a directory: ANN_OK, ANN_NOT_HERE to be shown no more of its tree, or a
 ** failure, which ends the visit. */
 typedef int AnnVisit(void *arg, const AnnWalk *walk, const AnnStep *step, AnnPage *page);
-/* Show all directories, tree by tree, each before those below it, in the order of its children. */
+/* Show all directories, tree by tree, each before those below it, in the order of its
+** children. */
 int ann_walk_visit(AnnStore *store, AnnVisit *visit, void *arg);
 /* Read all directories into memory, as far as cache_mb allows, ready for workers; how many
 ** there are. */

@@ -26,7 +26,7 @@
 ** is `id IN (…)`.
 */
 /* clang-format off */
-/*    ANN_ARG_…     name            kind      hidden column of    its number where    EXPLAIN QUERY
+/* ANN_ARG_…     name            kind      hidden column of    its number where    EXPLAIN QUERY
 **                                            search item match   it is not given     PLAN says */
 #define ANN_ARGUMENTS(ROW) \
   ROW(TABLE,        "table",        NAME,     1, 1, 0,            0,                  "") \
@@ -45,7 +45,8 @@
 enum { ANN_ARGUMENTS(ANN_ARGUMENT_CONSTANT) ANN_N_ARGS };
 #undef ANN_ARGUMENT_CONSTANT
 
-/* A form of a search: its table's columns.  Arguments are hidden columns, one after the other. */
+/* A form of a search: its table's columns.  Arguments are hidden columns, one after the
+** other. */
 typedef struct AnnForm {
   const char *function; /* for error sentences: "ann_search", … */
   enum { ANN_FORM_SEARCH, ANN_FORM_ITEM, ANN_FORM_MATCH } kind;

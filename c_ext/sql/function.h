@@ -28,7 +28,8 @@ typedef struct AnnFunctionKind {
   int safety; /* SQLITE_VTAB_INNOCUOUS or SQLITE_VTAB_DIRECTONLY */
   int64_t expected_rows;
   int first_rowid;
-  /* Sets n_rows.  values: borrowed from xFilter, NULL where not given: 1 + ANN_MAX_ARGUMENTS. */
+  /* Sets n_rows.  values: borrowed from xFilter, NULL where not given: 1 +
+  ** ANN_MAX_ARGUMENTS. */
   int (*fill)(AnnFunctionCursor *cursor, sqlite3_value **values);
   /* A visible column of the current row. */
   void (*result)(AnnFunctionCursor *cursor, sqlite3_context *out, int column);

@@ -1,4 +1,5 @@
-/* listing.h -- rows of values gathered in memory, for table functions that answer all at once. */
+/* listing.h -- rows of values gathered in memory, for table functions that answer all at
+** once. */
 #ifndef ANN_SQL_LISTING_H
 #define ANN_SQL_LISTING_H
 

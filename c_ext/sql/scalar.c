@@ -72,8 +72,14 @@ static void distance(sqlite3_context *out, int argc, sqlite3_value **argv) {
     b = ann_alloc((uint64_t)space.blob_size);
     rc = b ? ann_value_vector(argv[1], &space, b, message) : ANN_NOMEM;
   }
-  if (rc == ANN_OK) sqlite3_result_double(out, ann_space_distance(&space, a, b));
-  else fail(out, "ann_distance", message, rc);
+  if (rc == ANN_OK) {
+    AnnOrigin origin;
+    ann_space_as_query(&space, a, a);
+    ann_origin_init(&origin, &space, a);
+    sqlite3_result_double(out, ann_origin_distance(&origin, b));
+  } else {
+    fail(out, "ann_distance", message, rc);
+  }
   ann_free(a);
   ann_free(b);
 }

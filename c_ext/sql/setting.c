@@ -82,7 +82,8 @@ void ann_setting_list(const AnnTable *table, AnnListing *listing) {
 
 /* ---- by a command ---- */
 
-/* What comes after the name, and after = where there is a value; NULL: it is not this setting. */
+/* What comes after the name, and after = where there is a value; NULL: it is not this
+** setting. */
 static const char *value_of_command(const Setting *setting, const char *text) {
   size_t n = strlen(setting->name);
   if (!setting->is_command || strncmp(text, setting->name, n) != 0) return NULL;

@@ -18,17 +18,34 @@ static int refuse(char **out_message, char *message) {
 /* ---- what is searched for ---- */
 
 /* The vector that was given. */
-static int read_vector(AnnStream *stream, const AnnTable *table, sqlite3_value *value,
+static int read_given(AnnStream *stream, const AnnTable *table, sqlite3_value *value,
                        char **out_message) {
   char message[ANN_VECTOR_MESSAGE];
-  int rc = ann_value_vector(value, &table->store->options.space, stream->vector, message);
+  int rc = ann_value_query(value, &table->store->options.space, stream->query, message);
   if (rc != ANN_ERROR) return rc;
   return refuse(out_message,
                 sqlite3_mprintf("%s, table %s, column %s: %s", stream->form->function,
                                 stream->name, table->store->options.column, message));
 }
 
-/* The vector of the row whose id was given.  The row comes first when it may be in the answer. */
+/* The row as a query, and how far it is from itself. */
+static int read_row(AnnStream *stream, AnnTable *table, int *out_found) {
+  const AnnSpace *space = &table->store->options.space;
+  AnnOrigin origin;
+  void *vector = ann_alloc((uint64_t)space->blob_size); /* owned */
+  int rc = vector ? ann_source_get(table->store->source, stream->item, vector, out_found)
+                  : ANN_NOMEM;
+  if (rc == ANN_OK && *out_found) {
+    ann_space_as_query(space, vector, stream->query);
+    ann_origin_init(&origin, space, stream->query);
+    stream->item_distance = ann_origin_distance(&origin, vector);
+  }
+  ann_free(vector);
+  return rc;
+}
+
+/* The vector of the row whose id was given.  The row comes first when it may be in the
+** answer. */
 static int read_item(AnnStream *stream, AnnTable *table, sqlite3_value *value,
                      char **out_message) {
   AnnArgument *of = stream->arguments.of;
@@ -37,7 +54,7 @@ static int read_item(AnnStream *stream, AnnTable *table, sqlite3_value *value,
     return refuse(out_message, sqlite3_mprintf("%s: expected the id of a row, got %s",
                                                stream->form->function, ann_value_kind(value)));
   }
-  rc = ann_source_get(table->store->source, stream->item, stream->vector, &found);
+  rc = read_row(stream, table, &found);
   if (rc == ANN_OK && of[ANN_ARG_SELF].count) {
     rc = ann_idset_add(&of[ANN_ARG_EXCLUDE].ids, stream->item, NULL);
   }
@@ -51,13 +68,13 @@ static int read_item(AnnStream *stream, AnnTable *table, sqlite3_value *value,
 
 static int read_query(AnnStream *stream, AnnTable *table, sqlite3_value *value,
                       char **out_message) {
-  stream->size = ann_store_vector_bytes(table->store);
-  stream->vector = ann_alloc_zero((uint64_t)stream->size, 1);
-  if (!stream->vector) return ANN_NOMEM;
+  stream->size = table->store->options.space.query_size;
+  stream->query = ann_alloc_zero((uint64_t)stream->size, 1);
+  if (!stream->query) return ANN_NOMEM;
   stream->exhausted = value == NULL;
   if (!value) return ANN_OK;
   return stream->form->kind == ANN_FORM_ITEM ? read_item(stream, table, value, out_message)
-                                             : read_vector(stream, table, value, out_message);
+                                             : read_given(stream, table, value, out_message);
 }
 
 /* Without k: all within max_distance; MATCH goes on as long as someone reads. */
@@ -76,10 +93,10 @@ static double farthest(const AnnStream *stream) {
 }
 
 /* The row that is searched for, before all others. */
-static void keep_item(AnnStream *stream, const AnnTable *table) {
+static void keep_item(AnnStream *stream) {
   AnnRanked *row = &stream->rows[stream->n_rows];
   row->id = stream->item;
-  row->key = ann_space_distance(&table->store->options.space, stream->vector, stream->vector);
+  row->key = stream->item_distance;
   stream->has_item = row->key <= farthest(stream);
   stream->n_rows += stream->has_item;
 }
@@ -92,13 +109,12 @@ static int is_next(const AnnStream *stream, const AnnRanked *row) {
 }
 
 /* Keep the rows that come after the last one kept. */
-static int keep_rows(AnnStream *stream, const AnnTable *table, const AnnRanked *rows, int64_t n,
-                     int done) {
+static int keep_rows(AnnStream *stream, const AnnRanked *rows, int64_t n, int done) {
   int64_t i;
   int beyond = 0;
   int rc = ann_grow(&stream->rows, stream->n_rows, n + 1, &stream->n_allocated,
                     sizeof *stream->rows);
-  if (rc == ANN_OK && stream->has_item && stream->n_rows == 0) keep_item(stream, table);
+  if (rc == ANN_OK && stream->has_item && stream->n_rows == 0) keep_item(stream);
   for (i = 0; i < n && stream->n_rows < stream->k && rc == ANN_OK; i++) {
     beyond = rows[i].key > farthest(stream);
     if (beyond) break;
@@ -126,7 +142,7 @@ static int take_searcher(AnnStream *stream, AnnTable *table) {
   if (!stream->searcher) rc = ann_searcher_new(table->store, &stream->searcher);
   if (rc != ANN_OK) return rc;
   memset(&query, 0, sizeof query);
-  query.vector = stream->vector;
+  query.vector = stream->query;
   query.recall = of[ANN_ARG_RECALL].number;
   query.recall_given = of[ANN_ARG_RECALL].is_given;
   query.search_k = of[ANN_ARG_SEARCH_K].count;
@@ -156,7 +172,7 @@ static int reach_more(AnnStream *stream, AnnTable *table, char **out_message) {
     stream->asked = stream->asked ? stream->asked * BATCH_GROWTH : first_k(stream, store);
     rc = ann_search_reach(stream->searcher, stream->asked, &rows, &n, &done);
   }
-  if (rc == ANN_OK) rc = keep_rows(stream, table, rows, n, done);
+  if (rc == ANN_OK) rc = keep_rows(stream, rows, n, done);
   if (stream->searcher && (rc != ANN_OK || stream->exhausted)) give_searcher(stream, table);
   rc = ann_context_report(store, rc, out_message);
   ann_store_end(store);
@@ -240,7 +256,7 @@ void ann_stream_free(AnnStream *stream) {
   sqlite3_free(stream->name);
   ann_arguments_clear(&stream->arguments);
   ann_searcher_free(stream->searcher);
-  ann_free(stream->vector);
+  ann_free(stream->query);
   ann_free(stream->rows);
   ann_free(stream);
 }
@@ -267,7 +283,7 @@ int ann_stream_asks_same(const AnnStream *a, const AnnStream *b) {
   return strcmp(a->name, b->name) == 0 && strcmp(a->schema, b->schema) == 0 &&
          a->size == b->size && a->item == b->item &&
          ann_arguments_equal(&a->arguments, &b->arguments) &&
-         memcmp(a->vector, b->vector, (size_t)a->size) == 0;
+         memcmp(a->query, b->query, (size_t)a->size) == 0;
 }
 
 void ann_stream_again(AnnStream *stream, AnnStream *asked) {

@@ -21,11 +21,12 @@ typedef struct AnnStream {
   char *schema, *name; /* owned: the table; found again when rows are needed later */
   const AnnForm *form;
   AnnArguments arguments; /* owned: as they read back */
-  void *vector;           /* owned: the query, as stored */
+  void *query;            /* owned */
   int64_t size;           /* its bytes */
   int64_t k;              /* wanted; INT64_MAX for "as long as someone reads" */
   int has_item;           /* the query is a row, which comes first; not of products */
   int64_t item;
+  double item_distance; /* of it from itself */
 
   AnnRanked *rows; /* owned: every row found so far that is to be given */
   int64_t n_rows, n_allocated;
@@ -51,7 +52,8 @@ int64_t ann_stream_id(const AnnStream *stream);
 /* A column of the form: id, distance, rank or an argument; nothing for another one. */
 void ann_stream_result(const AnnStream *stream, int column, sqlite3_context *out);
 int ann_stream_asks_same(const AnnStream *a, const AnnStream *b);
-/* Go back to the first row, for one who asked the same: what reads back is as it was asked now. */
+/* Go back to the first row, for one who asked the same: what reads back is as it was asked
+** now. */
 void ann_stream_again(AnnStream *stream, AnnStream *asked);
 void ann_stream_free(AnnStream *stream);
 /* The same, and what it lent of the table's is there for the search that comes. */

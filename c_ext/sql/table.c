@@ -228,25 +228,26 @@ static int command_backend(AnnTable *table, const char *text, int *out_known) {
   return rc;
 }
 
-/* One query, or many in a blob, one after the other: all of them, or none when one is refused. */
+/* One query, or many of float32 in a blob, one after the other: all of them, or none when
+** one is refused.  Many of a smaller type could not be told from fewer of float32. */
 static int learn(AnnTable *table, sqlite3_value *value) {
   AnnStore *store = table->store;
   const AnnSpace *space = &store->options.space;
-  int64_t size = space->blob_size, n = 1, i;
+  int64_t size = ann_element_size(ann_element_default(), space->dimensions), n = 1, i;
   char message[ANN_VECTOR_MESSAGE], which[64] = "";
-  uint8_t *vectors = NULL; /* owned */
+  uint8_t *queries = NULL; /* owned */
   int rc;
   if (sqlite3_value_type(value) == SQLITE_BLOB && sqlite3_value_bytes(value) > size &&
       sqlite3_value_bytes(value) % size == 0) {
     n = sqlite3_value_bytes(value) / size;
   }
-  vectors = ann_alloc_array((uint64_t)n, (uint64_t)size);
-  if (!vectors) return ANN_NOMEM;
-  rc = n > 1 ? ANN_OK : ann_value_vector(value, space, vectors, message);
+  queries = ann_alloc_array((uint64_t)n, (uint64_t)space->query_size);
+  if (!queries) return ANN_NOMEM;
+  rc = n > 1 ? ANN_OK : ann_value_query(value, space, queries, message);
   for (i = 0; n > 1 && i < n && rc == ANN_OK; i++) {
     const uint8_t *blob = sqlite3_value_blob(value);
-    rc = ann_element_from_blob(space->element, blob + i * size, size, space->dimensions,
-                               vectors + i * size, message);
+    rc = ann_query_from_blob(space->element, blob + i * size, size, space->dimensions,
+                             queries + i * space->query_size, message);
   }
   if (rc == ANN_ERROR) {
     if (n > 1) {
@@ -255,10 +256,10 @@ static int learn(AnnTable *table, sqlite3_value *value) {
     ann_db_fail_in(store->db, rc, n > 1 ? "learn," : "learn", which, "%s", message);
   }
   for (i = 0; i < n && rc == ANN_OK; i++) {
-    rc = ann_learned_add(store->learned, vectors + i * size);
+    rc = ann_learned_add(store->learned, queries + i * space->query_size);
     if (rc != ANN_OK) ann_store_poison(store);
   }
-  ann_free(vectors);
+  ann_free(queries);
   return rc;
 }
 

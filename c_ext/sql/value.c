@@ -16,24 +16,64 @@ const char *ann_value_kind(sqlite3_value *value) {
   }
 }
 
+static int refuse_kind(sqlite3_value *value, const AnnSpace *space, char *out_message) {
+  snprintf(out_message, ANN_VECTOR_MESSAGE,
+           "expected a blob of %lld %s or a JSON array, got %s", (long long)space->dimensions,
+           space->element->name, ann_value_kind(value));
+  return ANN_ERROR;
+}
+
+/* Of a smaller type, which no one rounds to unasked. */
+static int is_of_floats(const AnnSpace *space, int64_t n_bytes) {
+  int64_t size = ann_element_size(ann_element_default(), space->dimensions);
+  return n_bytes == size && n_bytes != space->blob_size;
+}
+
+static int vector_from_blob(sqlite3_value *value, const AnnSpace *space, void *out_vector,
+                            char *out_message) {
+  const void *blob = sqlite3_value_blob(value);
+  int64_t n_bytes = sqlite3_value_bytes(value);
+  if (is_of_floats(space, n_bytes)) {
+    snprintf(
+        out_message, ANN_VECTOR_MESSAGE,
+        "expected a blob of %lld bytes (%lld %s), got %lld bytes, which %s would have: pass "
+        "ann_quantize(vector, '%s')",
+        (long long)space->blob_size, (long long)space->dimensions, space->element->name,
+        (long long)n_bytes, ann_element_default()->name, space->element->name);
+    return ANN_ERROR;
+  }
+  return ann_element_from_blob(space->element, blob, n_bytes, space->dimensions, out_vector,
+                               out_message);
+}
+
 int ann_value_vector(sqlite3_value *value, const AnnSpace *space, void *out_vector,
                      char *out_message) {
   int type = sqlite3_value_type(value);
-  if (type == SQLITE_BLOB) {
-    const void *blob = sqlite3_value_blob(value);
-    return ann_element_from_blob(space->element, blob, sqlite3_value_bytes(value),
-                                 space->dimensions, out_vector, out_message);
-  }
+  if (type == SQLITE_BLOB) return vector_from_blob(value, space, out_vector, out_message);
   if (type == SQLITE_TEXT) {
     const char *text = (const char *)sqlite3_value_text(value);
     if (!text) return ANN_NOMEM;
     return ann_element_from_json(space->element, text, sqlite3_value_bytes(value),
                                  space->dimensions, out_vector, out_message);
   }
-  snprintf(out_message, ANN_VECTOR_MESSAGE,
-           "expected a blob of %lld %s or a JSON array, got %s", (long long)space->dimensions,
-           space->element->name, ann_value_kind(value));
-  return ANN_ERROR;
+  return refuse_kind(value, space, out_message);
+}
+
+int ann_value_query(sqlite3_value *value, const AnnSpace *space, void *out_query,
+                    char *out_message) {
+  int type = sqlite3_value_type(value);
+  int64_t n_bytes = type == SQLITE_BLOB || type == SQLITE_TEXT ? sqlite3_value_bytes(value) : 0;
+  if (type == SQLITE_BLOB) {
+    return ann_query_from_blob(space->element, sqlite3_value_blob(value), n_bytes,
+                               space->dimensions, out_query, out_message);
+  }
+  if (type == SQLITE_TEXT) {
+    const char *text = (const char *)sqlite3_value_text(value);
+    if (!text) return ANN_NOMEM;
+    return ann_query_from_json(space->element, text, n_bytes, space->dimensions, out_query,
+                               out_message);
+  }
+  return refuse_kind(value, space, out_message);
 }
 
 int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_vector,
@@ -57,7 +97,7 @@ int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_ve
     return ANN_ERROR;
   }
   ann_space_init(io_space, element, io_space->metric, n);
-  *out_vector = ann_alloc_array((uint64_t)io_space->blob_size, 1);
+  *out_vector = ann_alloc_array((uint64_t)io_space->query_size, 1);
   if (!*out_vector) return ANN_NOMEM;
   rc = ann_value_vector(value, io_space, *out_vector, out_message);
   if (rc == ANN_OK && n == 0) {

@@ -10,8 +10,11 @@
 ** got …" in out_message (ANN_VECTOR_MESSAGE bytes) when it is neither. */
 int ann_value_vector(sqlite3_value *value, const AnnSpace *space, void *out_vector,
                      char *out_message);
+/* The same as a query of the space: a blob may also be of float32, JSON may have fractions. */
+int ann_value_query(sqlite3_value *value, const AnnSpace *space, void *out_query,
+                    char *out_message);
 /* The same with the dimensions of *io_space, whose metric is kept, taken from the value;
-** *out_vector is the caller's (ann_free). */
+** *out_vector is the caller's (ann_free), with room for a query. */
 int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_vector,
                          char *out_message);
 

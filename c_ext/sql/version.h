@@ -1,4 +1,5 @@
-/* version.h -- the version of the extension; pyproject.toml says the same, and a test compares. */
+/* version.h -- the version of the extension; pyproject.toml says the same, and a test
+** compares. */
 #ifndef ANN_SQL_VERSION_H
 #define ANN_SQL_VERSION_H
 

@@ -1,4 +1,5 @@
-/* write.h -- INSERT, UPDATE and DELETE as SQLite hands them over: rows, and commands among them. */
+/* write.h -- INSERT, UPDATE and DELETE as SQLite hands them over: rows, and commands among
+** them. */
 #ifndef ANN_SQL_WRITE_H
 #define ANN_SQL_WRITE_H
 

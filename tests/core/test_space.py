@@ -10,18 +10,25 @@ from hypothesis import strategies as st
 from tests import arithmetic
 
 METRICS = ["cosine", "l2", "dot"]
+NUMBERS = ["float32", "float16", "bfloat16", "int8"]
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
-def space_of(core, metric, d):
-    element, space = core.lib.ann_element_default(), core.ffi.new("AnnSpace *")
+def element_of(core, name):
+    return core.lib.ann_element_named(name.encode())
+
+
+def space_of(core, metric, d, name="float32"):
+    element, space = element_of(core, name), core.ffi.new("AnnSpace *")
     core.lib.ann_space_init(space, element, core.lib.ann_metric_named(element, metric.encode()), d)
     return space
 
 
 def distance(core, metric, a, b):
     a, b = (np.ascontiguousarray(x, np.float32) for x in (a, b))
-    return core.lib.ann_space_distance(space_of(core, metric, len(a)), core.pointer(a), core.pointer(b))
+    space, origin = space_of(core, metric, len(a)), core.ffi.new("AnnOrigin *")
+    core.lib.ann_origin_init(origin, space, core.pointer(a))
+    return core.lib.ann_origin_distance(origin, core.pointer(b))
 
 
 def wanted(metric, a, b):
@@ -42,12 +49,19 @@ def test_names(core):
 
 
 def test_the_first_metric_is_the_default_and_all_are_listed(core):
-    element, names = core.lib.ann_element_default(), core.ffi.new("char[]", core.lib.ANN_NAMES)
-    assert core.ffi.string(core.lib.ann_metric_default(element).name) == b"cosine"
-    for any_type in (element, core.ffi.NULL):
-        assert core.ffi.string(core.lib.ann_metric_names(any_type, names)) == b"cosine, l2 (euclidean) or dot"
-        assert core.lib.ann_metric_named(any_type, b"l1") == core.ffi.NULL
-        assert core.lib.ann_metric_element(core.lib.ann_metric_named(any_type, b"dot")) == element
+    names = core.ffi.new("char[]", core.lib.ANN_NAMES)
+    for name, default, wanted in [
+        *((name, b"cosine", b"cosine, l2 (euclidean) or dot") for name in NUMBERS),
+        ("bit", b"hamming", b"hamming or jaccard"),
+    ]:
+        element = element_of(core, name)
+        assert core.ffi.string(core.lib.ann_metric_default(element).name) == default
+        assert core.ffi.string(core.lib.ann_metric_names(element, names)) == wanted
+    wanted = b"cosine, l2 (euclidean), dot, hamming or jaccard"
+    assert core.ffi.string(core.lib.ann_metric_names(core.ffi.NULL, names)) == wanted
+    for metric, name in ((b"dot", "float32"), (b"jaccard", "bit")):
+        metric = core.lib.ann_metric_named(core.ffi.NULL, metric)
+        assert core.lib.ann_metric_element(metric) == element_of(core, name)
 
 
 def test_a_space_knows_its_sizes_and_its_geometry(core):

@@ -173,7 +173,7 @@ def test_queries_alone_are_a_sample_of_bounded_size(parts):
     for i in range(1000):
         assert lib.ann_learned_add(learned, ffi.new("float[]", [i, 0, 0])) == 0
     assert (lib.ann_learned_get(learned, queries), queries.n, queries.measured) == (0, lib.ANN_LEARNED_MOST, 0)
-    vectors = ffi.cast("float *", queries.vectors)
+    vectors = ffi.cast("float *", queries.queries)
     kept = [vectors[3 * i] for i in range(queries.n)]
     assert len(set(kept)) == len(kept)
     assert 400 < sum(kept) / len(kept) < 600
@@ -181,5 +181,5 @@ def test_queries_alone_are_a_sample_of_bounded_size(parts):
     assert (lib.ann_learned_flush(learned), lib.ann_learned_is_clean(learned)) == (0, 1)
     lib.ann_learned_drop(learned)
     assert lib.ann_learned_get(learned, queries) == 0
-    vectors = ffi.cast("float *", queries.vectors)
+    vectors = ffi.cast("float *", queries.queries)
     assert [vectors[3 * i] for i in range(queries.n)] == kept

@@ -21,7 +21,7 @@ def begun(parts, owner, n=4):
     sample = out[0].sample
     for i in range(n):
         sample.ids[i] = 10 + i
-        parts.ffi.cast("float *", sample.vectors)[3 * i] = i
+        parts.ffi.cast("float *", sample.queries)[3 * i] = i
     sample.n = sample.n_rows = n
     assert parts.lib.ann_sample_make_truths(parts.ffi.addressof(out[0], "sample")) == 0
     for i in range(sample.n_truths):
@@ -40,7 +40,7 @@ def test_what_is_stored_comes_back(parts, owner):
     sample = out[0].sample
     assert (out[0].stage, out[0].rows, out[0].changes, sample.n) == (parts.lib.ANN_STAGE_MEASURE, 5000, 70, 4)
     assert [sample.ids[i] for i in range(4)] == [10, 11, 12, 13]
-    assert [parts.ffi.cast("float *", sample.vectors)[3 * i] for i in range(4)] == [0, 1, 2, 3]
+    assert [parts.ffi.cast("float *", sample.queries)[3 * i] for i in range(4)] == [0, 1, 2, 3]
     assert [sample.truths[i].exact.items[0].id for i in range(sample.n_truths)] == [100 + i for i in range(8)]
 
 
