@@ -49,8 +49,8 @@
 ** Entries are dense: 0..n-1.  The bytes of unused entries in the last block are zero.
 ** The estimate of an entry is  base + shift + slope * s,  where s is the sum over
 ** components of +q[i] or -q[i] by the bits of its code (q: the rotated query) and
-** base is |q - centre|^2 (cosine, l2) or -<q, centre> (dot).  core/code.h derives
-** shift and slope.
+** base is |q - centre|^2 where points are compared by their distance, and
+** -<q, centre> where by their product.  core/code.h derives shift and slope.
 */
 #ifndef ANN_CORE_FORMAT_H
 #define ANN_CORE_FORMAT_H

@@ -5,7 +5,8 @@
 ** queries, space->query_size bytes, and ask the space.
 **
 ** Points are what the forest is made of: floats, whose geometry (code.h) orders them as the
-** metric orders the vectors.
+** metric orders the vectors, or nearly so: a search ranks the best estimates by the distance
+** itself, and how many have to be ranked is measured (index/calibrate.h).
 */
 #ifndef ANN_CORE_SPACE_H
 #define ANN_CORE_SPACE_H
