@@ -72,6 +72,11 @@ def squares(a: Floats, b: Floats) -> Floats:
         return folded(lanes(difference * difference))
 
 
+def magnitudes(a: Floats, b: Floats) -> Floats:
+    with np.errstate(all="ignore"):
+        return folded(lanes(np.abs(a - b)))
+
+
 # --- §7 the checksum -----------------------------------------------------------------------------
 
 
@@ -303,6 +308,8 @@ def distances(metric: str, vectors: NDArray[Any], query: NDArray[Any]) -> NDArra
     v, q = np.asarray(vectors, np.float64), np.asarray(query, np.float64)
     if metric == "l2":
         return np.sqrt(((v - q) ** 2).sum(axis=1))
+    if metric == "l1":
+        return np.abs(v - q).sum(axis=1)
     if metric == "dot":
         return -(v @ q)
     norms = np.sqrt((v**2).sum(axis=1)) * np.sqrt((q**2).sum())

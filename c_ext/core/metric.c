@@ -1,11 +1,12 @@
 /* metric.c -- see metric.h.
 **
-** metric   distance reported               as points of the forest cosine   1 - <a,b> / (|a|
-** |b|)           unit vectors, squared distance (= 2 x cosine distance) l2       sqrt(sum
-** (a-b)^2)               the vectors, squared distance dot      -<a,b>
-** the vectors, negative product hamming  bits that differ                1 and -1, squared
-** distance (= 4 x hamming) jaccard  1 - |a and b| / |a or b|        unit vectors, squared
-** distance: nearly the same order
+**   metric    distance reported            as points of the forest
+**   cosine    1 - <a,b> / (|a| |b|)        unit vectors, squared distance (= 2 x cosine distance)
+**   l2        sqrt(sum (a-b)^2)            the vectors, squared distance
+**   l1        sum |a-b|                    the vectors, squared distance: nearly the same order
+**   dot       -<a,b>                       the vectors, negative product
+**   hamming   bits that differ             1 and -1, squared distance (= 4 x hamming)
+**   jaccard   1 - |a and b| / |a or b|     unit vectors, squared distance: nearly the same order
 **
 ** A zero vector has cosine 0 with anything; two empty sets are equal.
 */
@@ -34,6 +35,16 @@ static double wide_l2(const AnnOrigin *origin, const void *row) {
   for (i = 0; i < origin->n; i++) {
     double t = (double)q[i] - (double)origin->element->at(row, i);
     sum += t * t;
+  }
+  return sum;
+}
+
+static double wide_l1(const AnnOrigin *origin, const void *row) {
+  const float *q = origin->query;
+  double sum = 0;
+  int64_t i;
+  for (i = 0; i < origin->n; i++) {
+    sum += fabs((double)q[i] - (double)origin->element->at(row, i));
   }
   return sum;
 }
@@ -89,6 +100,16 @@ static double cosine(const AnnOrigin *origin, const void *row, double bb) {
 static double l2(const AnnOrigin *origin, const void *row, double norm) {
   (void)norm;
   return sqrt(l2_of(origin, row));
+}
+
+/* Differences, unlike products, lose nothing below the range of a float. */
+static double l1(const AnnOrigin *origin, const void *row, double norm) {
+  size_t n = (size_t)origin->n;
+  float sum;
+  (void)norm;
+  if (origin->whole) return (double)ann_kernels()->sums->int8_l1(origin->whole, row, n);
+  sum = origin->sums->l1(origin->query, row, n);
+  return sum < INFINITY ? (double)sum : wide_l1(origin, row);
 }
 
 static double dot(const AnnOrigin *origin, const void *row, double norm) {
@@ -150,7 +171,11 @@ static void cosine_bound_query(AnnBound *bound, double worst) {
 
 static void cosine_bound_row(AnnBound *bound) { bound->factor = sqrt(bound->norm); }
 
-/* |q|^2 + |x|^2 - 2 <q, x> <= worst^2 */
+/* |q|^2 + |x|^2 - 2 <q, x> <= worst^2
+**
+** Of l1 as well, which is never below l2: the square of sum |t| has all the t^2, and more.  Where
+** this rules a pair out, worst^2 is below |q - x|^2 <= 2 |q|^2 + 2 |x|^2, so that what l1's sum
+** errs by is no more of them than what l2's does. */
 static void l2_bound_query(AnnBound *bound, double worst) {
   bound->offset += (bound->norm - worst * worst) / 2;
 }
@@ -185,6 +210,16 @@ static const AnnMetric metrics[] = {
     .geometry = ANN_DISTANCE,
     .point = as_it_is,
     .distance = l2,
+    .bound_query = l2_bound_query,
+    .bound_row = l2_bound_row,
+  },
+  {
+    .name = "l1",
+    .alias = "manhattan",
+    .elements = ANY_NUMBERS,
+    .geometry = ANN_DISTANCE,
+    .point = as_it_is,
+    .distance = l1,
     .bound_query = l2_bound_query,
     .bound_row = l2_bound_row,
   },

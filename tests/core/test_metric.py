@@ -5,7 +5,7 @@ import pytest
 
 from tests import arithmetic
 
-METRICS = ["cosine", "l2", "dot"]
+METRICS = ["cosine", "l2", "l1", "dot"]
 NUMBERS = ["float32", "float16", "bfloat16", "int8"]
 
 
@@ -83,7 +83,7 @@ def test_distances_are_those_of_the_widened_rows_bit_by_bit(core, rng, name, met
 def test_a_row_is_at_0_from_itself(core, rng, name):
     for d in (1, 3, 16, 50, 384):
         rows, _ = rows_of(rng, name, 5, d)
-        for metric in ("cosine", "l2"):
+        for metric in ("cosine", "l2", "l1"):
             space = Space(core, name, metric, d)
             for row in rows:
                 zero = metric == "cosine" and not row.any()
@@ -103,6 +103,8 @@ def test_among_whole_numbers_distances_are_exact(core, rng):
                 squares = ((numbers - numbers[i]) ** 2).sum(axis=1)
                 if metric == "l2":
                     assert got.tolist() == np.sqrt(squares).tolist()
+                if metric == "l1":
+                    assert got.tolist() == np.abs(numbers - numbers[i]).sum(axis=1).tolist()
                 if metric == "dot":
                     assert got.tolist() == (0.0 - product).tolist()
                 # the same by floats that are whole

@@ -23,7 +23,7 @@ from .model import LAST_ID, Key, Model, Table, Vector
 
 SCHEMAS = ("main", "aux")
 NAMES = ("v", "w", 'the "q"', "V 2")
-METRICS = st.sampled_from(("l2", "cosine", "dot"))
+METRICS = st.sampled_from(("l2", "cosine", "l1", "dot"))
 FOREST = 1500  # rows of a load that makes a forest
 
 

@@ -140,10 +140,12 @@ class Model:
 
 
 def distances(metric: str, query: Vector, vectors: NDArray[np.int64]) -> NDArray[np.float64]:
-    """As users see them; exact for l2 and dot, to the last digits for cosine."""
+    """As users see them; exact for l2, l1 and dot, to the last digits for cosine."""
     q = np.asarray(query, np.int64)
     if metric == "l2":
         return np.sqrt(((vectors - q) ** 2).sum(axis=1).astype(np.float64))
+    if metric == "l1":
+        return np.abs(vectors - q).sum(axis=1).astype(np.float64)
     products = (vectors @ q).astype(np.float64)
     if metric == "dot":
         return 0.0 - products

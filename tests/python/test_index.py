@@ -360,6 +360,23 @@ def test_options_reach_the_table(db):
     assert (about["metric"], about["trees"], about["seed"], about["dimensions"]) == ("dot", 3, 9, 8)
 
 
+def test_neighbours_by_manhattan_distance_are_found_again_in_a_reopened_file(tmp_path, rng):
+    path, vectors = tmp_path / "v.db", rng.integers(0, 40, (1500, 12)).astype(np.float32)
+    db = sqlite_ann.connect(path)
+    Index.create(db, "v", 12, metric="manhattan").add(np.arange(1500), vectors)
+    Index(db, "v").optimize()
+    db.close()
+    again = Index(sqlite_ann.connect(path), "v")
+    assert (again.metric, again.check()) == ("l1", [])
+    near = np.abs(vectors[:50, None] - vectors).sum(axis=2)
+    ids, distances = again.search(vectors[:50], k=5, recall=1)
+    np.testing.assert_array_equal(distances, np.sort(near, axis=1)[:, :5])
+    np.testing.assert_array_equal(ids[:, 0], np.arange(50))
+    _, distances = again.search(vectors[:50], k=5, recall=0.9)
+    assert (distances <= np.sort(near, axis=1)[:, 4:5]).mean() > 0.85
+    again.db.close()
+
+
 def test_dimension_is_a_whole_number(db):
     with pytest.raises(TypeError):
         Index.create(db, "v", "8] , evil float32[1")

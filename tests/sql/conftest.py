@@ -24,6 +24,8 @@ def distances(metric: str, query: np.ndarray, x: np.ndarray) -> np.ndarray:
     q, x = np.asarray(query, np.float64), np.asarray(x, np.float64)
     if metric == "l2":
         return np.sqrt(((x - q) ** 2).sum(axis=1))
+    if metric == "l1":
+        return np.abs(x - q).sum(axis=1)
     if metric == "dot":
         return 0.0 - x @ q
     qq, xx = q @ q, (x * x).sum(axis=1)

@@ -172,7 +172,10 @@ BAD_TABLES = [
         "e float32[3], color=red",
         "ann table t: expected one of the options metric, trees, seed, cache_mb, leaf_capacity",
     ),
-    ("e float32[3], metric=", 'ann table t, option metric: expected cosine, l2 (euclidean) or dot, got ""'),
+    (
+        "e float32[3], metric=",
+        'ann table t, option metric: expected cosine, l2 (euclidean), l1 (manhattan) or dot, got ""',
+    ),
     ("e float32[3], metric=hamming", "ann table t, option metric: expected"),
     ("e float32[3], trees=0", 'ann table t, option trees: expected a whole number from 1 to 8, got "0"'),
     ("e float32[3], trees=9", 'ann table t, option trees: expected a whole number from 1 to 8, got "9"'),
@@ -338,7 +341,10 @@ def test_a_wrong_call(v, refused, sql, message):
         ("ann_json('[1]', 'double')", 'ann_json: expected type float32, got "double"'),
         ("ann_distance('[1]', '[1,2]')", "ann_distance: expected 1 numbers, got 2"),
         ("ann_distance(x'00000000', '[1,2]')", "ann_distance: expected 1 numbers, got 2"),
-        ("ann_distance('[1]', '[1]', 'taxi')", "ann_distance: expected metric cosine, l2 (euclidean) or dot, got"),
+        (
+            "ann_distance('[1]', '[1]', 'taxi')",
+            "ann_distance: expected metric cosine, l2 (euclidean), l1 (manhattan) or dot, got",
+        ),
     ],
 )
 def test_a_wrong_call_of_a_scalar_function(db, refused, call, message):

@@ -104,7 +104,7 @@ def test_inspecting_functions_give_back_the_table_they_were_asked_about(forest):
 # --- ann_trees, ann_pages ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
+@pytest.mark.parametrize("metric", ["cosine", "l2", "l1", "dot"])
 def test_pages_form_trees_that_hold_every_row_as_often_as_there_are_trees(forest, metric):
     db = forest(metric).db
     trees = db.execute("SELECT tree, root, depth, directories, leaves, entries, fullest FROM ann_trees('v')").fetchall()
@@ -204,9 +204,9 @@ def test_pragma_integrity_check_speaks_of_the_table_by_name(forest):
 # --- scalar functions ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("metric", ["cosine", "l2", "dot", "euclidean", None])
+@pytest.mark.parametrize("metric", ["cosine", "l2", "l1", "dot", "euclidean", "manhattan", None])
 def test_distance_is_that_of_a_search(forest, queries, metric):
-    table = forest({"euclidean": "l2", None: "cosine"}.get(metric, metric))
+    table = forest({"euclidean": "l2", "manhattan": "l1", None: "cosine"}.get(metric, metric))
     query = queries[0].tobytes()
     sql = "SELECT n.distance, ann_distance(v.embedding, ?1, ?2) FROM ann_search('v', ?1, 20) n JOIN v ON v.rowid = n.id"
     for told, computed in table.db.execute(sql, (query, metric)):
@@ -221,6 +221,9 @@ def test_distance_is_symmetric_and_takes_text_and_blobs(db):
     blob = np.float32([0, 4]).tobytes()
     assert db.execute(sql, (blob, blob)).get == (5.0, 5.0)
     assert db.execute("SELECT ann_distance('[1,2]', '[3,4]', 'dot')").get == -11.0
+    assert db.execute(
+        "SELECT ann_distance('[1,2]', '[3,-4]', 'l1'), ann_distance('[1,2]', '[3,-4]', 'Manhattan')"
+    ).get == (8, 8)
 
 
 def test_null_in_null_out(db):
