@@ -78,7 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
     for name, about in (("replace", "put new vectors in the place of those"), ("skip", "leave those as they are")):
         help_ = f"where ids are there already, {about}"
         there.add_argument(f"--{name}", dest="existing", action="store_const", const=name, help=help_)
-    p.add_argument("--metric", help="for a new index: cosine (default), l2, l1, dot, …")
+    p.add_argument("--metric", help="for a new index: cosine (default), angular, l2, l1, dot, …")
     p.add_argument("--no-optimize", action="store_true", help="leave the forest for later")
 
     p = command("search", search_command, "Print id and distance of the nearest vectors.")

@@ -162,7 +162,7 @@ class Rotation:
 def prepared(metric: str, rotation: Rotation, vectors: Floats) -> Floats:
     """§9: vectors as the forest sees them."""
     vectors = np.ascontiguousarray(vectors, F).reshape(-1, rotation.d)
-    if metric != "cosine":
+    if metric not in ("cosine", "angular"):
         return rotation(vectors)
     with np.errstate(all="ignore"):
         squared = dot(vectors, vectors)
@@ -314,7 +314,8 @@ def distances(metric: str, vectors: NDArray[Any], query: NDArray[Any]) -> NDArra
         return -(v @ q)
     norms = np.sqrt((v**2).sum(axis=1)) * np.sqrt((q**2).sum())
     cosines = np.divide(v @ q, norms, out=np.zeros(len(v)), where=norms > 0)
-    return 1 - np.clip(cosines, -1, 1)
+    far = 1 - np.clip(cosines, -1, 1)
+    return np.sqrt(2 * far) if metric == "angular" else far
 
 
 def exact(

@@ -446,7 +446,7 @@ def _check_schema(db: apsw.Connection, name: str) -> Iterator[str]:
 
 def _check_config(index: Index) -> Iterator[str]:
     options, state, roots = index.options, index.state, index.roots
-    if options["type"] != "float32" or options["metric"] not in ("cosine", "l2", "l1", "dot"):
+    if options["type"] != "float32" or options["metric"] not in ("cosine", "angular", "l2", "l1", "dot"):
         yield f"options: {options}"
     if int(options["length"]) != rotated_length(index.dimensions):
         yield f"options: length is {options['length']} for {index.dimensions} dimensions"

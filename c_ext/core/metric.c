@@ -2,6 +2,7 @@
 **
 **   metric    distance reported            as points of the forest
 **   cosine    1 - <a,b> / (|a| |b|)        unit vectors, squared distance (= 2 x cosine distance)
+**   angular   sqrt(2 x cosine distance)    as cosine: the length between the unit vectors
 **   l2        sqrt(sum (a-b)^2)            the vectors, squared distance
 **   l1        sum |a-b|                    the vectors, squared distance: nearly the same order
 **   dot       -<a,b>                       the vectors, negative product
@@ -97,6 +98,10 @@ static double cosine(const AnnOrigin *origin, const void *row, double bb) {
   return aa == 0 || bb == 0 ? 1.0 : 1.0 - cosine_from(aa, bb, ab);
 }
 
+static double angular(const AnnOrigin *origin, const void *row, double norm) {
+  return sqrt(2 * cosine(origin, row, norm));
+}
+
 static double l2(const AnnOrigin *origin, const void *row, double norm) {
   (void)norm;
   return sqrt(l2_of(origin, row));
@@ -169,6 +174,10 @@ static void cosine_bound_query(AnnBound *bound, double worst) {
   bound->factor = (1 - worst) * sqrt(bound->norm);
 }
 
+static void angular_bound_query(AnnBound *bound, double worst) {
+  cosine_bound_query(bound, worst * worst / 2);
+}
+
 static void cosine_bound_row(AnnBound *bound) { bound->factor = sqrt(bound->norm); }
 
 /* |q|^2 + |x|^2 - 2 <q, x> <= worst^2
@@ -201,6 +210,17 @@ static const AnnMetric metrics[] = {
     .point = unit,
     .distance = cosine,
     .bound_query = cosine_bound_query,
+    .bound_row = cosine_bound_row,
+  },
+  {
+    .name = "angular",
+    .elements = ANY_NUMBERS,
+    .geometry = ANN_DISTANCE,
+    .uses_norm = 1,
+    .zero_is_flat = 1,
+    .point = unit,
+    .distance = angular,
+    .bound_query = angular_bound_query,
     .bound_row = cosine_bound_row,
   },
   {

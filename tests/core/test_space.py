@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests import arithmetic
 
-METRICS = ["cosine", "l2", "l1", "dot"]
+METRICS = ["cosine", "angular", "l2", "l1", "dot"]
 NUMBERS = ["float32", "float16", "bfloat16", "int8"]
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -36,12 +36,17 @@ def wanted(metric, a, b):
     return arithmetic.distances(metric, a[None].astype(np.float64), b)[0]
 
 
+def evenly(metric, far):
+    """Squared, where the distance is the root of a number that errs by as much everywhere."""
+    return far * far if metric == "angular" else far
+
+
 def test_names(core):
     def named(name):
         metric = core.lib.ann_metric_named(core.lib.ann_element_default(), name)
         return core.ffi.string(metric.name) if metric else None
 
-    for name in (b"cosine", b"l2", b"l1", b"dot"):
+    for name in (b"cosine", b"angular", b"l2", b"l1", b"dot"):
         assert named(name) == named(name.upper()) == named(name.title()) == name
     assert named(b"euclidean") == named(b"EUCLIDEAN") == b"l2"
     assert named(b"manhattan") == named(b"Manhattan") == b"l1"
@@ -52,13 +57,13 @@ def test_names(core):
 def test_the_first_metric_is_the_default_and_all_are_listed(core):
     names = core.ffi.new("char[]", core.lib.ANN_NAMES)
     for name, default, wanted in [
-        *((name, b"cosine", b"cosine, l2 (euclidean), l1 (manhattan) or dot") for name in NUMBERS),
+        *((name, b"cosine", b"cosine, angular, l2 (euclidean), l1 (manhattan) or dot") for name in NUMBERS),
         ("bit", b"hamming", b"hamming or jaccard"),
     ]:
         element = element_of(core, name)
         assert core.ffi.string(core.lib.ann_metric_default(element).name) == default
         assert core.ffi.string(core.lib.ann_metric_names(element, names)) == wanted
-    wanted = b"cosine, l2 (euclidean), l1 (manhattan), dot, hamming or jaccard"
+    wanted = b"cosine, angular, l2 (euclidean), l1 (manhattan), dot, hamming or jaccard"
     assert core.ffi.string(core.lib.ann_metric_names(core.ffi.NULL, names)) == wanted
     for metric, name in ((b"dot", "float32"), (b"jaccard", "bit")):
         metric = core.lib.ann_metric_named(core.ffi.NULL, metric)
@@ -71,8 +76,8 @@ def test_a_space_knows_its_sizes_and_its_geometry(core):
         assert (space.dimensions, space.blob_size, core.lib.ann_space_stride(space)) == (33, 132, 48)
         assert core.lib.ann_space_is_floats(space)
     near, product = core.lib.ANN_DISTANCE, core.lib.ANN_PRODUCT
-    assert [space.geometry for space in spaces.values()] == [near, near, near, product]
-    assert [core.lib.ann_space_is_own_nearest(space) for space in spaces.values()] == [1, 1, 1, 0]
+    assert [space.geometry for space in spaces.values()] == [near, near, near, near, product]
+    assert [core.lib.ann_space_is_own_nearest(space) for space in spaces.values()] == [1, 1, 1, 1, 0]
 
 
 def test_spaces_are_equal_if_all_of_them_is(core):
@@ -107,7 +112,8 @@ def test_many_vectors_come_and_go_at_once(core, rng):
 @pytest.mark.parametrize("d", [1, 2, 15, 16, 17, 100, 784])
 def test_is_near_to_what_double_gives(core, rng, metric, d):
     for a, b in rng.standard_normal((50, 2, d)):
-        assert distance(core, metric, a, b) == pytest.approx(wanted(metric, a, b), rel=1e-5, abs=1e-5 * math.sqrt(d))
+        got, far = evenly(metric, distance(core, metric, a, b)), evenly(metric, wanted(metric, a, b))
+        assert got == pytest.approx(far, rel=1e-5, abs=1e-5 * math.sqrt(d))
 
 
 @pytest.mark.slow
@@ -119,12 +125,13 @@ def test_is_a_number_whatever_is_finite(core_library, metric, a, b):
     got, other = distance(core_library, metric, a[:n], b[:n]), distance(core_library, metric, b[:n], a[:n])
     assert math.isfinite(got)
     assert got == other
-    if metric == "cosine":
+    if metric in ("cosine", "angular"):
         assert 0 <= got <= 2
     if metric in ("l2", "l1"):
         assert got >= 0
     size = math.sqrt(sum(x * x for x in a[:n])) * math.sqrt(sum(x * x for x in b[:n])) if metric == "dot" else 1
-    assert got == pytest.approx(wanted(metric, a[:n], b[:n]), rel=1e-4, abs=max(1e-4 * min(size, 1e300), 1e-30))
+    got, far = evenly(metric, got), evenly(metric, wanted(metric, a[:n], b[:n]))
+    assert got == pytest.approx(far, rel=1e-4, abs=max(1e-4 * min(size, 1e300), 1e-30))
 
 
 @pytest.mark.parametrize("size", [1e38, 1e19, 1e15, 1.0, 1e-15, 1e-19, 1e-30, 1e-38, 1e-42])
@@ -146,6 +153,7 @@ def test_equal_vectors_are_at_zero(core, rng, size):
         assert distance(core, "l2", a, a) == 0
         assert distance(core, "l1", a, a) == 0
         assert distance(core, "cosine", a, a) == 0
+        assert distance(core, "angular", a, a) == 0
 
 
 def test_parallel_and_opposite_vectors(core):
@@ -153,6 +161,9 @@ def test_parallel_and_opposite_vectors(core):
     assert distance(core, "cosine", [1, 0], [-5, 0]) == 2
     assert distance(core, "cosine", [1, 0], [0, 5]) == 1
     assert distance(core, "cosine", [1e38, 0], [1e-45, 0]) == 0
+    assert distance(core, "angular", [1, 0], [5, 0]) == 0
+    assert distance(core, "angular", [1, 0], [-5, 0]) == 2
+    assert distance(core, "angular", [1, 0], [0, 5]) == math.sqrt(2)
     assert distance(core, "l2", [0, 3], [4, 0]) == 5
     assert distance(core, "l1", [0, 3], [4, 0]) == 7
 
@@ -161,10 +172,11 @@ def test_zero_vector_has_cosine_zero_with_anything(core):
     for other in ([0, 0], [1, 2], [1e38, 1e38], [1e-45, 0]):
         assert distance(core, "cosine", [0, 0], other) == 1
         assert distance(core, "cosine", other, [-0.0, 0]) == 1
+        assert distance(core, "angular", other, [-0.0, 0]) == math.sqrt(2)
     zero, tiny = core.ffi.new("float[]", [0.0, -0.0]), core.ffi.new("float[]", [0.0, 1e-45])
     for metric in METRICS:
         space = space_of(core, metric, 2)
-        assert core.lib.ann_space_is_flat(space, zero) == (metric == "cosine")
+        assert core.lib.ann_space_is_flat(space, zero) == (metric in ("cosine", "angular"))
         assert not core.lib.ann_space_is_flat(space, tiny)
 
 
@@ -182,7 +194,7 @@ def test_origin_gives_what_the_pair_gives(core, rng, metric):
     for v in vectors:
         wanted, other = distance(core, metric, vectors[0], v), core.pointer(v)
         norm = core.lib.ann_space_norm(space, other)
-        assert norm == (float(arithmetic.dot(v, v)) if metric == "cosine" else 0)
+        assert norm == (float(arithmetic.dot(v, v)) if metric in ("cosine", "angular") else 0)
         assert core.lib.ann_origin_distance(origin, other) == wanted
         assert core.lib.ann_origin_distance_of(origin, other, norm) == wanted
 
@@ -199,6 +211,12 @@ def test_sums_and_differences_beyond_a_float_are_no_infinity(core):
     high = float(np.finfo(np.float32).max)
     assert distance(core, "l1", [high] * 3, [-high] * 3) == 6 * high
     assert distance(core, "l1", [high] * 3, [0.0] * 3) == 3 * high
+
+
+def test_angular_puts_vectors_in_the_order_of_cosine(core, rng):
+    vectors = rng.standard_normal((50, 20))
+    cosine, angular = ([distance(core, m, vectors[0], v) for v in vectors] for m in ("cosine", "angular"))
+    np.testing.assert_array_equal(angular, np.sqrt(2 * np.array(cosine)))
 
 
 # --- points -------------------------------------------------------------------------------------------
@@ -241,7 +259,7 @@ def test_points_are_bit_by_bit_what_the_manual_says(core, rng, metric, d):
 def test_the_zero_vector_has_a_point_at_a_right_angle_to_most(core):
     for metric in METRICS:
         with Point(core, metric, 50) as point:
-            assert np.flatnonzero(point(np.zeros(50))).tolist() == ([0] if metric == "cosine" else [])
+            assert np.flatnonzero(point(np.zeros(50))).tolist() == ([0] if metric in ("cosine", "angular") else [])
 
 
 # --- bounds -------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def test_a_thirtieth_of_changes_makes_it_anew_at_optimize(forest, near):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", ["l2", "cosine", "l1", "dot"])
+@pytest.mark.parametrize("metric", ["l2", "cosine", "angular", "l1", "dot"])
 def test_searches_find_what_they_were_asked_for(forest, near, metric):
     table = forest(metric=metric)
     for recall in (0.5, 0.9):

@@ -18,7 +18,7 @@ def work(table, queries, k, recall):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", ["l2", "cosine", "l1", "dot"])
+@pytest.mark.parametrize("metric", ["l2", "cosine", "angular", "l1", "dot"])
 def test_work_grows_with_recall(forest, near, metric):
     table = forest(metric=metric)
     figures = [work(table, near[:20], 10, recall) for recall in (0.3, 0.5, 0.7, 0.8, 0.9)]

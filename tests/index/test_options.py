@@ -30,7 +30,7 @@ def test_leaf_capacity_is_rounded_up_to_whole_blocks(table, given, kept):
         ("seed = 9223372036854775808", "option seed: expected a whole number"),
         ("cache_mb = 1.5", "option cache_mb: expected a whole number"),
         ("threads = 65", 'option threads: expected a whole number from 0 to 64, got "65"'),
-        ("metric = taxi", "option metric: expected cosine, l2 (euclidean), l1 (manhattan) or dot"),
+        ("metric = taxi", "option metric: expected cosine, angular, l2 (euclidean), l1 (manhattan) or dot"),
         ("fanout = 3", "expected one of the options metric, trees, seed, cache_mb, leaf_capacity, threads"),
         ("trees", 'expected an option such as "metric = cosine", got "trees"'),
     ],

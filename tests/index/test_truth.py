@@ -23,7 +23,7 @@ def recall_by_numpy(table, asked):
     return np.mean(shares)
 
 
-@pytest.mark.parametrize("metric", ["l2", "cosine", "l1", "dot"])
+@pytest.mark.parametrize("metric", ["l2", "cosine", "angular", "l1", "dot"])
 @pytest.mark.parametrize(("d", "scale"), [(3, 1.0), (16, 1e-18), (16, 1e-22), (50, 1.0), (17, 1e15)])
 def test_what_sums_of_floats_leave_out_is_never_a_neighbour(table, metric, d, scale):
     if metric == "dot" and scale < 1e-20:

@@ -31,7 +31,8 @@ def distances(metric: str, query: np.ndarray, x: np.ndarray) -> np.ndarray:
     qq, xx = q @ q, (x * x).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         cosines = (x @ q) / np.where(qq == xx, xx, np.sqrt(qq) * np.sqrt(xx))
-    return 1 - np.clip(np.where((qq == 0) | (xx == 0), 0, cosines), -1, 1)
+    far = 1 - np.clip(np.where((qq == 0) | (xx == 0), 0, cosines), -1, 1)
+    return np.sqrt(2 * far) if metric == "angular" else far
 
 
 def exact(metric: str, query: np.ndarray, ids: np.ndarray, x: np.ndarray, k: int | None = None) -> list[tuple]:

@@ -174,7 +174,7 @@ BAD_TABLES = [
     ),
     (
         "e float32[3], metric=",
-        'ann table t, option metric: expected cosine, l2 (euclidean), l1 (manhattan) or dot, got ""',
+        'ann table t, option metric: expected cosine, angular, l2 (euclidean), l1 (manhattan) or dot, got ""',
     ),
     ("e float32[3], metric=hamming", "ann table t, option metric: expected"),
     ("e float32[3], trees=0", 'ann table t, option trees: expected a whole number from 1 to 8, got "0"'),
@@ -343,7 +343,7 @@ def test_a_wrong_call(v, refused, sql, message):
         ("ann_distance(x'00000000', '[1,2]')", "ann_distance: expected 1 numbers, got 2"),
         (
             "ann_distance('[1]', '[1]', 'taxi')",
-            "ann_distance: expected metric cosine, l2 (euclidean), l1 (manhattan) or dot, got",
+            "ann_distance: expected metric cosine, angular, l2 (euclidean), l1 (manhattan) or dot, got",
         ),
     ],
 )

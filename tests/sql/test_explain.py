@@ -13,7 +13,7 @@ import sqlite_ann
 from sqlite_ann.index import Recall
 
 STEPS = ["plan", "rotate", "open", "route", "read_pages", "scan", "read_rows", "rank", "waiting", "exact"]
-METRICS = ["cosine", "l2", "l1", "dot"]
+METRICS = ["cosine", "angular", "l2", "l1", "dot"]
 
 
 class Step(NamedTuple):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-METRICS = ["cosine", "l2", "l1", "dot"]
+METRICS = ["cosine", "angular", "l2", "l1", "dot"]
 AMONG = "id IN (SELECT value FROM json_each(?))"
 WITHOUT = "exclude IN (SELECT value FROM json_each(?))"
 

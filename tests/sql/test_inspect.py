@@ -104,7 +104,7 @@ def test_inspecting_functions_give_back_the_table_they_were_asked_about(forest):
 # --- ann_trees, ann_pages ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("metric", ["cosine", "l2", "l1", "dot"])
+@pytest.mark.parametrize("metric", ["cosine", "angular", "l2", "l1", "dot"])
 def test_pages_form_trees_that_hold_every_row_as_often_as_there_are_trees(forest, metric):
     db = forest(metric).db
     trees = db.execute("SELECT tree, root, depth, directories, leaves, entries, fullest FROM ann_trees('v')").fetchall()
@@ -204,7 +204,7 @@ def test_pragma_integrity_check_speaks_of_the_table_by_name(forest):
 # --- scalar functions ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("metric", ["cosine", "l2", "l1", "dot", "euclidean", "manhattan", None])
+@pytest.mark.parametrize("metric", ["cosine", "angular", "l2", "l1", "dot", "euclidean", "manhattan", None])
 def test_distance_is_that_of_a_search(forest, queries, metric):
     table = forest({"euclidean": "l2", "manhattan": "l1", None: "cosine"}.get(metric, metric))
     query = queries[0].tobytes()

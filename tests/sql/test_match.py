@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-METRICS = ["cosine", "l2", "l1", "dot"]
+METRICS = ["cosine", "angular", "l2", "l1", "dot"]
 
 
 def match(table, query, rest, *more):

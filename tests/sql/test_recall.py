@@ -13,7 +13,7 @@ import pytest
 
 from tests import oracle
 
-METRICS = ["cosine", "l2", "l1", "dot"]
+METRICS = ["cosine", "angular", "l2", "l1", "dot"]
 
 
 def recall(db, *arguments, where="1"):

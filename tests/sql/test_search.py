@@ -9,7 +9,7 @@ import pytest
 
 import sqlite_ann
 
-METRICS = ["cosine", "l2", "l1", "dot"]
+METRICS = ["cosine", "angular", "l2", "l1", "dot"]
 
 
 def assert_forest_is_walked(table):
