@@ -1,32 +1,37 @@
-/* order.h -- in which order SQLite calls the methods of one virtual table that its transactions concern.
+/* order.h -- in which order SQLite calls the methods of one virtual table that its transactions
+** concern.
 **
-** What transaction.c and the state machine in store.c do is right for this order, which SQLite documents
-** in part only.  In builds with assertions (cmake -DANN_DEBUG=ON; `make asan`) every call is held against
-** it, and one that is out of order ends the program with a sentence.  Other builds have nothing of it.
+** What transaction.c and the state machine in store.c do is right for this order, which SQLite
+** documents in part only.  In builds with assertions (cmake -DANN_DEBUG=ON; `make asan`) every
+** call is held against it, and one that is out of order ends the program with a sentence.  Other
+** builds have nothing of it.
 **
-**   method         may come in stage                          and then
-**   xCreate        NEW                                        MADE: in the transaction, without xBegin
-**   xConnect       NEW                                        OUTSIDE
-**   xBegin         OUTSIDE                                    INSIDE
-**   xUpdate        MADE, INSIDE, SYNCED                       INSIDE
-**   xSavepoint n   MADE, INSIDE, SYNCED                       INSIDE; n is the latest told
-**   xRelease n     INSIDE, SYNCED; n not above the latest     INSIDE
-**   xRollbackTo n  INSIDE, SYNCED; n not above the latest     INSIDE
-**   xSync          MADE, INSIDE, SYNCED                       SYNCED if it succeeds, else INSIDE
-**   xCommit        SYNCED                                     OUTSIDE
-**   xRollback      MADE, INSIDE, SYNCED                       OUTSIDE
-**   xDisconnect    MADE, OUTSIDE                              gone
-**   xDestroy       any but NEW                                gone if it succeeds, else as before
+**   method         may come in stage                        and then
+**   xCreate        NEW                                      MADE: in the transaction, no xBegin
+**   xConnect       NEW                                      OUTSIDE
+**   xBegin         OUTSIDE                                  INSIDE
+**   xUpdate        MADE, INSIDE, SYNCED                     INSIDE
+**   xSavepoint n   MADE, INSIDE, SYNCED                     INSIDE; n is the latest told
+**   xRelease n     INSIDE, SYNCED; n not above the latest   INSIDE
+**   xRollbackTo n  INSIDE, SYNCED; n not above the latest   INSIDE
+**   xSync          MADE, INSIDE, SYNCED                     SYNCED if it succeeds, else INSIDE
+**   xCommit        SYNCED                                   OUTSIDE
+**   xRollback      MADE, INSIDE, SYNCED                     OUTSIDE
+**   xDisconnect    MADE, OUTSIDE                            gone
+**   xDestroy       any but NEW                              gone if it succeeds, else as before
 **
 ** What may surprise:
 **
-** * Savepoints that are open when the table joins the transaction are told of the innermost alone, after
-**   xBegin; later the outer ones may be released or rolled back to, though they were never told.
-** * A statement within a transaction is a savepoint too; of two that take turns the outer may end first,
-**   so that numbers are released that no longer are, and opened that still are.
-** * A COMMIT that finds the file locked (SQLITE_BUSY) comes after xSync, and the transaction goes on.
+** * Savepoints that are open when the table joins the transaction are told of the innermost
+**   alone, after xBegin; later the outer ones may be released or rolled back to, though they
+**   were never told.
+** * A statement within a transaction is a savepoint too; of two that take turns the outer may
+**   end first, so that numbers are released that no longer are, and opened that still are.
+** * A COMMIT that finds the file locked (SQLITE_BUSY) comes after xSync, and the transaction
+**   goes on.
 ** * Created and then out of memory, a table is in no transaction: xDisconnect follows.
-** * SQLite may replace a virtual table in the middle of a transaction: each has an order of its own.
+** * SQLite may replace a virtual table in the middle of a transaction: each has an order of its
+**   own.
 */
 #ifndef ANN_INDEX_ORDER_H
 #define ANN_INDEX_ORDER_H

@@ -38,7 +38,8 @@ int ann_progresses_begin(AnnProgresses *owner, int n_queries, AnnProgress **out_
 int ann_progresses_cancel(AnnProgresses *owner);
 int ann_progresses_flush(AnnProgresses *owner);
 int ann_progresses_is_clean(const AnnProgresses *owner); /* nothing to flush */
-/* What is in memory: 0 when what the table has was not read.  *out_progress: as of ann_progresses_get. */
+/* What is in memory: 0 when what the table has was not read.  *out_progress: as of
+** ann_progresses_get. */
 int ann_progresses_held(const AnnProgresses *owner, const AnnProgress **out_progress);
 void ann_progresses_drop(AnnProgresses *owner); /* forget what is in memory, stored or not */
 /* cffi:off */

@@ -52,8 +52,7 @@ static void compare(AnnStore *store) {
   store->life.read = now;
 }
 
-/* The transaction was committed: what is in memory is the new state, if all of it was
-** written. */
+/* The transaction was committed: what is in memory is the new state, if all was written. */
 static void stamp(AnnStore *store) {
   AnnLife *life = &store->life;
   int is_new = life->read.is_set && life->loaded && ann_store_is_clean(store);
@@ -125,22 +124,17 @@ static int make_caches(AnnStore *store) {
 
 static int make_parts(AnnStore *store, sqlite3 *handle, const char *schema, const char *name) {
   const AnnOptions *options = &store->options;
+  const AnnSpace *space = &options->space;
+  AnnState *state = &store->state;
   int rc = ann_db_new(handle, schema, name, &store->db);
-  if (rc == ANN_OK)
-    rc = ann_source_new(store->db, &store->state, &options->space, &store->source);
+  AnnDb *db = store->db;
+  if (rc == ANN_OK) rc = ann_source_new(db, state, space, &store->source);
   if (rc == ANN_OK) rc = make_caches(store);
-  if (rc == ANN_OK) rc = ann_places_new(store->db, options->trees, &store->places);
-  if (rc == ANN_OK) rc = ann_waiting_new(store->db, store->source, &store->waiting);
-  if (rc == ANN_OK) {
-    rc = ann_efforts_new(store->db, &store->state, options->trees, &store->efforts);
-  }
-  if (rc == ANN_OK) {
-    rc = ann_learned_new(store->db, &store->state, &options->space, (uint64_t)options->seed,
-                         &store->learned);
-  }
-  if (rc == ANN_OK) {
-    rc = ann_progresses_new(store->db, &store->state, &options->space, &store->progresses);
-  }
+  if (rc == ANN_OK) rc = ann_places_new(db, options->trees, &store->places);
+  if (rc == ANN_OK) rc = ann_waiting_new(db, store->source, &store->waiting);
+  if (rc == ANN_OK) rc = ann_efforts_new(db, state, options->trees, &store->efforts);
+  if (rc == ANN_OK) rc = ann_learned_new(db, state, space, options->seed, &store->learned);
+  if (rc == ANN_OK) rc = ann_progresses_new(db, state, space, &store->progresses);
   return rc;
 }
 
@@ -215,14 +209,11 @@ static int check_once(AnnStore *store) {
 
 /* Why no call may begin now, if so. */
 static int refuse_call(AnnStore *store) {
-  if (store->life.drop_at_end) {
-    return ann_db_fail(store->db, ANN_ERROR, "the transaction was rolled back");
-  }
-  if (store->life.poisoned) {
-    return ann_db_fail(store->db, ANN_ERROR,
-                       "a write failed half-way; roll the transaction back");
-  }
-  return ANN_OK;
+  const char *why = store->life.drop_at_end ? "the transaction was rolled back"
+                    : store->life.poisoned
+                        ? "a write failed half-way; roll the transaction back"
+                        : NULL;
+  return why ? ann_db_fail(store->db, ANN_ERROR, "%s", why) : ANN_OK;
 }
 
 /* The counters, by a statement that stays open: it holds the snapshot. */

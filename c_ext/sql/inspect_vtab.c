@@ -12,7 +12,8 @@
 #include "sql/memory.h"
 
 enum {
-  WHAT_IS_READ, /* all is written that the open transaction has changed, and ann_store_begin called */
+  /* All is written that the open transaction has changed, and ann_store_begin called. */
+  WHAT_IS_READ,
   WHAT_IS_STORED, /* all is written */
   WHAT_IS_HELD,   /* nothing is: memory stays as it is */
 };

@@ -27,10 +27,10 @@ static void tell_sum(AnnListing *listing, const char *key, int is_known, uint64_
 
 static void tell_life(const AnnStore *store, AnnListing *listing) {
   AnnLife life = ann_store_life(store);
-  tell(listing, "kept", life.kept);
-  tell_if(listing, "data_version", life.kept, life.kept_version);
-  tell_sum(listing, "pages_sum", life.kept, life.kept_pages_sum);
-  tell_sum(listing, "history", life.kept, life.kept_history);
+  tell(listing, "kept", life.read.is_set);
+  tell_if(listing, "data_version", life.read.knows_file, life.read.file);
+  tell_sum(listing, "pages_sum", life.read.is_set, life.read.pages_sum);
+  tell_sum(listing, "history", life.read.is_set, life.read.history);
   tell(listing, "counters_known", life.loaded);
   tell(listing, "writing", life.writing);
   tell(listing, "poisoned", life.poisoned);

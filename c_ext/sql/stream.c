@@ -19,7 +19,7 @@ static int refuse(char **out_message, char *message) {
 
 /* The vector that was given. */
 static int read_given(AnnStream *stream, const AnnTable *table, sqlite3_value *value,
-                       char **out_message) {
+                      char **out_message) {
   char message[ANN_VECTOR_MESSAGE];
   int rc = ann_value_query(value, &table->store->options.space, stream->query, message);
   if (rc != ANN_ERROR) return rc;

@@ -26,7 +26,7 @@ def decode(db, blob):
 @pytest.fixture(scope="module")
 def leaf():
     """Page 8 of the golden table: five entries of a capacity of 32."""
-    with closing(sqlite_ann.connect(f"file:{GOLDEN / 'grid.db'}?mode=ro")) as db:
+    with closing(sqlite_ann.connect(f"file:{GOLDEN / '0.1-format2-grid.db'}?mode=ro")) as db:
         return bytes(db.execute("SELECT data FROM grid_pages WHERE id = 8").get)
 
 
@@ -86,7 +86,7 @@ def test_pages_are_told_as_the_independent_reader_reads_them(forest, metric):
     assert compare_all_pages(forest(metric).db, "v") == {"leaf", "directory"}
 
 
-@pytest.mark.parametrize("file", ["grid.db", "mixed.db"])
+@pytest.mark.parametrize("file", ["0.1-format2-grid.db", "0.1-format2-mixed.db"])
 def test_pages_of_older_files_are_told_too(file):
     with closing(sqlite_ann.connect(f"file:{GOLDEN / file}?mode=ro")) as db:
         assert [compare_all_pages(db, table) for table in oracle.tables(db)]
