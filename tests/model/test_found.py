@@ -93,6 +93,7 @@ def test_failed_commit_leaves_no_statement_open(v, tmp_path):
     if db.in_transaction:
         db.execute("ROLLBACK")
     db.execute("UPDATE v_pages SET data = ? WHERE id = ?", (page, root))
+    oracle.add_to_sums(db, "v", -1)
     assert faults(db) == []
     far = np.full(DIM, 500, "<f4")
     search(db, far, 1)
