@@ -3,9 +3,11 @@
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT1
 
+#include "sql/arithmetic.h"
 #include "sql/backend.h"
 #include "sql/context.h"
 #include "sql/decode.h"
+#include "sql/each_vtab.h"
 #include "sql/inspect_vtab.h"
 #include "sql/rows_vtab.h"
 #include "sql/scalar.h"
@@ -43,8 +45,10 @@ ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
   if (rc == SQLITE_OK) rc = ann_search_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_inspect_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_rows_vtab_register(db, context);
+  if (rc == SQLITE_OK) rc = ann_each_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_scalar_register(db);
   if (rc == SQLITE_OK) rc = ann_decode_register(db);
+  if (rc == SQLITE_OK) rc = ann_arithmetic_register(db);
   if (rc == SQLITE_OK) rc = ann_setting_register(db, context);
   ann_context_release(context);
   return rc;

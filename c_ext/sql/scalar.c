@@ -1,153 +1,91 @@
 /* scalar.c -- see scalar.h. */
 #include "sql/scalar.h"
 
-#include "core/kernel.h"
 #include "core/space.h"
+#include "sql/operand.h"
 #include "sql/value.h"
 #include "sql/version.h"
 
-static void fail(sqlite3_context *out, const char *function, const char *message, int rc) {
-  char *sentence;
-  if (rc == ANN_NOMEM) {
-    sqlite3_result_error_nomem(out);
-    return;
-  }
-  sentence = sqlite3_mprintf("%s: %s", function, message);
-  if (sentence) sqlite3_result_error(out, sentence, -1);
-  else sqlite3_result_error_nomem(out);
-  sqlite3_free(sentence);
-}
-
-/* The argument that names a type, or float32 when there is none; NULL, after saying so, for a
-** name that we do not know. */
-static const AnnElement *element_of(sqlite3_context *out, const char *function, int argc,
-                                    sqlite3_value **argv) {
-  char message[ANN_VECTOR_MESSAGE], names[ANN_NAMES];
-  const AnnElement *element;
-  const char *name;
-  if (argc < 2 || sqlite3_value_type(argv[1]) == SQLITE_NULL) return ann_element_default();
-  name = (const char *)sqlite3_value_text(argv[1]);
-  element = name ? ann_element_named(name) : NULL;
-  if (element) return element;
-  sqlite3_snprintf(sizeof message, message, "expected type %s, got \"%.40s\"",
-                   ann_element_names(names), name);
-  fail(out, function, message, ANN_ERROR);
-  return NULL;
-}
-
-/* The same for a metric, of whatever type. */
-static const AnnMetric *metric_of(sqlite3_context *out, const char *function, int argc,
-                                  sqlite3_value **argv) {
+/* The metric that a value names, of the type or, without one, of whatever type has it; the
+** default when there is no name; NULL after a failure. */
+static const AnnMetric *metric_of(sqlite3_context *out, sqlite3_value *value,
+                                  const AnnElement *element) {
   char message[ANN_VECTOR_MESSAGE], names[ANN_NAMES];
   const AnnMetric *metric;
   const char *name;
-  if (argc < 3 || sqlite3_value_type(argv[2]) == SQLITE_NULL) {
-    return ann_metric_default(ann_element_default());
+  if (!value || sqlite3_value_type(value) == SQLITE_NULL) {
+    return ann_metric_default(element ? element : ann_element_default());
   }
-  name = (const char *)sqlite3_value_text(argv[2]);
-  metric = name ? ann_metric_named(NULL, name) : NULL;
+  name = (const char *)sqlite3_value_text(value);
+  metric = name ? ann_metric_named(element, name) : NULL;
   if (metric) return metric;
-  sqlite3_snprintf(sizeof message, message, "expected metric %s, got \"%.40s\"",
-                   ann_metric_names(NULL, names), name);
-  fail(out, function, message, ANN_ERROR);
+  sqlite3_snprintf(sizeof message, message, "expected metric %s%s%s, got \"%.40s\"",
+                   ann_metric_names(element, names), element ? " for " : "",
+                   element ? element->name : "", name);
+  ann_operand_fail(out, "ann_distance", message, ANN_ERROR);
   return NULL;
 }
 
-/* ann_distance(a, b [, metric]); NULL when a or b is NULL. */
+/* ann_distance(a, b [, metric [, type]]); NULL when a or b is NULL. */
 static void distance(sqlite3_context *out, int argc, sqlite3_value **argv) {
-  char message[ANN_VECTOR_MESSAGE];
+  int has_type = argc > 3 && sqlite3_value_type(argv[3]) != SQLITE_NULL;
+  const AnnElement *element = NULL;
   const AnnMetric *metric;
-  AnnSpace space;
-  void *a = NULL, *b = NULL; /* owned */
-  int rc;
+  AnnOperand a, b;
+  AnnOrigin origin;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL ||
       sqlite3_value_type(argv[1]) == SQLITE_NULL) {
     return;
   }
-  metric = metric_of(out, "ann_distance", argc, argv);
+  if (has_type) element = ann_operand_type(out, "ann_distance", argv[3]);
+  if (has_type && !element) return;
+  metric = metric_of(out, argc > 2 ? argv[2] : NULL, element);
   if (!metric) return;
-  ann_space_init(&space, ann_metric_element(metric), metric, 0);
-  rc = ann_value_any_vector(argv[0], &space, &a, message);
-  if (rc == ANN_OK) {
-    b = ann_alloc((uint64_t)space.blob_size);
-    rc = b ? ann_value_vector(argv[1], &space, b, message) : ANN_NOMEM;
+  if (!element) element = ann_metric_element(metric);
+  if (ann_operand_read(out, "ann_distance", argv[0], element, &a) != ANN_OK) return;
+  if (ann_operand_read_like(out, "ann_distance", argv[1], &a, &b) == ANN_OK) {
+    ann_space_init(&a.space, element, metric, a.space.dimensions);
+    ann_space_as_query(&a.space, a.vector, a.vector);
+    ann_origin_init(&origin, &a.space, a.vector);
+    sqlite3_result_double(out, ann_origin_distance(&origin, b.vector));
+    ann_operand_clear(&b);
   }
-  if (rc == ANN_OK) {
-    AnnOrigin origin;
-    ann_space_as_query(&space, a, a);
-    ann_origin_init(&origin, &space, a);
-    sqlite3_result_double(out, ann_origin_distance(&origin, b));
-  } else {
-    fail(out, "ann_distance", message, rc);
-  }
-  ann_free(a);
-  ann_free(b);
+  ann_operand_clear(&a);
 }
 
 /* ann_vector(x [, type]): the blob of a vector. */
 static void vector(sqlite3_context *out, int argc, sqlite3_value **argv) {
-  char message[ANN_VECTOR_MESSAGE];
   const AnnElement *element;
-  AnnSpace space;
-  void *x = NULL, *blob; /* x: owned */
-  int rc;
+  AnnOperand x;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL) return;
-  element = element_of(out, "ann_vector", argc, argv);
-  if (!element) return;
-  ann_space_init(&space, element, ann_metric_default(element), 0);
-  rc = ann_value_any_vector(argv[0], &space, &x, message);
-  blob = rc == ANN_OK ? sqlite3_malloc64((uint64_t)space.blob_size) : NULL;
-  if (rc == ANN_OK && !blob) rc = ANN_NOMEM;
-  if (rc == ANN_OK) {
-    ann_space_to_blobs(&space, x, 1, blob);
-    sqlite3_result_blob64(out, blob, (uint64_t)space.blob_size, sqlite3_free);
-  } else {
-    fail(out, "ann_vector", message, rc);
-  }
-  ann_free(x);
-}
-
-static void append_vector(sqlite3_str *text, const AnnElement *element, const float *x,
-                          int64_t n) {
-  int64_t i;
-  for (i = 0; i < n; i++) {
-    sqlite3_str_appendchar(text, 1, i ? ',' : '[');
-    ann_value_append(text, element, x[i]);
-  }
-  sqlite3_str_appendchar(text, 1, ']');
+  element = ann_operand_type(out, "ann_vector", argc > 1 ? argv[1] : NULL);
+  if (!element || ann_operand_read(out, "ann_vector", argv[0], element, &x) != ANN_OK) return;
+  ann_operand_result(out, element, x.vector, x.space.dimensions);
+  ann_operand_clear(&x);
 }
 
 /* ann_json(v [, type]): a vector as JSON text. */
 static void json(sqlite3_context *out, int argc, sqlite3_value **argv) {
-  char message[ANN_VECTOR_MESSAGE], *result;
   const AnnElement *element;
-  AnnSpace space;
-  void *x = NULL;        /* owned */
-  float *scratch = NULL; /* owned */
+  AnnOperand x;
   sqlite3_str *text;
-  int rc, length;
+  char *result;
+  int64_t i;
+  int length;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL) return;
-  element = element_of(out, "ann_json", argc, argv);
-  if (!element) return;
-  ann_space_init(&space, element, ann_metric_default(element), 0);
-  rc = ann_value_any_vector(argv[0], &space, &x, message);
-  if (rc == ANN_OK) {
-    scratch = ann_alloc_array((uint64_t)space.dimensions, sizeof *scratch);
-    if (!scratch) rc = ANN_NOMEM;
-  }
-  if (rc != ANN_OK) {
-    fail(out, "ann_json", message, rc);
-    ann_free(x);
-    return;
-  }
+  element = ann_operand_type(out, "ann_json", argc > 1 ? argv[1] : NULL);
+  if (!element || ann_operand_read(out, "ann_json", argv[0], element, &x) != ANN_OK) return;
   text = sqlite3_str_new(sqlite3_context_db_handle(out));
-  append_vector(text, element, element->floats(x, space.dimensions, scratch), space.dimensions);
+  for (i = 0; i < x.space.dimensions; i++) {
+    sqlite3_str_appendchar(text, 1, i ? ',' : '[');
+    ann_value_append(text, element, element->at(x.vector, i));
+  }
+  sqlite3_str_appendchar(text, 1, ']');
   length = sqlite3_str_length(text);
   result = sqlite3_str_finish(text);
   if (result) sqlite3_result_text(out, result, length, sqlite3_free);
   else sqlite3_result_error_nomem(out);
-  ann_free(scratch);
-  ann_free(x);
+  ann_operand_clear(&x);
 }
 
 static void version(sqlite3_context *out, int argc, sqlite3_value **argv) {
@@ -161,9 +99,9 @@ int ann_scalar_register(sqlite3 *db) {
     int n_arguments;
     void (*function)(sqlite3_context *, int, sqlite3_value **);
   } functions[] = {
-    {"ann_distance", 2, distance}, {"ann_distance", 3, distance}, {"ann_vector", 1, vector},
-    {"ann_vector", 2, vector},     {"ann_json", 1, json},         {"ann_json", 2, json},
-    {"ann_version", 0, version},
+    {"ann_distance", 2, distance}, {"ann_distance", 3, distance}, {"ann_distance", 4, distance},
+    {"ann_vector", 1, vector},     {"ann_vector", 2, vector},     {"ann_json", 1, json},
+    {"ann_json", 2, json},         {"ann_version", 0, version},
   };
   int rc = ANN_OK;
   size_t i;

@@ -220,12 +220,11 @@ int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids) {
 /* Does the text of a number give that component? */
 static int reads_back(const AnnElement *element, const char *digits, float x) {
   char message[ANN_VECTOR_MESSAGE], array[44];
-  float scratch;
   double back; /* room for any component */
   sqlite3_snprintf(sizeof array, array, "[%s]", digits);
   return ann_element_from_json(element, array, (int64_t)strlen(array), 1, &back, message) ==
              ANN_OK &&
-         *element->floats(&back, 1, &scratch) == x;
+         element->at(&back, 0) == x;
 }
 
 void ann_value_append(sqlite3_str *text, const AnnElement *element, float x) {

@@ -157,7 +157,7 @@ BAD_TABLES = [
     ("embedding", 'ann table t: expected a column such as "embedding float32[64]", got "embedding"'),
     ("float32[64]", 'ann table t: expected a column such as "embedding float32[64]", got "float32[64]"'),
     ("e float32", 'ann table t: expected a column such as "embedding float32[64]", got "e float32"'),
-    ("e double[3]", 'ann table t, column e: expected type float32, got "double"'),
+    ("e double[3]", 'ann table t, column e: expected type float32, float16, bfloat16, int8 or bit, got "double"'),
     ("e float32[]", 'ann table t, column e: expected dimensions such as [64], got "[]"'),
     ("e float32[x]", 'ann table t, column e: expected dimensions such as [64], got "[x]"'),
     ("e float32[3] NOT NULL", 'ann table t, column e: expected dimensions such as [64], got "[3] NOT NULL"'),
@@ -174,7 +174,7 @@ BAD_TABLES = [
     ),
     (
         "e float32[3], metric=",
-        'ann table t, option metric: expected cosine, angular, l2 (euclidean), l1 (manhattan) or dot, got ""',
+        'ann table t, option metric: expected cosine, angular, l2 (euclidean), l1 (manhattan) or dot for float32, got ""',
     ),
     ("e float32[3], metric=hamming", "ann table t, option metric: expected"),
     ("e float32[3], trees=0", 'ann table t, option trees: expected a whole number from 1 to 8, got "0"'),
@@ -313,7 +313,10 @@ def test_an_argument_given_by_place_and_by_name(v, refused):
         ("SELECT * FROM ann_rows('x', 2)", "ann_rows: expected vectors to be a blob, got text"),
         ("SELECT * FROM ann_rows(x'', 0)", "ann_rows: expected dimensions from 1 to 65536, got 0"),
         ("SELECT * FROM ann_rows(x'', 65537)", "ann_rows: expected dimensions from 1 to 65536, got 65537"),
-        ("SELECT * FROM ann_rows(x'', 2, 'int9')", 'ann_rows: expected type float32, got "int9"'),
+        (
+            "SELECT * FROM ann_rows(x'', 2, 'int9')",
+            'ann_rows: expected type float32, float16, bfloat16, int8 or bit, got "int9"',
+        ),
         ("SELECT * FROM ann_rows(x'0011', 2)", "ann_rows: expected a multiple of 8 bytes (2 float32), got 2 bytes"),
         (
             "SELECT * FROM ann_rows(zeroblob(16), 2, 'float32', zeroblob(9))",
@@ -335,15 +338,18 @@ def test_a_wrong_call(v, refused, sql, message):
         ("ann_vector('[]')", "ann_vector: expected at least one component, got none"),
         ("ann_vector(x'')", "ann_vector: expected at least one component, got none"),
         ("ann_vector('[1,2')", "ann_vector: expected ] at the end of the JSON text"),
-        ("ann_vector('[1]', 'double')", 'ann_vector: expected type float32, got "double"'),
+        (
+            "ann_vector('[1]', 'double')",
+            'ann_vector: expected type float32, float16, bfloat16, int8 or bit, got "double"',
+        ),
         ("ann_vector(5)", "ann_vector: expected a blob of float32 or a JSON array, got an integer"),
         ("ann_json('x')", "ann_json: expected a JSON array of numbers, got other text"),
-        ("ann_json('[1]', 'double')", 'ann_json: expected type float32, got "double"'),
+        ("ann_json('[1]', 'double')", 'ann_json: expected type float32, float16, bfloat16, int8 or bit, got "double"'),
         ("ann_distance('[1]', '[1,2]')", "ann_distance: expected 1 numbers, got 2"),
         ("ann_distance(x'00000000', '[1,2]')", "ann_distance: expected 1 numbers, got 2"),
         (
             "ann_distance('[1]', '[1]', 'taxi')",
-            "ann_distance: expected metric cosine, angular, l2 (euclidean), l1 (manhattan) or dot, got",
+            "ann_distance: expected metric cosine, angular, l2 (euclidean), l1 (manhattan), dot, hamming or jaccard, got",
         ),
     ],
 )
