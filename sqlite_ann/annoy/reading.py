@@ -1,0 +1,133 @@
+"""Reads an .ann file: its items and how many trees it has. Its trees themselves are not used: ours answer.
+
+The file says nothing of itself, so that everything in it is checked against what it must be (metric.py). To open looks
+at its end and its beginning; `items` looks at every node.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..vectors import BATCH_BYTES
+from .metric import Metric
+
+Items = tuple[NDArray[np.int64], NDArray[np.generic]]
+
+LOOKED_AT = 64  # items at the beginning that are checked at once
+MAX_F = 65536  # what a table of ours can hold
+
+
+class AnnFile:
+    """An open .ann file, mapped into memory."""
+
+    def __init__(self, path: str, metric: Metric, f: int, *, prefault: bool = False) -> None:
+        self.path = path
+        self.metric = metric
+        self.f = f
+        with Path(path).open("rb") as file:
+            size = file.seek(0, 2)
+            if size == 0:
+                raise OSError(f"{path}: Size of file is zero")
+            if size % metric.node_bytes(f):
+                raise OSError(
+                    f"{path}: Index size is not a multiple of vector size: expected nodes of {metric.node_bytes(f)} bytes"
+                    f" ({metric.name}, {f} dimensions), got {size} bytes"
+                )
+            self.map = mapped(file.fileno(), prefault=prefault)
+        self.nodes = np.frombuffer(self.map, metric.node(f))
+        self.n_items = int(self.nodes["n"][-1])
+        self.n_trees = self._count_trees()
+        self._check_items(self.nodes["n"][: min(self.n_items, LOOKED_AT)])
+
+    def vector(self, i: int) -> bytes:
+        """An item's bytes, as a table of ours has them."""
+        start = i * self.nodes.itemsize + self.metric.vector
+        return self.map[start : start + self._row_bytes()]
+
+    def items(self) -> Iterator[Items]:
+        """Ids and vectors of all items, some at a time; the whole file is checked before the first."""
+        self.check()
+        step = max(1, BATCH_BYTES // self.nodes.itemsize)
+        for start in range(0, self.n_items, step):
+            some = self.nodes[start : min(start + step, self.n_items)]
+            ids = np.flatnonzero(some["n"])
+            vectors = np.ascontiguousarray(some["vector"][ids])
+            if self.metric.is_bits:
+                vectors = np.ascontiguousarray(vectors.view("u1")[:, : self._row_bytes()])
+                spare = -self.f % 8
+                if spare and np.any(vectors[:, -1] >> (8 - spare)):
+                    raise self._wrong("bits beyond the last are set")
+            elif not np.isfinite(vectors).all():
+                i = ids[~np.isfinite(vectors).all(axis=1)][0]
+                raise self._wrong(f"item {start + i} is not finite")
+            yield ids + start, vectors
+
+    def check(self) -> None:
+        """Every node is what a node can be, or an OSError."""
+        n, below = self.nodes["n"], self.nodes[self.n_items :]
+        self._check_items(n[: self.n_items])
+        room = self.metric.leaf_items(self.f)
+        if np.any(below["n"] < 0) or np.any(below["n"] > self.n_items):
+            raise self._wrong("a node has more items below it than there are")
+        inner = below["children"][below["n"] > room]
+        if np.any(inner < 0) or np.any(inner >= len(self.nodes)):
+            raise self._wrong("a node has children that are not in the file")
+
+    def _row_bytes(self) -> int:
+        return (self.f + 7) // 8 if self.metric.is_bits else 4 * self.f
+
+    def _count_trees(self) -> int:
+        """Roots are the nodes with all items below them, and are copied to the end."""
+        n, n_nodes, n_items = self.nodes["n"], len(self.nodes), self.n_items
+        if not 0 <= n_items < n_nodes:
+            raise self._wrong(f"the last node has {n_items} items below it, in {n_nodes} nodes")
+        n_below, n_seen = n_nodes - n_items, 64
+        while n_seen < n_below and np.all(n[-n_seen:] == n_items):
+            n_seen *= 2
+        others = np.flatnonzero(n[-min(n_seen, n_below) :] != n_items)
+        if not len(others):
+            return n_below // 2  # trees of one node each, and their copies
+        n_last = min(n_seen, n_below) - 1 - int(others[-1])  # so many roots are at the end
+        # The root of the last tree stands before the copies, of which one is its own.
+        first = self.nodes[n_nodes - n_last].tobytes()
+        is_copied = any(self.nodes[i].tobytes() == first for i in range(n_nodes - n_last + 1, n_nodes))
+        return n_last - is_copied
+
+    def _check_items(self, n: NDArray[np.int32]) -> None:
+        odd = np.flatnonzero((n != 0) & (n != 1))
+        if len(odd):
+            raise self._wrong(f"node {odd[0]} should be an item and has {n[odd[0]]} items below it")
+
+    def _wrong(self, what: str) -> OSError:
+        return OSError(f"{self.path}: expected an .ann file, {self.metric.name} of {self.f} dimensions, but {what}")
+
+
+def mapped(fileno: int, *, prefault: bool) -> mmap.mmap:
+    """The file in memory, read as it is asked for; or at once, where the system can."""
+    if prefault and hasattr(mmap, "MAP_POPULATE"):
+        return mmap.mmap(fileno, 0, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE, prot=mmap.PROT_READ)
+    return mmap.mmap(fileno, 0, access=mmap.ACCESS_READ)
+
+
+def find_f(path: str, metric: Metric) -> int:
+    """The number of dimensions, which an .ann file does not tell: the only one for which all of it makes sense."""
+    if metric.is_bits:
+        raise ValueError(f"{path}: expected to be told how many bits a vector has: an .ann file has whole words of 64")
+    size, found = Path(path).stat().st_size, []
+    for f in range(1, MAX_F + 1):
+        if size and size % metric.node_bytes(f) == 0:
+            try:
+                file = AnnFile(path, metric, f)
+                file.check()
+            except OSError:
+                continue
+            found.append(f)
+    if len(found) != 1:
+        fits = f"{' and '.join(map(str, found))} dimensions would fit: one must be told" if found else "none would fit"
+        raise OSError(f"{path}: expected an .ann file, {metric.name}, of one number of dimensions, but {fits}")
+    return found[0]
