@@ -26,6 +26,7 @@ examples:
   sqlite-ann load songs.db song_ann vectors.npy --ids ids.npy --metric cosine
   sqlite-ann load songs.db song_ann songs.npz --column vectors --ids songs.npz --id ids --replace
   sqlite-ann load songs.db song_ann --table song --column embedding --id id
+  sqlite-ann load songs.ann songs.db --annoy angular
   sqlite-ann search songs.db song_ann --id 7 -k 5
   sqlite-ann search songs.db song_ann --query '[0.1, 0.7]'
   sqlite-ann optimize songs.db song_ann
@@ -79,6 +80,10 @@ def make_parser() -> argparse.ArgumentParser:
         help_ = f"where ids are there already, {about}"
         there.add_argument(f"--{name}", dest="existing", action="store_const", const=name, help=help_)
     p.add_argument("--metric", help="for a new index: cosine (default), angular, l2, l1, dot, …")
+    metrics = ["angular", "euclidean", "manhattan", "hamming", "dot"]
+    help_ = "the two names are an .ann file that Annoy wrote and a DB: put its vectors into the table annoy"
+    p.add_argument("--annoy", metavar="METRIC", choices=metrics, help=f"{help_} ({', '.join(metrics)})")
+    p.add_argument("--dim", type=whole_number, help="with --annoy: its dimensions, where they cannot be found")
     p.add_argument("--no-optimize", action="store_true", help="leave the forest for later")
 
     p = command("search", search_command, "Print id and distance of the nearest vectors.")
@@ -128,6 +133,10 @@ def opened(options: argparse.Namespace, *, making: bool = False) -> apsw.Connect
 
 
 def load_command(options: argparse.Namespace) -> int:
+    if options.annoy:
+        return load_annoy(options)
+    if options.dim is not None:
+        raise ValueError("--dim is for --annoy")
     if bool(options.files) == bool(options.table):
         raise ValueError("load takes either .npy and .npz files or --table")
     given = arrays_of(options) if options.files else None
@@ -146,6 +155,19 @@ def load_command(options: argparse.Namespace) -> int:
     seconds, n_added = time.perf_counter() - start, len(index) - n_before
     rest = f", {n_read - n_added:,} {DONE[options.existing]}" if n_added < n_read else ""
     print(f"{options.index}: {n_added:,} vectors added{rest} in {seconds:.1f} s, {len(index):,} rows in all")
+    return 0
+
+
+def load_annoy(options: argparse.Namespace) -> int:
+    """`load songs.ann songs.db --annoy angular`: the file comes first, and the table is always called annoy."""
+    from .annoy import convert  # which nothing else needs
+
+    others = ("files", "ids", "table", "column", "id", "metric", "no_optimize")
+    if options.existing != "refuse" or any(getattr(options, name) for name in others):
+        raise ValueError("load --annoy takes an .ann file, a database, and --dim if need be")
+    start, source, target = time.perf_counter(), options.database, options.index
+    n_items = convert(source, target, options.annoy, options.dim)
+    print(f"{target}: {n_items:,} vectors of {source} in the table annoy, in {time.perf_counter() - start:.1f} s")
     return 0
 
 

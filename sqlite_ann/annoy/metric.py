@@ -16,10 +16,14 @@ root of one item; a node of more holds two children and the plane between them.
 
 from __future__ import annotations
 
+import math
+import struct
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+FLOAT = struct.Struct("f")
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,25 @@ class Metric:
         formats, offsets = zip(*fields.values(), strict=True)
         return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": self.node_bytes(f)})
 
-    def distances(self, found: NDArray[np.float64], ours: str) -> NDArray[np.float32]:
+    def distances(self, found: NDArray[np.float64], ours: str) -> list[float]:
         """What Annoy reports, in float32 as it does, for the distances of a table whose metric is `ours`.
 
-        >>> METRICS["dot"].distances(np.array([-2.0, 0.0]), "dot").tolist()
+        >>> METRICS["dot"].distances(np.array([-2.0, 0.0]), "dot")
         [2.0, 0.0]
         """
         if self.name == "dot":
             found = 0.0 - found  # a product, of which the larger is the nearer; and no minus zero
         elif ours == "cosine":
             found = np.sqrt(2 * np.maximum(found, 0))  # angular, in a table that ranks alike and reports 1 - cos
-        return found.astype(np.float32)
+        return found.astype(np.float32).tolist()  # type: ignore[no-any-return]
+
+    def distance(self, found: float, ours: str) -> float:
+        """The same of one, without an array."""
+        if self.name == "dot":
+            found = 0.0 - found
+        elif ours == "cosine":
+            found = math.sqrt(2 * max(found, 0.0))
+        return float(FLOAT.unpack(FLOAT.pack(found))[0])
 
 
 METRICS = {

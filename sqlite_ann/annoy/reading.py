@@ -7,7 +7,9 @@ at its end and its beginning; `items` looks at every node.
 from __future__ import annotations
 
 import mmap
+import struct
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,8 @@ from .metric import Metric
 
 Items = tuple[NDArray[np.int64], NDArray[np.generic]]
 
-LOOKED_AT = 64  # items at the beginning that are checked at once
+LOOKED_AT = 16  # items at the beginning that are checked at once
+N = struct.Struct("<i")
 MAX_F = 65536  # what a table of ours can hold
 
 
@@ -39,20 +42,28 @@ class AnnFile:
                     f" ({metric.name}, {f} dimensions), got {size} bytes"
                 )
             self.map = mapped(file.fileno(), prefault=prefault)
-        self.nodes = np.frombuffer(self.map, metric.node(f))
-        self.n_items = int(self.nodes["n"][-1])
+        self.node_bytes = metric.node_bytes(f)
+        self.n_nodes = size // self.node_bytes
+        self.n_items = self._n(self.n_nodes - 1)
+        if not 0 <= self.n_items < self.n_nodes:
+            raise self._wrong(f"the last node has {self.n_items} items below it, in {self.n_nodes} nodes")
+        for i in range(min(self.n_items, LOOKED_AT)):
+            self._check_item(i, self._n(i))
         self.n_trees = self._count_trees()
-        self._check_items(self.nodes["n"][: min(self.n_items, LOOKED_AT)])
+
+    @cached_property
+    def nodes(self) -> NDArray[np.void]:
+        return np.frombuffer(self.map, self.metric.node(self.f))
 
     def vector(self, i: int) -> bytes:
         """An item's bytes, as a table of ours has them."""
-        start = i * self.nodes.itemsize + self.metric.vector
+        start = i * self.node_bytes + self.metric.vector
         return self.map[start : start + self._row_bytes()]
 
     def items(self) -> Iterator[Items]:
         """Ids and vectors of all items, some at a time; the whole file is checked before the first."""
         self.check()
-        step = max(1, BATCH_BYTES // self.nodes.itemsize)
+        step = max(1, BATCH_BYTES // self.node_bytes)
         for start in range(0, self.n_items, step):
             some = self.nodes[start : min(start + step, self.n_items)]
             ids = np.flatnonzero(some["n"])
@@ -70,38 +81,37 @@ class AnnFile:
     def check(self) -> None:
         """Every node is what a node can be, or an OSError."""
         n, below = self.nodes["n"], self.nodes[self.n_items :]
-        self._check_items(n[: self.n_items])
+        for i in np.flatnonzero(n[: self.n_items] & ~1)[:1]:
+            self._check_item(int(i), int(n[i]))
         room = self.metric.leaf_items(self.f)
         if np.any(below["n"] < 0) or np.any(below["n"] > self.n_items):
             raise self._wrong("a node has more items below it than there are")
         inner = below["children"][below["n"] > room]
-        if np.any(inner < 0) or np.any(inner >= len(self.nodes)):
+        if np.any(inner < 0) or np.any(inner >= self.n_nodes):
             raise self._wrong("a node has children that are not in the file")
 
     def _row_bytes(self) -> int:
         return (self.f + 7) // 8 if self.metric.is_bits else 4 * self.f
 
+    def _n(self, i: int) -> int:
+        """How many items are below a node."""
+        return int(N.unpack_from(self.map, i * self.node_bytes)[0])
+
     def _count_trees(self) -> int:
         """Roots are the nodes with all items below them, and are copied to the end."""
-        n, n_nodes, n_items = self.nodes["n"], len(self.nodes), self.n_items
-        if not 0 <= n_items < n_nodes:
-            raise self._wrong(f"the last node has {n_items} items below it, in {n_nodes} nodes")
-        n_below, n_seen = n_nodes - n_items, 64
-        while n_seen < n_below and np.all(n[-n_seen:] == n_items):
-            n_seen *= 2
-        others = np.flatnonzero(n[-min(n_seen, n_below) :] != n_items)
-        if not len(others):
-            return n_below // 2  # trees of one node each, and their copies
-        n_last = min(n_seen, n_below) - 1 - int(others[-1])  # so many roots are at the end
-        # The root of the last tree stands before the copies, of which one is its own.
-        first = self.nodes[n_nodes - n_last].tobytes()
-        is_copied = any(self.nodes[i].tobytes() == first for i in range(n_nodes - n_last + 1, n_nodes))
-        return n_last - is_copied
+        first = self.n_nodes  # of those that stand together at the end
+        while first > self.n_items and self._n(first - 1) == self.n_items:
+            first -= 1
+        if first == self.n_items:
+            return (self.n_nodes - first) // 2  # trees of one node each, and their copies
+        # The root of one tree, the last that was planted, stands before the copies, of which one is its own.
+        nodes = (self.map[i * self.node_bytes : (i + 1) * self.node_bytes] for i in range(first, self.n_nodes))
+        is_copied = next(nodes) in nodes
+        return self.n_nodes - first - is_copied
 
-    def _check_items(self, n: NDArray[np.int32]) -> None:
-        odd = np.flatnonzero((n != 0) & (n != 1))
-        if len(odd):
-            raise self._wrong(f"node {odd[0]} should be an item and has {n[odd[0]]} items below it")
+    def _check_item(self, i: int, n: int) -> None:
+        if n not in (0, 1):
+            raise self._wrong(f"node {i} should be an item and has {n} items below it")
 
     def _wrong(self, what: str) -> OSError:
         return OSError(f"{self.path}: expected an .ann file, {self.metric.name} of {self.f} dimensions, but {what}")

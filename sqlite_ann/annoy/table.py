@@ -159,12 +159,13 @@ class Table:
         return found  # type: ignore[no-any-return]
 
     def distance(self, a: bytes, b: bytes) -> float:
-        self._load()
+        if not self.is_loaded:
+            self._load()
         try:
             found = self.db.execute("SELECT ann_distance(?, ?, ?)", (a, b, self.ours)).get
         except apsw.Error as error:
             raise translation(error) from error
-        return float(self.metric.distances(np.array(found, np.float64), self.ours))
+        return self.metric.distance(found, self.ours)
 
     def search(self, query: bytes, k: int, recall: float) -> Found:
         return self._found(SEARCH, query, k, recall)
@@ -182,7 +183,7 @@ class Table:
         if found is None:
             return [], []
         distances = self.metric.distances(np.frombuffer(found[1], "<f8"), self.ours)
-        return np.frombuffer(found[0], "<i8").tolist(), distances.tolist()
+        return np.frombuffer(found[0], "<i8").tolist(), distances
 
     @translated()
     def warm(self) -> None:
