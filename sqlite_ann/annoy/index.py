@@ -17,7 +17,7 @@ import weakref
 from operator import index as whole
 from pathlib import Path
 from threading import RLock
-from typing import Literal, overload
+from typing import Literal, NoReturn, overload
 
 import apsw
 
@@ -203,7 +203,8 @@ class AnnoyIndex:
 
     def _opened(self, path: str, prefault: bool) -> Table | AnnFile:
         """A file of ours or of Annoy's; what is neither is an OSError."""
-        Path(path).stat()  # says in Python's own way that there is none
+        if Path(path).stat().st_size == 0:  # to SQLite a database without tables; no file is told in Python's own way
+            raise OSError(f"{path}: Size of file is zero")
         try:
             table = Table.opened(path, self._metric, self.f)
         except apsw.NotADBError:
@@ -294,6 +295,11 @@ class AnnoyIndex:
     def _n_inspected(self, search_k: int) -> int:
         """How many codes of ours are worth Annoy's search_k: it reads whole leaves, and of smaller ones is closer."""
         return LEAF + search_k * max(1, min(8, LEAF // (self.f + 2)))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"cannot pickle {type(self).__name__!r} object: another process loads the file that it was saved to"
+        )
 
     # --- processes -------------------------------------------------------------------------------
 

@@ -80,15 +80,30 @@ class AnnFile:
 
     def check(self) -> None:
         """Every node is what a node can be, or an OSError."""
-        n, below = self.nodes["n"], self.nodes[self.n_items :]
+        n = self.nodes["n"]
         for i in np.flatnonzero(n[: self.n_items] & ~1)[:1]:
             self._check_item(int(i), int(n[i]))
-        room = self.metric.leaf_items(self.f)
-        if np.any(below["n"] < 0) or np.any(below["n"] > self.n_items):
+        step = max(1, BATCH_BYTES // self.node_bytes)
+        for start in range(self.n_items, self.n_nodes, step):
+            self._check_below(start, min(start + step, self.n_nodes))
+
+    def _check_below(self, start: int, end: int) -> None:
+        """The same of some nodes that are no items."""
+        counts, room = self.nodes["n"], self.metric.leaf_items(self.f)
+        n = counts[start:end]
+        if np.any(n < 0) or np.any(n > self.n_items):
             raise self._wrong("a node has more items below it than there are")
-        inner = below["children"][below["n"] > room]
-        if np.any(inner < 0) or np.any(inner >= self.n_nodes):
+        numbers = np.frombuffer(self.map, "<i4").reshape(self.n_nodes, -1)[start:end, self.metric.children // 4 :]
+        listed = numbers[:, :room][(n <= room)[:, None] & (np.arange(room) < n[:, None])]
+        if np.any(listed < 0) or np.any(listed >= self.n_items):
+            raise self._wrong("a node lists items that are not there")
+        children = numbers[n > room, :2]
+        if np.any(children < 0) or np.any(children >= self.n_nodes):
             raise self._wrong("a node has children that are not in the file")
+        # A root is said to have all below it, ids that were not given too.
+        below = counts[children].sum(axis=1, dtype=np.int64)
+        if np.any((below != n[n > room]) & (n[n > room] != self.n_items)):
+            raise self._wrong("a node has not as many items below it as its children")
 
     def _row_bytes(self) -> int:
         return (self.f + 7) // 8 if self.metric.is_bits else 4 * self.f
@@ -102,12 +117,14 @@ class AnnFile:
         first = self.n_nodes  # of those that stand together at the end
         while first > self.n_items and self._n(first - 1) == self.n_items:
             first -= 1
-        if first == self.n_items:
-            return (self.n_nodes - first) // 2  # trees of one node each, and their copies
+        n_roots = self.n_nodes - first
+        roots = [self.map[i * self.node_bytes : (i + 1) * self.node_bytes] for i in range(first, self.n_nodes)]
+        if first == self.n_items:  # trees of one node each, and their copies
+            if sorted(roots[: n_roots // 2]) != sorted(roots[n_roots // 2 :]):
+                raise self._wrong("its roots are not copied to the end")
+            return n_roots // 2
         # The root of one tree, the last that was planted, stands before the copies, of which one is its own.
-        nodes = (self.map[i * self.node_bytes : (i + 1) * self.node_bytes] for i in range(first, self.n_nodes))
-        is_copied = next(nodes) in nodes
-        return self.n_nodes - first - is_copied
+        return n_roots - (roots[0] in roots[1:])
 
     def _check_item(self, i: int, n: int) -> None:
         if n not in (0, 1):
@@ -125,10 +142,13 @@ def mapped(fileno: int, *, prefault: bool) -> mmap.mmap:
 
 
 def find_f(path: str, metric: Metric) -> int:
-    """The number of dimensions, which an .ann file does not tell: the only one for which all of it makes sense."""
+    """The number of dimensions, which an .ann file does not tell: that for which it all makes sense.
+
+    Few large nodes may do so by chance, with an item or two; then the most items are meant.
+    """
     if metric.is_bits:
         raise ValueError(f"{path}: expected to be told how many bits a vector has: an .ann file has whole words of 64")
-    size, found = Path(path).stat().st_size, []
+    size, best_f, most = Path(path).stat().st_size, 0, 0
     for f in range(1, MAX_F + 1):
         if size and size % metric.node_bytes(f) == 0:
             try:
@@ -136,8 +156,8 @@ def find_f(path: str, metric: Metric) -> int:
                 file.check()
             except OSError:
                 continue
-            found.append(f)
-    if len(found) != 1:
-        fits = f"{' and '.join(map(str, found))} dimensions would fit: one must be told" if found else "none would fit"
-        raise OSError(f"{path}: expected an .ann file, {metric.name}, of one number of dimensions, but {fits}")
-    return found[0]
+            if file.n_items > most:  # of no items, any number of dimensions would do
+                best_f, most = f, file.n_items
+    if best_f == 0:
+        raise OSError(f"{path}: expected an .ann file, {metric.name}, but no number of dimensions fits")
+    return best_f

@@ -13,6 +13,7 @@ for a lock. The extension is loaded by the first call that computes.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -81,7 +82,7 @@ class Table:
         """The table in a file, as `AnnoyIndex.save` or `convert` left it. What is no database is an apsw.NotADBError."""
         try:
             db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-        except apsw.CantOpenError as error:
+        except apsw.Error as error:
             raise OSError(f"{path}: {why_not_opened(path, apsw.SQLITE_OPEN_READONLY) or error}") from error
         try:
             db.set_busy_timeout(5000)
@@ -230,10 +231,16 @@ def differs(path: str, told: Mapping[str, str], metric: Metric, f: int) -> str:
 
 def started(path: str) -> str:
     """An empty file, in the place of one that may be there; those who have that open keep it."""
+    check_name(path)
     Path(path).unlink(missing_ok=True)
     remove_rest(path)
     Path(path).touch()
     return path
+
+
+def check_name(path: str) -> None:
+    if not path:  # which Path takes for this folder
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def remove_rest(path: str) -> None:
@@ -247,8 +254,7 @@ def replacing(path: str) -> Iterator[str]:
     """A name beside `path` to write to: at the end it becomes `path`, and is gone if that fails. All is an OSError."""
     part = Path(f"{path}.{os.getpid()}.part")
     try:
-        if not path:
-            raise FileNotFoundError(2, os.strerror(2))
+        check_name(path)
         part.unlink(missing_ok=True)
         part.touch()
         yield str(part)
