@@ -83,6 +83,8 @@ class AnnFile:
         n = self.nodes["n"]
         for i in np.flatnonzero(n[: self.n_items] & ~1)[:1]:
             self._check_item(int(i), int(n[i]))
+        if np.count_nonzero(n[self.n_items :] == self.n_items) != 2 * self.n_trees:
+            raise self._wrong("its roots are not copied to the end")
         step = max(1, BATCH_BYTES // self.node_bytes)
         for start in range(self.n_items, self.n_nodes, step):
             self._check_below(start, min(start + step, self.n_nodes))
