@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-import sqlite_ann
 from sqlite_ann.annoy import AnnoyIndex
 
 METRICS = ["angular", "euclidean", "manhattan", "hamming", "dot"]
 DIM = 6
 N = 1500  # more than the 1000 from which there is a forest
-
-
-def known(name: str) -> bool:
-    """Does the extension have this metric?"""
-    made = AnnoyIndex(8, name)
-    made.add_item(0, [1] * 8)
-    try:
-        made.build(1)
-    except sqlite_ann.Error as error:
-        assert "expected" in str(error)
-        return False
-    return True
 
 
 def filled(name: str, vectors, first: int = 0) -> AnnoyIndex:

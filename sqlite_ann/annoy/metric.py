@@ -31,7 +31,7 @@ class Metric:
     """One metric of Annoy's."""
 
     name: str
-    ours: tuple[str, ...]  # what tables of ours that measure it call it: the first for a new one, as far as it is known
+    ours: tuple[str, ...]  # the metrics of tables that give it: the first for a new one
     children: int  # where the children of a node begin
     vector: int  # where its vector begins
     is_bits: bool = False

@@ -70,7 +70,7 @@ class Table:
     @translated()
     def made(cls, db: apsw.Connection, metric: Metric, f: int, seed: int) -> Table:
         """A new table, in a database that has the extension."""
-        table = cls(db, metric, f, name_in(db, metric), is_loaded=True)
+        table = cls(db, metric, f, metric.ours[0], is_loaded=True)
         table.seed = seed
         with savepoint(db):
             db.execute(table._made())
@@ -207,16 +207,6 @@ class Table:
             target.backup("main", self.db, "main") as backup,
         ):
             backup.step()
-
-
-def name_in(db: apsw.Connection, metric: Metric) -> str:
-    """What the extension calls a metric; the last of the names where it knows none, so that it says so itself."""
-    vector = "x'01'" if metric.is_bits else "'[1]'"
-    for name in metric.ours[:-1]:
-        with suppress(apsw.SQLError):
-            db.execute(f"SELECT ann_distance({vector}, {vector}, ?)", (name,)).fetchall()
-            return name
-    return metric.ours[-1]
 
 
 def differs(path: str, told: Mapping[str, str], metric: Metric, f: int) -> str:

@@ -388,6 +388,11 @@ def test_a_hostile_ann_file_is_one_sentence(name, tmp_path, path, rng):
 
     nan = good[: 5 * size - 4] + struct.pack("<f", float("nan")) + good[5 * size :]
     children = len(good) - size + METRICS[name].children
+
+    def child(number: int) -> bytes:
+        """The first child of the last tree's root, in the tree and in the copy."""
+        return (content := changed(children, number))[: len(good) - 4 * size] + content[-size:] + content[-3 * size :]
+
     for content, says in (
         (b"", "Size of file is zero"),
         (good[:-1], "not a multiple of vector size"),
@@ -399,8 +404,9 @@ def test_a_hostile_ann_file_is_one_sentence(name, tmp_path, path, rng):
         (changed(0, 7), "node 0 should be an item and has 7 items below it"),
         (changed(200 * size, -1), "node 200 should be an item"),
         (changed(310 * size, 2**30), "below it than there are|not as many"),
-        (changed(children, 2**31 - 1), "children that are not in the file"),
-        (changed(children, -9), "children that are not in the file"),
+        (child(2**31 - 1), "children that are not in the file"),
+        (child(1), "not as many items below it as its children"),
+        (child(-9), "children that are not in the file"),
         (nan, "item 4 is not finite"),
         (os.urandom(size * 50), "expected an .ann file"),
         (b"\xff" * (size * 50), "expected an .ann file"),
