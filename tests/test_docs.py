@@ -106,9 +106,10 @@ def test_the_line_that_loads_the_extension_does_so_in_the_shell(path: Path, shel
 
 def test_the_shell_prints_the_answers_of_the_readme_twice(tmp_path: Path, shell):
     for _ in range(2):
-        for block in blocks_of(README, "sql"):
-            printed = shell(tmp_path / "songs.db", block.code)
-            assert [line.rstrip() for line in printed.splitlines()] == (block.answer or "").splitlines()
+        blocks = blocks_of(README, "sql")
+        printed = shell(tmp_path / "songs.db", "\n".join(block.code for block in blocks))
+        answers = "\n".join(block.answer or "" for block in blocks)
+        assert [line.rstrip() for line in printed.splitlines()] == answers.splitlines()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

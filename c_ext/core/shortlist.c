@@ -5,11 +5,18 @@
 
 #include "core/grow.h"
 #include "core/select.h"
+#include "core/sort.h"
 
 #define PICKED 8 /* keys of which one becomes the limit */
 
 void ann_shortlist_restart(AnnShortlist *list, int64_t wanted) {
   list->n = 0;
+  list->wanted = wanted;
+  list->limit = INFINITY;
+}
+
+void ann_shortlist_widen(AnnShortlist *list, int64_t wanted) {
+  if (wanted <= list->wanted) return;
   list->wanted = wanted;
   list->limit = INFINITY;
 }
@@ -115,36 +122,6 @@ int64_t ann_shortlist_count(const AnnShortlist *list) {
   return list->n < list->wanted ? list->n : list->wanted;
 }
 
-/* One pass of a radix sort, by the byte at `shift`; the sign bit turned, so that negative ids
-** come first. */
-static void sort_by_byte(const int64_t *ids, int64_t n, int shift, int64_t *out) {
-  int64_t starts[256] = {0}, before_it = 0, i;
-  uint64_t turned = (uint64_t)1 << 63;
-  for (i = 0; i < n; i++) starts[(((uint64_t)ids[i] ^ turned) >> shift) & 255]++;
-  for (i = 0; i < 256; i++) {
-    int64_t count = starts[i];
-    starts[i] = before_it;
-    before_it += count;
-  }
-  for (i = 0; i < n; i++) out[starts[(((uint64_t)ids[i] ^ turned) >> shift) & 255]++] = ids[i];
-}
-
-/* Sort n ids, by the bytes in which they differ; `other` has as much room.  Where they are. */
-static int64_t *sort_ids(int64_t *ids, int64_t *other, int64_t n) {
-  uint64_t differ = 0;
-  int64_t i;
-  int shift;
-  for (i = 1; i < n; i++) differ |= (uint64_t)ids[i] ^ (uint64_t)ids[0];
-  for (shift = 0; shift < 64; shift += 8) {
-    int64_t *sorted = other;
-    if (!(differ >> shift & 255)) continue;
-    sort_by_byte(ids, n, shift, sorted);
-    other = ids;
-    ids = sorted;
-  }
-  return ids;
-}
-
 int ann_shortlist_finish(AnnShortlist *list, const int64_t **out_ids, int64_t *out_n) {
   int64_t *ids, i, n = 0;
   int rc;
@@ -154,7 +131,7 @@ int ann_shortlist_finish(AnnShortlist *list, const int64_t **out_ids, int64_t *o
   ann_shortlist_select(list);
   rc = reserve(list, 2 * list->n);
   if (rc != ANN_OK) return rc;
-  ids = sort_ids(list->ids, list->ids + list->n, list->n);
+  ids = ann_sort_ids(list->ids, list->ids + list->n, list->n);
   for (i = 0; i < list->n; i++) {
     if (i == 0 || ids[i] != ids[n - 1]) ids[n++] = ids[i];
   }

@@ -26,6 +26,7 @@ typedef struct AnnShortlist {
 
 int ann_shortlist_reserve(AnnShortlist *list, int64_t wanted);
 void ann_shortlist_restart(AnnShortlist *list, int64_t wanted);
+void ann_shortlist_widen(AnnShortlist *list, int64_t wanted);
 int ann_shortlist_add(AnnShortlist *list, float key, int64_t id);
 int64_t ann_shortlist_count(const AnnShortlist *list);
 void ann_shortlist_select(AnnShortlist *list);
@@ -37,6 +38,8 @@ void ann_shortlist_clear(AnnShortlist *list);
 ** ann_shortlist_reserve: all the memory that `wanted` need, so that no add fails.  ANN_OK or
 ** ANN_NOMEM; clear frees it.
 ** ann_shortlist_restart: empty, in the same memory; wanted: at least 1.
+** ann_shortlist_widen: from now on keep so many, if that is more; what was forgotten does not come
+** back.
 ** ann_shortlist_add: ANN_OK or ANN_NOMEM (nothing changed).  NaN counts as +infinity.
 ** ann_shortlist_count: how many of the best are kept, at most `wanted`.
 ** ann_shortlist_select: only the `wanted` best are left, in no order; more may be added.

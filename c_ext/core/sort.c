@@ -1,4 +1,4 @@
-/* sort.c -- see sort.h: runs by qsort, merged by twos. */
+/* sort.c -- see sort.h: runs by qsort, merged by twos; ids by their bytes. */
 #include "core/sort.h"
 
 #include <stdlib.h>
@@ -63,4 +63,33 @@ int ann_sort(void *items, int64_t n, size_t size, Compare compare, const AnnPoll
   if (from != items) memcpy(items, from, (size_t)n * size);
   ann_free(room);
   return rc;
+}
+
+/* One pass of a radix sort, by the byte at `shift`; the sign bit turned, so that negative ids
+** come first. */
+static void sort_by_byte(const int64_t *ids, int64_t n, int shift, int64_t *out) {
+  int64_t starts[256] = {0}, before_it = 0, i;
+  uint64_t turned = (uint64_t)1 << 63;
+  for (i = 0; i < n; i++) starts[(((uint64_t)ids[i] ^ turned) >> shift) & 255]++;
+  for (i = 0; i < 256; i++) {
+    int64_t count = starts[i];
+    starts[i] = before_it;
+    before_it += count;
+  }
+  for (i = 0; i < n; i++) out[starts[(((uint64_t)ids[i] ^ turned) >> shift) & 255]++] = ids[i];
+}
+
+int64_t *ann_sort_ids(int64_t *ids, int64_t *other, int64_t n) {
+  uint64_t differ = 0;
+  int64_t i;
+  int shift;
+  for (i = 1; i < n; i++) differ |= (uint64_t)ids[i] ^ (uint64_t)ids[0];
+  for (shift = 0; shift < 64; shift += 8) {
+    int64_t *sorted = other;
+    if (!(differ >> shift & 255)) continue;
+    sort_by_byte(ids, n, shift, sorted);
+    other = ids;
+    ids = sorted;
+  }
+  return ids;
 }

@@ -12,6 +12,9 @@
 ** some milliseconds, it is qsort; beyond, room for as many again. */
 int ann_sort(void *items, int64_t n, size_t size, int (*compare)(const void *, const void *),
              const AnnPoll *poll);
+/* n ids ascending, by a radix sort of the bytes in which they differ; `other` has as much room.
+** The result is one of the two. */
+int64_t *ann_sort_ids(int64_t *ids, int64_t *other, int64_t n);
 /* cffi:off */
 
 #endif

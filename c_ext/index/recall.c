@@ -142,23 +142,20 @@ static int pick_given(Sample *sample, int64_t first, int64_t wanted, int64_t nei
 
 /* Step 3, for one sampled row. */
 static int search(const AnnTruth *row, AnnSearcher *searcher, AnnQuery *query, Tally *tally) {
-  AnnIdSet self;
   AnnTopk found;
   double last = ann_topk_worst(&row->exact);
   int64_t i, hits = 0;
   int rc;
-  ann_idset_init(&self);
   ann_topk_init(&found, 0);
   query->vector = row->origin.query;
-  query->exclude = row->has_id ? &self : NULL;
-  rc = row->has_id ? ann_idset_add(&self, row->id, NULL) : ANN_OK;
-  if (rc == ANN_OK) rc = ann_search(searcher, query, &found);
+  query->without_self = row->has_id;
+  query->self = row->id;
+  rc = ann_search(searcher, query, &found);
   for (i = 0; i < found.n; i++) hits += found.items[i].key <= last;
   tally->n++;
   tally->hits += hits;
   tally->squares += (double)hits * (double)hits;
   ann_topk_clear(&found);
-  ann_idset_clear(&self);
   return rc;
 }
 

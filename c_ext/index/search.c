@@ -4,11 +4,8 @@
 #include <math.h>
 
 #include "core/grow.h"
+#include "core/idset.h"
 #include "core/sort.h"
-
-/* Microseconds, to choose between two ways of answering: docs/MEASUREMENTS.md, costs. */
-#define COST_ROW 2.5    /* reading one vector by id and measuring it */
-#define COST_ENTRY 0.03 /* estimating one entry of a leaf */
 
 /* Components of rows in memory between two looks at an interrupt. */
 #define TICK_COMPONENTS ((int64_t)1 << 20)
@@ -28,7 +25,6 @@ struct AnnSearcher {
   AnnQuery query;
   int64_t most; /* rows that will be asked for */
   AnnOrigin origin;
-  AnnEffort effort;
   int64_t k;       /* asked for so far; 0: not begun */
   int exact;       /* every row, or every listed row; else the forest */
   int scored;      /* exactly: every row; by the forest: those that wait */
@@ -143,12 +139,13 @@ static int score_waiting(AnnSearcher *s) {
 
 /* Score the listed rows, in order of id, which is how they lie on disk. */
 static int score_only(AnnSearcher *s) {
-  const AnnIdSet *only = s->query.only;
-  int64_t *ids = NULL; /* owned */
+  const AnnBitmap *only = s->query.only;
+  int64_t *ids = ann_alloc_array((uint64_t)only->n, sizeof *ids); /* owned */
   int64_t i;
-  AnnPoll poll = {ann_db_tick, s->store->db};
-  int rc = ann_idset_sorted(only, &poll, &ids);
+  int rc = ids ? ANN_OK : ANN_NOMEM;
+  if (rc == ANN_OK) ann_bitmap_ids(only, ids);
   for (i = 0; rc == ANN_OK && i < only->n; i++) {
+    prefetch_rows(s->store, ids, only->n, i);
     if (ann_query_wants(&s->query, ids[i])) rc = score_row(s, ids[i], 0);
     if (rc == ANN_OK && i % 256 == 255) rc = ann_db_tick(s->store->db);
   }
@@ -183,46 +180,6 @@ static int score_survivors(AnnSearcher *s) {
 }
 
 /* ---- which way ---- */
-
-/* Would looking at the rows themselves cost less than walking the forest? */
-static int exact_is_cheaper(const AnnSearcher *s) {
-  const AnnEffort *effort = &s->effort;
-  const AnnState *state = &s->store->state;
-  const AnnIdSet *only = s->query.only;
-  double all = (double)state->placed * s->store->options.trees;
-  double rows = (double)(only ? only->n : state->rows);
-  /* A scan in order of id costs less than half of a look-up by id. */
-  double exact = rows * COST_ROW * (only ? 1 : 0.4);
-  double share = only ? rows / (double)state->rows : 1;
-  double usual = (double)effort->inspect / (effort->reach > 0 ? ANN_EFFORT_PATIENCE : 1);
-  double entries = share > 0 ? usual / share : all;
-  if (entries > all) entries = all;
-  return exact <= entries * COST_ENTRY + (double)effort->keep * COST_ROW;
-}
-
-/* What the walk has to do for k; *out_exact when looking at every row is as good. */
-static int plan_effort(AnnSearcher *s, int64_t k, int *out_exact) {
-  const AnnQuery *query = &s->query;
-  AnnEffort *effort = &s->effort;
-  int trees = s->store->options.trees;
-  /* search_k alone says how far to walk; what it finds there is to be kept. */
-  double recall = query->search_k > 0 && !query->recall_given ? 0.9999 : query->recall;
-  int rc = ann_effort_for(s->store->efforts, k, recall < 1 ? recall : 0.9999, effort);
-  if (effort->reach > 0 && effort->inspect < INT64_MAX / ANN_EFFORT_PATIENCE) {
-    effort->inspect *= ANN_EFFORT_PATIENCE;
-  }
-  if (query->search_k > 0) effort->least = 0;
-  if (query->search_k == 0) {
-    *out_exact = exact_is_cheaper(s);
-    return rc;
-  }
-  if (!query->recall_given || query->search_k < effort->inspect) {
-    effort->inspect = query->search_k;
-  }
-  if (effort->keep > query->search_k) effort->keep = query->search_k;
-  if (effort->keep < trees * k) effort->keep = trees * k;
-  return rc;
-}
 
 /* Is there nothing to choose? */
 static int must_be_exact(const AnnSearcher *s) {
@@ -284,22 +241,23 @@ static int can_go_on(const AnnSearcher *s) {
          (s->exact || ann_seek_can_go_on(&s->seek));
 }
 
-/* By the forest. */
-static int reach_by_forest(AnnSearcher *s, int64_t k, int begun) {
-  int rc = begun ? ann_seek_start(&s->seek, &s->query, s->goes_on) : ANN_OK;
-  if (rc == ANN_OK) rc = ann_seek_reach(&s->seek, k, &s->effort, k >= s->most);
-  if (rc == ANN_OK) rc = score_survivors(s);
-  if (rc == ANN_OK && !s->scored) rc = score_waiting(s);
-  s->scored = 1;
-  return rc;
-}
-
 /* Exactly.  What the forest has ranked before is among the rest. */
 static int reach_exactly(AnnSearcher *s) {
   if (s->exact && s->scored) return ANN_OK;
   s->exact = s->scored = 1;
   s->n_pool = s->n_before = 0;
   return score_all(s);
+}
+
+/* By the forest. */
+static int reach_by_forest(AnnSearcher *s, int64_t k, const AnnWay *way, int begun) {
+  int rc = begun ? ann_seek_start(&s->seek, &s->query, s->goes_on) : ANN_OK;
+  if (rc == ANN_OK) rc = ann_seek_reach(&s->seek, k, way, k >= s->most);
+  if (rc == ANN_OK && s->seek.gave_up) return reach_exactly(s);
+  if (rc == ANN_OK) rc = score_survivors(s);
+  if (rc == ANN_OK && !s->scored) rc = score_waiting(s);
+  s->scored = 1;
+  return rc;
 }
 
 static int is_given(const AnnSearcher *s, const AnnRanked *row) {
@@ -340,6 +298,7 @@ static int is_done(const AnnSearcher *s) {
 
 static int compute(AnnSearcher *s, int64_t k) {
   AnnStore *store = s->store;
+  AnnWay way;
   int begun = !can_go_on(s), exact;
   int rc = make_ready(s);
   if (rc != ANN_OK) return rc;
@@ -348,8 +307,11 @@ static int compute(AnnSearcher *s, int64_t k) {
   s->k = k;
   if (!s->goes_on) ann_topk_restart(&s->top, k);
   exact = s->exact || must_be_exact(s);
-  if (!exact) rc = plan_effort(s, k, &exact);
-  if (rc == ANN_OK) rc = exact ? reach_exactly(s) : reach_by_forest(s, k, begun);
+  if (!exact) {
+    rc = ann_way_plan(store, &s->query, k, 1, &way);
+    exact = s->query.search_k == 0 && way.exact <= way.walk;
+  }
+  if (rc == ANN_OK) rc = exact ? reach_exactly(s) : reach_by_forest(s, k, &way, begun);
   return rc;
 }
 

@@ -8,11 +8,7 @@
 #include "core/kernel.h"
 
 #define LEAVES_PER_TICK 16
-
-int ann_query_wants(const AnnQuery *query, int64_t id) {
-  return (!query->only || ann_idset_has(query->only, id)) &&
-         (!query->exclude || !ann_idset_has(query->exclude, id));
-}
+#define PROBED 4 /* the part of a usual walk that says where the wanted rows are: way.h */
 
 int ann_seek_init(AnnSeek *seek, AnnStore *store) {
   memset(seek, 0, sizeof *seek);
@@ -39,9 +35,9 @@ static int keep_estimate(AnnSeek *seek, float estimate, int64_t id) {
   return rc == ANN_OK ? ann_topk_push_unique(&seek->best, estimate, id) : rc;
 }
 
-/* The entries of a block that are set in `within`, where all may be returned. */
-static int take_all(AnnSeek *seek, const AnnPage *page, int first, uint32_t within,
-                    const float *estimates) {
+/* The entries of a block that are set in `within`. */
+static int take(AnnSeek *seek, const AnnPage *page, int first, uint32_t within,
+                const float *estimates) {
   int rc = ANN_OK;
   for (; within && rc == ANN_OK; within &= within - 1) {
     int at = ann_lowest_bit(within);
@@ -50,19 +46,29 @@ static int take_all(AnnSeek *seek, const AnnPage *page, int first, uint32_t with
   return rc;
 }
 
-/* The same where some may not, which then do not count as looked at. */
-static int take_wanted(AnnSeek *seek, const AnnPage *page, int first, uint32_t within,
-                       const float *estimates) {
+/* Which entries of a block are of rows that may be returned; others do not count as inspected. */
+static uint32_t wanted_of(AnnSeek *seek, const AnnPage *page, int first, int n) {
   const AnnQuery *query = seek->query;
-  int rc = ANN_OK, at, n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
-  for (at = 0; at < n && rc == ANN_OK; at++) {
-    int64_t id = ann_page_id(page, first + at);
-    if (query->search_k > 0 && seek->inspected >= query->search_k) break;
-    if (!ann_query_wants(query, id)) continue;
-    seek->inspected++;
-    if (within >> at & 1) rc = keep_estimate(seek, estimates[at], id);
+  int64_t most = query->search_k > 0 ? query->search_k - seek->inspected : n;
+  uint32_t wanted = 0;
+  int at;
+  for (at = 0; at < n && most > 0; at++) {
+    uint32_t is_wanted = (uint32_t)ann_query_wants(query, ann_page_id(page, first + at));
+    wanted |= is_wanted << at;
+    most -= is_wanted;
+    seek->inspected += is_wanted;
   }
-  return rc;
+  return wanted;
+}
+
+/* The same where all may be. */
+static uint32_t first_of(AnnSeek *seek, int n) {
+  const AnnQuery *query = seek->query;
+  if (query->search_k > 0 && n > query->search_k - seek->inspected) {
+    n = (int)(query->search_k - seek->inspected);
+  }
+  seek->inspected += n;
+  return (uint32_t)(((uint64_t)1 << n) - 1);
 }
 
 /* Estimate one leaf's entries. */
@@ -70,26 +76,19 @@ static int scan_leaf(AnnSeek *seek, const AnnStep *leaf) {
   AnnPage *page = NULL;
   AnnStore *store = seek->store;
   float estimates[ANN_BLOCK];
-  const AnnQuery *query = seek->query;
-  int filtered = query->only != NULL || query->exclude != NULL;
+  int filtered = ann_query_is_filtered(seek->query);
   int rc = ann_pages_reach(store->pages, 1, leaf->number, leaf->parent, leaf->tree, 0, &page);
-  int first, n;
+  int first;
   int64_t before = seek->inspected;
   for (first = 0; rc == ANN_OK && first < page->n; first += ANN_BLOCK) {
-    uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &seek->probe.lookup,
-                                        leaf->base, seek->survivors.limit, estimates);
-    if (filtered) {
-      rc = take_wanted(seek, page, first, within, estimates);
-      continue;
-    }
-    n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
-    if (query->search_k > 0 && n > query->search_k - seek->inspected) {
-      n = (int)(query->search_k - seek->inspected);
-      within &= (uint32_t)(((uint64_t)1 << n) - 1);
-    }
-    seek->inspected += n;
-    rc = take_all(seek, page, first, within, estimates);
+    int n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
+    uint32_t wanted = filtered ? wanted_of(seek, page, first, n) : first_of(seek, n);
+    if (!wanted) continue;
+    wanted &= ann_page_estimate(page, first / ANN_BLOCK, &seek->probe.lookup, leaf->base,
+                                seek->survivors.limit, estimates);
+    rc = take(seek, page, first, wanted, estimates);
   }
+  if (rc == ANN_OK) seek->passed += page->n;
   if (rc == ANN_OK && store->trace) {
     ann_trace_count(store->trace, seek->inspected - before, (int64_t)ann_page_size(page));
   }
@@ -108,8 +107,8 @@ static double kth_best(const AnnSeek *seek) {
 
 /* Is the rule in force, and are there rows enough for it? */
 static int rule_holds(const AnnSeek *seek, int64_t least) {
-  return ann_shortlist_count(&seek->survivors) >= least && seek->effort.reach > 0 &&
-         seek->inspected >= seek->effort.least && seek->query->search_k == 0;
+  return ann_shortlist_count(&seek->survivors) >= least && seek->way.effort.reach > 0 &&
+         seek->passed >= seek->way.effort.least && seek->query->search_k == 0;
 }
 
 static int is_at_search_k(const AnnSeek *seek) {
@@ -120,10 +119,35 @@ static int is_at_search_k(const AnnSeek *seek) {
 static int is_enough(const AnnSeek *seek, int64_t least) {
   if (is_at_search_k(seek)) return 1;
   if (ann_shortlist_count(&seek->survivors) < least) return 0;
-  if (seek->inspected < seek->effort.least) return 0;
-  if (seek->inspected >= seek->effort.inspect) return 1;
-  return rule_holds(seek, least) && ann_effort_ratio(seek->next.score, seek->inspected,
-                                                     kth_best(seek)) > seek->effort.reach;
+  if (seek->passed < seek->way.effort.least) return 0;
+  if (seek->passed >= seek->way.effort.inspect) return 1;
+  return rule_holds(seek, least) && ann_effort_ratio(seek->next.score, seek->passed,
+                                                     kth_best(seek)) > seek->way.effort.reach;
+}
+
+/* ---- among some rows ---- */
+
+/* Where search_k says how far to walk, there is nothing to choose. */
+static int looks(const AnnSeek *seek) {
+  return ann_query_is_filtered(seek->query) && seek->query->search_k == 0;
+}
+
+/* Plan what is to come by the share of wanted entries so far; give up where it is not worth it. */
+static int look(AnnSeek *seek) {
+  AnnWay *way = &seek->way;
+  double share = (double)(seek->inspected + 1) / (double)(seek->passed + 1), behind;
+  double mean = ann_query_share(seek->query, seek->store->state.rows);
+  int rc;
+  if (seek->passed < seek->look_at) return ANN_OK;
+  seek->look_at = 2 * seek->passed;
+  /* Fewer than elsewhere, they become more the farther the walk goes: the nearest of them are among
+  ** still fewer. */
+  if (share < mean) share *= share / mean * (share / mean);
+  rc = ann_way_plan(seek->store, seek->query, seek->k, share, way);
+  ann_shortlist_widen(&seek->survivors, way->effort.keep);
+  behind = (double)seek->passed * way->entry;
+  seek->gave_up = behind > way->exact || way->walk - behind > way->exact;
+  return rc;
 }
 
 /* ---- the walk ---- */
@@ -133,7 +157,8 @@ int ann_seek_start(AnnSeek *seek, const AnnQuery *query, int goes_on) {
   int rc;
   seek->query = query;
   seek->goes_on = goes_on;
-  seek->k = seek->inspected = seek->n_read = 0;
+  seek->k = seek->inspected = seek->passed = seek->n_read = 0;
+  seek->gave_up = 0;
   seek->found = seek->found_after = 0;
   ann_trace_enter(store->trace, ANN_TRACE_ROTATE);
   ann_probe_set_query(&seek->probe, store, query->vector);
@@ -156,14 +181,15 @@ static int tick(const AnnSeek *seek, int64_t leaves) {
 }
 
 /* The lists for a larger k, from the leaves that have been read so far. */
-static int begin_lists(AnnSeek *seek, int64_t k, const AnnEffort *effort) {
+static int begin_lists(AnnSeek *seek, int64_t k, const AnnWay *way) {
   int64_t i;
   int rc = ANN_OK;
-  ann_shortlist_restart(&seek->survivors, effort->keep);
+  ann_shortlist_restart(&seek->survivors, way->effort.keep);
   ann_topk_restart(&seek->best, k < ANN_EFFORT_RULE_K ? k : ANN_EFFORT_RULE_K);
   seek->k = k;
-  seek->effort = *effort;
-  seek->inspected = 0;
+  seek->way = *way;
+  seek->inspected = seek->passed = 0;
+  seek->look_at = looks(seek) ? way->usual / PROBED : INT64_MAX;
   ann_trace_enter(seek->store->trace, ANN_TRACE_SCAN);
   for (i = 0; i < seek->n_read && rc == ANN_OK; i++) {
     if (i + 1 < seek->n_read) {
@@ -198,23 +224,26 @@ static int take_leaf(AnnSeek *seek, int64_t least) {
   /* What the rule would stop at now, it would stop at later all the more; but not for a larger
   ** k. */
   if (!seek->goes_on && rule_holds(seek, least)) {
-    seek->walk.bound = ann_effort_bound(&seek->effort, seek->inspected, kth_best(seek));
+    seek->walk.bound = ann_effort_bound(&seek->way.effort, seek->passed, kth_best(seek));
   }
   if (rc == ANN_OK) rc = tick(seek, seek->n_read);
   ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
   return rc;
 }
 
-int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnEffort *effort, int last) {
+int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnWay *way, int last) {
   AnnStore *store = seek->store;
   /* Every row comes as often as there are trees. */
   int64_t least = k * store->options.trees;
   int64_t measured = seek->k == 0 ? 0 : seek->walk.n_measured;
-  int rc = begin_lists(seek, k, effort);
+  int rc = begin_lists(seek, k, way);
   if (last) seek->goes_on = 0;
-  if (least > effort->keep) least = effort->keep;
+  if (least > way->effort.keep) least = way->effort.keep;
   ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
-  while (rc == ANN_OK && seek->found && !is_enough(seek, least)) rc = take_leaf(seek, least);
+  while (rc == ANN_OK && seek->found && !seek->gave_up && !is_enough(seek, least)) {
+    rc = take_leaf(seek, least);
+    if (rc == ANN_OK) rc = look(seek);
+  }
   measured = seek->walk.n_measured - measured;
   ann_trace_count(store->trace, measured,
                   measured * (ANN_CENTRE_SIZE + store->rotation.length));
@@ -228,7 +257,7 @@ int ann_seek_survivors(AnnSeek *seek, const int64_t **out_ids, int64_t *out_n) {
 }
 
 int ann_seek_is_done(const AnnSeek *seek) {
-  return (!seek->found || is_at_search_k(seek)) && seek->inspected <= seek->effort.keep;
+  return (!seek->found || is_at_search_k(seek)) && seek->inspected <= seek->way.effort.keep;
 }
 
 int ann_seek_can_go_on(const AnnSeek *seek) {

@@ -16,28 +16,21 @@
 #ifndef ANN_INDEX_SEEK_H
 #define ANN_INDEX_SEEK_H
 
-#include "core/idset.h"
 #include "core/shortlist.h"
 #include "core/topk.h"
 #include "index/walk.h"
-
-typedef struct AnnQuery {
-  const void *vector; /* of space->query_size bytes: core/query.h */
-  int64_t k;
-  double recall;           /* in (0, 1]; 1 is exact */
-  int64_t search_k;        /* entries to look at, at most; 0: as recall says */
-  int recall_given;        /* search_k and recall both hold */
-  const AnnIdSet *only;    /* rows that may be returned, NULL for all */
-  const AnnIdSet *exclude; /* rows that may not, NULL for none */
-} AnnQuery;
+#include "index/way.h"
 
 typedef struct AnnSeek {
   AnnStore *store;       /* borrowed */
   const AnnQuery *query; /* borrowed: of the search under way */
   int goes_on;           /* more will be asked for */
-  AnnEffort effort;      /* for the k of now */
+  AnnWay way;            /* for the k of now */
   int64_t k;
-  int64_t inspected;      /* entries looked at */
+  int64_t inspected;      /* entries looked at, of rows that may be returned */
+  int64_t passed;         /* entries looked at, of whatever rows */
+  int64_t look_at;        /* entries passed at which to look whether it is worth it (way.h) */
+  int gave_up;            /* it was not: the walk has ended before it was enough */
   AnnProbe probe;         /* owned */
   AnnWalk walk;           /* owned */
   AnnStep next, after;    /* the leaf that comes, and the one after it */
@@ -49,16 +42,13 @@ typedef struct AnnSeek {
   AnnTopk best;              /* owned: the best k estimates of different rows, for the rule */
 } AnnSeek;
 
-/* May a row be in the answer? */
-int ann_query_wants(const AnnQuery *query, int64_t id);
-
 /* ANN_OK or ANN_NOMEM with nothing owned. */
 int ann_seek_init(AnnSeek *seek, AnnStore *store);
 void ann_seek_clear(AnnSeek *seek);
 /* Begin at the roots.  query: borrowed as long as it goes on; its k is not looked at. */
 int ann_seek_start(AnnSeek *seek, const AnnQuery *query, int goes_on);
-/* Walk on until it is enough for k by that effort.  last: no larger k is expected. */
-int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnEffort *effort, int last);
+/* Walk on until it is enough for k, or gave_up.  last: no larger k is expected. */
+int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnWay *way, int last);
 /* The different ids of the best estimates, ascending; borrowed until the next call. */
 int ann_seek_survivors(AnnSeek *seek, const int64_t **out_ids, int64_t *out_n);
 /* Of a search that goes on: no leaf is left, or so much was looked at as search_k says, and all

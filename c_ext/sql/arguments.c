@@ -88,19 +88,20 @@ static int keep(sqlite3_value *value, AnnArgument *argument) {
 }
 
 /* The first id reads back for a whole list, so that `exclude IN (…)` holds where SQLite checks
-** it again. */
-static int keep_first(sqlite3_value *list, AnnArgument *argument) {
+** it again.  A set is borrowed from the copy of it that is kept. */
+static int read_ids(const char *function, const char *name, sqlite3_value *value,
+                    AnnArgument *argument, char **out_message) {
   sqlite3_value *first = NULL;
-  int rc = sqlite3_vtab_in_first(list, &first);
-  return keep(rc == SQLITE_OK || rc == SQLITE_DONE ? first : list, argument);
-}
-
-static int read_ids(sqlite3_value *list, AnnArgument *argument) {
-  int rc;
-  argument->is_given = list != NULL;
-  if (!list) return ANN_OK;
-  rc = keep_first(list, argument);
-  return rc == ANN_OK ? ann_value_ids(list, &argument->ids) : rc;
+  int is_list, rc;
+  argument->is_given = value != NULL;
+  if (!value) return ANN_OK;
+  rc = sqlite3_vtab_in_first(value, &first);
+  is_list = rc == SQLITE_OK || rc == SQLITE_DONE;
+  rc = keep(is_list ? first : value, argument);
+  if (rc != ANN_OK) return rc;
+  if (is_list) return ann_ids_read_list(function, name, value, &argument->ids, out_message);
+  if (sqlite3_value_type(value) == SQLITE_BLOB) value = argument->shown;
+  return ann_ids_read(function, name, value, &argument->ids, out_message);
 }
 
 int ann_arguments_read(const AnnForm *form, int bits, sqlite3_value **argv,
@@ -126,7 +127,9 @@ int ann_arguments_read(const AnnForm *form, int bits, sqlite3_value **argv,
       rc = ann_value_distance(form->function, name, value, &argument->number, out_message);
       break;
     case FLAG: argument->count = value ? sqlite3_value_int64(value) : 0; break;
-    case IDS: rc = read_ids(value_at(bits, argv, i), argument); break;
+    case IDS:
+      rc = read_ids(form->function, name, value_at(bits, argv, i), argument, out_message);
+      break;
     }
   }
   return rc;
@@ -158,7 +161,7 @@ int ann_arguments_equal(const AnnArguments *a, const AnnArguments *b) {
   for (i = 0; i < ANN_N_ARGS; i++) {
     const AnnArgument *one = &a->of[i], *other = &b->of[i];
     if (one->is_given != other->is_given || one->count != other->count ||
-        one->number != other->number || !ann_idset_equal(&one->ids, &other->ids)) {
+        one->number != other->number || !ann_ids_equal(&one->ids, &other->ids)) {
       return 0;
     }
   }
@@ -169,7 +172,7 @@ void ann_arguments_clear(AnnArguments *arguments) {
   int i;
   for (i = 0; i < ANN_N_ARGS; i++) {
     sqlite3_value_free(arguments->of[i].shown);
-    ann_idset_clear(&arguments->of[i].ids);
+    ann_ids_clear(&arguments->of[i].ids);
   }
   memset(arguments, 0, sizeof *arguments);
 }

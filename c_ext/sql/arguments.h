@@ -9,8 +9,7 @@
 #ifndef ANN_SQL_ARGUMENTS_H
 #define ANN_SQL_ARGUMENTS_H
 
-#include "core/idset.h"
-#include "index/api.h"
+#include "sql/ids.h"
 
 /* kind        a value is                              reads back
 ** NAME        the name of a table                     as text
@@ -19,10 +18,11 @@
 ** RECALL      above 0 and at most 1                   the number in force
 ** DISTANCE    a number; infinite is none              the number
 ** FLAG        0 or 1                                  the number in force
-** IDS         ids, by IN (…) or =                     the first of them, which stands for all
+** IDS         ids (ids.h), by = or IN (…)             as they were given; of a list the first,
+**                                                     which stands for all
 **
 ** Hidden columns come in the order of the rows, and so do arguments in brackets and the values
-** in xFilter.  QUERY is `item` in ann_search_item, and the visible column in MATCH; ONLY
+** in xFilter.  QUERY is `item` in ann_search_item, and the visible column in MATCH; LISTED
 ** is `id IN (…)`.
 */
 /* clang-format off */
@@ -36,8 +36,9 @@
   ROW(SEARCH_K,     "search_k",     COUNT,    1, 1, 1,            0,                  "") \
   ROW(MAX_DISTANCE, "max_distance", DISTANCE, 1, 1, 1,            INFINITY,           "within max_distance") \
   ROW(EXCLUDE,      "exclude",      IDS,      1, 1, 1,            0,                  "without the excluded ids") \
+  ROW(ONLY,         "only",         IDS,      1, 1, 1,            0,                  "among the ids of only") \
   ROW(SELF,         "exclude_self", FLAG,     0, 1, 0,            0,                  "") \
-  ROW(ONLY,         "id",           IDS,      0, 0, 0,            0,                  "among the listed ids")
+  ROW(LISTED,       "id",           IDS,      0, 0, 0,            0,                  "among the listed ids")
 /* clang-format on */
 
 #define ANN_ARGUMENT_CONSTANT(constant, name, kind, search, item, match, otherwise, words) \
@@ -69,10 +70,10 @@ char *ann_arguments_declaration(const AnnForm *form, const char *before, const c
 
 /* One argument of one search. */
 typedef struct AnnArgument {
-  int is_given;         /* and not NULL; a list of ids is given if it is empty, too */
-  int64_t count;        /* of a COUNT or FLAG */
-  double number;        /* of a RECALL or DISTANCE */
-  AnnIdSet ids;         /* owned; of IDS */
+  int is_given;  /* and not NULL; ids are given if they are NULL, which is the empty set */
+  int64_t count; /* of a COUNT or FLAG */
+  double number; /* of a RECALL or DISTANCE */
+  AnnIds ids;    /* owned; of IDS */
   sqlite3_value *shown; /* owned: what reads back, of NAME, QUERY and IDS */
 } AnnArgument;
 

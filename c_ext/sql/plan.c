@@ -20,14 +20,14 @@ static int take(const AnnForm *form, sqlite3_index_info *info, int i, int argume
   if (op != wanted || (is_list && !takes_list)) {
     *out_message = sqlite3_mprintf("%s: expected %s %s, got another comparison", form->function,
                                    ann_arguments_name(form, argument),
-                                   takes_list                             ? "IN (...)"
+                                   takes_list                             ? "= ids or IN (...)"
                                    : wanted == SQLITE_INDEX_CONSTRAINT_EQ ? "= a value"
                                                                           : "MATCH a vector");
     return ANN_ERROR;
   }
   if (!info->aConstraint[i].usable) return SQLITE_CONSTRAINT;
   if (chosen[argument] >= 0) {
-    if (argument == ANN_ARG_ONLY) return ANN_OK; /* SQLite checks the second list */
+    if (argument == ANN_ARG_LISTED) return ANN_OK; /* SQLite checks the second list */
     *out_message = sqlite3_mprintf("%s: expected one value for %s, got two", form->function,
                                    ann_arguments_name(form, argument));
     return ANN_ERROR;
@@ -41,7 +41,8 @@ static int argument_of(const AnnForm *form, sqlite3_index_info *info, int i) {
   int column = info->aConstraint[i].iColumn, op = info->aConstraint[i].op;
   if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) return -1;
   if (column == form->id || column < 0) {
-    return op == SQLITE_INDEX_CONSTRAINT_EQ && sqlite3_vtab_in(info, i, -1) ? ANN_ARG_ONLY : -1;
+    return op == SQLITE_INDEX_CONSTRAINT_EQ && sqlite3_vtab_in(info, i, -1) ? ANN_ARG_LISTED
+                                                                            : -1;
   }
   return column == form->vector ? ANN_ARG_QUERY : ann_arguments_at(form, column);
 }
@@ -115,7 +116,7 @@ int ann_plan_search(const AnnForm *form, sqlite3_index_info *info, char **out_me
     if (chosen[i] < 0) continue;
     bits |= 1 << i;
     info->aConstraintUsage[chosen[i]].argvIndex = ++n;
-    info->aConstraintUsage[chosen[i]].omit = i != ANN_ARG_ONLY;
+    info->aConstraintUsage[chosen[i]].omit = i != ANN_ARG_LISTED;
     if (ann_arguments_takes_list(i) && sqlite3_vtab_in(info, chosen[i], -1)) {
       sqlite3_vtab_in(info, chosen[i], 1);
     }

@@ -1,7 +1,7 @@
 /* rows_vtab.c -- see rows_vtab.h. */
 #include "sql/rows_vtab.h"
 
-#include "core/bytes.h"
+#include "core/bitmap.h"
 #include "core/element.h"
 #include "sql/function.h"
 #include "sql/value.h"
@@ -13,7 +13,8 @@ enum { IDS_COLUMN_N, IDS_COLUMN_ID }; /* of ann_ids */
 typedef struct Cursor {
   AnnFunctionCursor base;
   const uint8_t *vectors;    /* borrowed from an argument */
-  const uint8_t *ids;        /* borrowed from an argument, or NULL */
+  const uint8_t *ids;        /* borrowed from an argument or from `listed`, or NULL */
+  int64_t *listed;           /* owned: the ids of a set */
   const AnnElement *element; /* borrowed: their type */
   int64_t dimensions;
   void *vector; /* owned: the one that is looked at */
@@ -23,7 +24,9 @@ typedef struct Cursor {
 static void clear(AnnFunctionCursor *base) {
   Cursor *cursor = (Cursor *)base;
   ann_free(cursor->vector);
+  ann_free(cursor->listed);
   cursor->vector = NULL;
+  cursor->listed = NULL;
   cursor->vectors = cursor->ids = NULL;
 }
 
@@ -32,18 +35,35 @@ static int refuse(Cursor *cursor, char *message) {
   return message ? ANN_ERROR : ANN_NOMEM;
 }
 
+/* The ids of a set, as a list of 64-bit integers. */
+static int list_set(Cursor *cursor, const AnnBitmap *set) {
+  int64_t i;
+  cursor->listed = ann_alloc_array((uint64_t)set->n, sizeof *cursor->listed);
+  if (!cursor->listed) return ANN_NOMEM;
+  ann_bitmap_ids(set, cursor->listed);
+  for (i = 0; i < set->n; i++)
+    cursor->listed[i] = (int64_t)ANN_LE64((uint64_t)cursor->listed[i]);
+  cursor->ids = (const uint8_t *)cursor->listed;
+  cursor->base.n_rows = set->n;
+  return ANN_OK;
+}
+
 static int fill_ids(AnnFunctionCursor *base, sqlite3_value **values) {
   Cursor *cursor = (Cursor *)base;
   sqlite3_value *ids = base->arguments[0];
   int64_t bytes = sqlite3_value_bytes(ids);
+  int is_blob = sqlite3_value_type(ids) == SQLITE_BLOB;
+  AnnBitmap set;
   (void)values;
   if (sqlite3_value_type(ids) == SQLITE_NULL) return ANN_OK;
-  if (sqlite3_value_type(ids) != SQLITE_BLOB || bytes % 8) {
-    return refuse(
-        cursor,
-        sqlite3_mprintf(
-            "ann_ids: expected a blob of int64 (a multiple of 8 bytes), got %s of %lld bytes",
-            ann_value_kind(ids), (long long)bytes));
+  if (is_blob && bytes % 8 && ann_bitmap_open(&set, sqlite3_value_blob(ids), bytes) == ANN_OK) {
+    return list_set(cursor, &set);
+  }
+  if (!is_blob || bytes % 8) {
+    return refuse(cursor, sqlite3_mprintf(
+                              "ann_ids: expected a set of ids, or a blob of int64 (a multiple "
+                              "of 8 bytes), got %s of %lld bytes",
+                              ann_value_kind(ids), (long long)bytes));
   }
   base->n_rows = bytes / 8;
   cursor->ids = sqlite3_value_blob(ids);
@@ -174,7 +194,7 @@ static const AnnFunction ids_function = {
   .kind = &ids_kind,
   .name = "ann_ids",
   .declaration = "CREATE TABLE x(n INTEGER, id INTEGER, ids HIDDEN)",
-  .usage = "one argument, a blob of int64",
+  .usage = "one argument, a set of ids or a blob of int64",
   .n_columns = 2,
   .n_needed = 1,
 };

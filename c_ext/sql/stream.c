@@ -44,25 +44,41 @@ static int read_row(AnnStream *stream, AnnTable *table, int *out_found) {
   return rc;
 }
 
+/* The ids of an argument, or NULL where none were given. */
+static const AnnBitmap *ids_of(const AnnStream *stream, int argument) {
+  const AnnArgument *it = &stream->arguments.of[argument];
+  return it->is_given ? &it->ids.set : NULL;
+}
+
+/* Which rows may be returned. */
+static void filter(const AnnStream *stream, AnnQuery *query) {
+  const AnnBitmap *only = ids_of(stream, ANN_ARG_ONLY);
+  const AnnBitmap *listed = ids_of(stream, ANN_ARG_LISTED);
+  const AnnBitmap *exclude = ids_of(stream, ANN_ARG_EXCLUDE);
+  /* What may have to be scored is the smaller of two. */
+  int is_first = only && (!listed || only->n <= listed->n);
+  query->only = is_first ? only : listed;
+  query->also = is_first ? listed : only;
+  query->exclude = exclude && exclude->n > 0 ? exclude : NULL;
+  query->without_self = stream->arguments.of[ANN_ARG_SELF].count != 0;
+  query->self = stream->item;
+}
+
 /* The vector of the row whose id was given.  The row comes first when it may be in the
 ** answer. */
 static int read_item(AnnStream *stream, AnnTable *table, sqlite3_value *value,
                      char **out_message) {
-  AnnArgument *of = stream->arguments.of;
+  AnnQuery query;
   int rc, found = 0;
   if (!ann_value_integer(value, &stream->item)) {
     return refuse(out_message, sqlite3_mprintf("%s: expected the id of a row, got %s",
                                                stream->form->function, ann_value_kind(value)));
   }
   rc = read_row(stream, table, &found);
-  if (rc == ANN_OK && of[ANN_ARG_SELF].count) {
-    rc = ann_idset_add(&of[ANN_ARG_EXCLUDE].ids, stream->item, NULL);
-  }
   stream->exhausted = !found;
-  stream->has_item =
-      found && ann_space_is_own_nearest(&table->store->options.space) &&
-      !ann_idset_has(&of[ANN_ARG_EXCLUDE].ids, stream->item) &&
-      (!of[ANN_ARG_ONLY].is_given || ann_idset_has(&of[ANN_ARG_ONLY].ids, stream->item));
+  filter(stream, &query);
+  stream->has_item = found && ann_space_is_own_nearest(&table->store->options.space) &&
+                     ann_query_wants(&query, stream->item);
   return ann_context_report(table->store, rc, out_message);
 }
 
@@ -146,8 +162,7 @@ static int take_searcher(AnnStream *stream, AnnTable *table) {
   query.recall = of[ANN_ARG_RECALL].number;
   query.recall_given = of[ANN_ARG_RECALL].is_given;
   query.search_k = of[ANN_ARG_SEARCH_K].count;
-  query.only = of[ANN_ARG_ONLY].is_given ? &of[ANN_ARG_ONLY].ids : NULL;
-  query.exclude = of[ANN_ARG_EXCLUDE].ids.n ? &of[ANN_ARG_EXCLUDE].ids : NULL;
+  filter(stream, &query);
   ann_search_start(stream->searcher, &query, stream->k);
   return ANN_OK;
 }

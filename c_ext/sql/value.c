@@ -197,24 +197,6 @@ int ann_value_recall(const char *function, const char *name, sqlite3_value *valu
   return refuse_number(function, name, "above 0 and at most 1", "float", value, out_message);
 }
 
-int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids) {
-  sqlite3_value *item = NULL;
-  int64_t id;
-  int rc = sqlite3_vtab_in_first(list, &item);
-  if (rc == SQLITE_ERROR || rc == SQLITE_MISUSE) { /* one value, not a list */
-    return ann_value_integer(list, &id) ? ann_idset_add(out_ids, id, NULL) : ANN_OK;
-  }
-  while (rc == SQLITE_OK && item) {
-    /* What is not a whole number equals no id. */
-    if (ann_value_integer(item, &id)) {
-      int added = ann_idset_add(out_ids, id, NULL);
-      if (added != ANN_OK) return added;
-    }
-    rc = sqlite3_vtab_in_next(list, &item);
-  }
-  return rc == SQLITE_DONE ? ANN_OK : rc;
-}
-
 /* ---- components as decimals ---- */
 
 /* Does the text of a number give that component? */

@@ -1,8 +1,7 @@
-/* value.h -- SQL values as vectors, numbers and sets of ids, each with its error sentence. */
+/* value.h -- SQL values as vectors, numbers, each with its error sentence. */
 #ifndef ANN_SQL_VALUE_H
 #define ANN_SQL_VALUE_H
 
-#include "core/idset.h"
 #include "core/space.h"
 #include "index/api.h"
 
@@ -38,9 +37,6 @@ int ann_value_recall(const char *function, const char *name, sqlite3_value *valu
 /* A whole number from least to most; NULL is none. */
 int ann_value_whole(const char *function, const char *name, int64_t least, int64_t most,
                     sqlite3_value *value, int64_t *out_number, char **out_message);
-
-/* The ids of `column IN (…)` as sqlite3_vtab_in hands them down, or of one value. */
-int ann_value_ids(sqlite3_value *list, AnnIdSet *out_ids);
 
 /* A component as the shortest decimal that reads back as it; x is finite. */
 void ann_value_append(sqlite3_str *text, const AnnElement *element, float x);

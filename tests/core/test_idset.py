@@ -19,7 +19,7 @@ def held(core):
 @settings(deadline=None, max_examples=60)
 def test_is_a_set(core_library, ids, others):
     core = core_library
-    holder, new, out = core.ffi.new("AnnIdSet *"), core.ffi.new("int *"), core.ffi.new("int64_t **")
+    holder, new = core.ffi.new("AnnIdSet *"), core.ffi.new("int *")
     core.lib.ann_idset_init(holder)
     expected = set()
     for id_ in ids:
@@ -30,9 +30,6 @@ def test_is_a_set(core_library, ids, others):
     assert [bool(core.lib.ann_idset_has(holder, id_)) for id_ in [*ids, *others]] == [
         id_ in expected for id_ in [*ids, *others]
     ]
-    assert core.lib.ann_idset_sorted(holder, core.ffi.NULL, out) == 0
-    assert [out[0][i] for i in range(holder.n)] == sorted(expected)
-    core.lib.ann_free(out[0])
     core.lib.ann_idset_clear(holder)
 
 
@@ -55,30 +52,6 @@ def test_is_at_most_half_full(core, held):
         assert held.n_slots & (held.n_slots - 1) == 0
 
 
-@given(one=st.sets(st.integers(0, 5)), other=st.sets(st.integers(0, 5)))
-@settings(deadline=None, max_examples=60)
-def test_sets_are_equal_that_hold_the_same(core_library, one, other):
-    core = core_library
-    holders = [core.ffi.new("AnnIdSet *") for _ in range(2)]
-    for holder, ids in zip(holders, (one, other), strict=True):
-        for id_ in ids:
-            assert core.lib.ann_idset_add(holder, id_, core.ffi.NULL) == 0
-    assert core.lib.ann_idset_equal(*holders) == (one == other)
-    for holder in holders:
-        core.lib.ann_idset_clear(holder)
-
-
-def test_sorting_stops_when_it_is_told_to(core, held):
-    @core.ffi.callback("int(void *)")
-    def check(_):
-        return 9
-
-    for id_ in range(40_000):
-        core.lib.ann_idset_add(held, id_, core.ffi.NULL)
-    poll = core.ffi.new("AnnPoll *", {"check": check})
-    assert core.lib.ann_idset_sorted(held, poll, core.ffi.new("int64_t **")) == 9
-
-
 def test_failed_allocation_leaves_what_was_there(core, held):
     core.fail_once(1)
     assert core.lib.ann_idset_add(held, 1, core.ffi.NULL) == 7
@@ -89,5 +62,3 @@ def test_failed_allocation_leaves_what_was_there(core, held):
     assert core.lib.ann_idset_add(held, 1000, core.ffi.NULL) == 7
     assert held.n == 32
     assert all(core.lib.ann_idset_has(held, id_) for id_ in range(32))
-    core.fail_from(1)
-    assert core.lib.ann_idset_sorted(held, core.ffi.NULL, core.ffi.new("int64_t **")) == 7

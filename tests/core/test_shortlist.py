@@ -74,6 +74,23 @@ def test_begins_again_in_the_same_memory(core):
     core.lib.ann_shortlist_clear(shortlist)
 
 
+def test_what_is_wanted_later_comes_besides_what_was_kept(core):
+    shortlist, ids, n = core.ffi.new("AnnShortlist *"), core.ffi.new("int64_t **"), core.ffi.new("int64_t *")
+    core.lib.ann_shortlist_restart(shortlist, 2)
+    for i in range(4):  # two too many: the limit is known
+        assert core.lib.ann_shortlist_add(shortlist, i, i) == 0
+    core.lib.ann_shortlist_widen(shortlist, 5)
+    core.lib.ann_shortlist_widen(shortlist, 1)
+    assert (shortlist.wanted, shortlist.limit) == (5, math.inf)
+    for i in range(10, 20):
+        assert core.lib.ann_shortlist_add(shortlist, i, i) == 0
+    assert core.lib.ann_shortlist_finish(shortlist, ids, n) == 0
+    found = [ids[0][i] for i in range(n[0])]
+    assert len(found) == 5
+    assert found[:2] == [0, 1]
+    core.lib.ann_shortlist_clear(shortlist)
+
+
 def test_a_row_that_came_twice_is_one_id(core):
     assert chosen(core, 4, [(1.0, 8), (2.0, -3), (3.0, 8), (9.0, 1), (9.5, 2)])[0] == [-3, 1, 8]
 

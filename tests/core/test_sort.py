@@ -46,3 +46,12 @@ def test_stopped_it_still_holds_every_item(sort, stop_at):
     rc, asked = sort(items, stop_at)
     assert (rc, asked) == (9, stop_at)
     assert np.array_equal(np.sort(items), np.arange(3 * RUN))
+
+
+@pytest.mark.parametrize("ids", [[], [5], [3, -1, 3, 2**63 - 1, -(2**63), 0], list(range(300, -300, -1))])
+def test_ids_are_sorted_by_their_bytes(core, ids):
+    items, other = np.array(ids, np.int64), np.zeros(len(ids), np.int64)
+    sorted_ = core.lib.ann_sort_ids(
+        core.ffi.cast("int64_t *", items.ctypes.data), core.ffi.cast("int64_t *", other.ctypes.data), len(ids)
+    )
+    assert [sorted_[i] for i in range(len(ids))] == sorted(ids)

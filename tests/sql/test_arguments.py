@@ -104,7 +104,7 @@ def test_an_argument_given_in_where_reads_back(v, form, argument):
 @cases
 def test_an_argument_has_one_value_and_no_other_comparison(v, refused, form, argument):
     name = named(form, argument)
-    expected = "IN (...)" if argument.kind == "IDS" else "= a value"
+    expected = "= ids or IN (...)" if argument.kind == "IDS" else "= a value"
     where = form.sql.format(f'{needed(form, name)} AND "{name}" = ? AND "{name}" = ?')
     refused(
         v, f"SELECT * FROM {where}", values_of(form, argument)[:1] * 2, f"{form.name}: expected one value for {name}"

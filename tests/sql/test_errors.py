@@ -268,7 +268,7 @@ def test_a_good_k(v, k):
         ("recall >= 0.5", "expected recall = a value, got another comparison"),
         ("k BETWEEN 1 AND 5", "expected k = a value, got another comparison"),
         ("k <> 5", "expected k = a value, got another comparison"),
-        ("exclude > 5", "expected exclude IN (...), got another comparison"),
+        ("exclude > 5", "expected exclude = ids or IN (...), got another comparison"),
         ("search_k = 5 AND search_k = 6", "expected one value for search_k, got two"),
         ("k = 5 AND k = 5", "expected one value for k, got two"),
         ("query = '[1,1]'", "expected one value for query, got two"),
@@ -291,7 +291,7 @@ def test_an_argument_given_by_place_and_by_name(v, refused):
         ("SELECT * FROM ann_search('v')", "ann_search: expected arguments (table, query [, k [, recall]])"),
         ("SELECT * FROM ann_search WHERE query = '[0,0]'", "ann_search: expected arguments (table, query"),
         ("SELECT * FROM ann_search_item('v')", "ann_search_item: expected arguments (table, id [, k [, recall]])"),
-        ("SELECT * FROM ann_search('v', '[0,0]', 1, 1, 1, 1, 1, 1)", "too many arguments on ann_search()"),
+        ("SELECT * FROM ann_search('v', '[0,0]', 1, 1, 1, 1, 1, 1, 1)", "too many arguments on ann_search()"),
         (
             "SELECT * FROM ann_search_item('v', 1) WHERE item = 2",
             "ann_search_item: expected one value for item, got two",
