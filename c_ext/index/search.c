@@ -15,6 +15,8 @@
 /* Rows that a search keeps to go on with, 16 bytes each; one of more begins anew for the
 ** next. */
 #define MOST_HELD ((int64_t)1 << 24)
+#define MOST_STEPS 64                  /* calls that ask for more, four times as much each */
+#define MOST_KEPT ((int64_t)256 << 10) /* bytes that are kept for the next search */
 
 struct AnnSearcher {
   AnnStore *store; /* borrowed */
@@ -25,7 +27,9 @@ struct AnnSearcher {
   AnnQuery query;
   int64_t most; /* rows that will be asked for */
   AnnOrigin origin;
-  int64_t k;       /* asked for so far; 0: not begun */
+  int64_t k;                 /* asked for so far; 0: not begun */
+  int64_t steps[MOST_STEPS]; /* every k that it was asked for, ascending */
+  int n_steps;
   int exact;       /* every row, or every listed row; else the forest */
   int scored;      /* exactly: every row; by the forest: those that wait */
   int goes_on;     /* what was ranked is kept; else the best k of it alone: */
@@ -197,17 +201,6 @@ int ann_searcher_new(AnnStore *store, AnnSearcher **out_searcher) {
   return ANN_OK;
 }
 
-void ann_searcher_free(AnnSearcher *s) {
-  if (!s) return;
-  if (s->ready) ann_seek_clear(&s->seek);
-  ann_free(s->vector);
-  ann_topk_clear(&s->top);
-  ann_free(s->pool);
-  ann_free(s->given);
-  ann_idset_clear(&s->ranked);
-  ann_free(s);
-}
-
 static int make_ready(AnnSearcher *s) {
   if (s->ready) return ANN_OK;
   if (!s->vector) s->vector = ann_alloc((uint64_t)ann_store_vector_bytes(s->store));
@@ -218,7 +211,37 @@ static int make_ready(AnnSearcher *s) {
 void ann_search_start(AnnSearcher *s, const AnnQuery *query, int64_t most) {
   s->query = *query;
   s->most = most < ANN_MOST_ROWS ? most : ANN_MOST_ROWS;
-  s->k = 0;
+  s->k = s->n_steps = 0;
+}
+
+int64_t ann_searcher_bytes(const AnnSearcher *s) {
+  return (s->pool_allocated + s->given_allocated) * (int64_t)sizeof(AnnRanked) +
+         s->ranked.n * 2 * (int64_t)sizeof(AnnHashSlot);
+}
+
+static void clear(AnnSearcher *s) {
+  if (s->ready) ann_seek_clear(&s->seek);
+  ann_free(s->vector);
+  ann_topk_clear(&s->top);
+  ann_free(s->pool);
+  ann_free(s->given);
+  ann_idset_clear(&s->ranked);
+}
+
+void ann_searcher_rest(AnnSearcher *s) {
+  AnnStore *store = s->store;
+  if (ann_searcher_bytes(s) > MOST_KEPT) {
+    clear(s);
+    memset(s, 0, sizeof *s);
+    s->store = store;
+  }
+  s->k = s->n_steps = 0;
+}
+
+void ann_searcher_free(AnnSearcher *s) {
+  if (!s) return;
+  clear(s);
+  ann_free(s);
 }
 
 /* ---- reaching ---- */
@@ -226,6 +249,7 @@ void ann_search_start(AnnSearcher *s, const AnnQuery *query, int64_t most) {
 /* Nothing is known yet, or no more. */
 static void begin(AnnSearcher *s, int64_t k) {
   AnnStore *store = s->store;
+  store->n_searches++;
   int64_t rows = s->query.only ? s->query.only->n : store->state.rows;
   s->goes_on = k < s->most && rows <= MOST_HELD;
   s->exact = s->scored = 0;
@@ -252,7 +276,7 @@ static int reach_exactly(AnnSearcher *s) {
 /* By the forest. */
 static int reach_by_forest(AnnSearcher *s, int64_t k, const AnnWay *way, int begun) {
   int rc = begun ? ann_seek_start(&s->seek, &s->query, s->goes_on) : ANN_OK;
-  if (rc == ANN_OK) rc = ann_seek_reach(&s->seek, k, way, k >= s->most);
+  if (rc == ANN_OK) rc = ann_seek_reach(&s->seek, k, way);
   if (rc == ANN_OK && s->seek.gave_up) return reach_exactly(s);
   if (rc == ANN_OK) rc = score_survivors(s);
   if (rc == ANN_OK && !s->scored) rc = score_waiting(s);
@@ -296,38 +320,46 @@ static int is_done(const AnnSearcher *s) {
   return s->n_pool == 0 && (s->exact || ann_seek_is_done(&s->seek));
 }
 
-static int compute(AnnSearcher *s, int64_t k) {
-  AnnStore *store = s->store;
+/* Have the nearest k among those that are ranked.  begun: it has not looked at a row yet. */
+static int compute(AnnSearcher *s, int64_t k, int begun) {
+  AnnPoll poll = {ann_db_tick, s->store->db};
   AnnWay way;
-  int begun = !can_go_on(s), exact;
-  int rc = make_ready(s);
-  if (rc != ANN_OK) return rc;
-  if (begun) begin(s, k);
-  store->n_searches += begun;
+  int rc = ANN_OK, exact = s->exact || must_be_exact(s);
   s->k = k;
   if (!s->goes_on) ann_topk_restart(&s->top, k);
-  exact = s->exact || must_be_exact(s);
   if (!exact) {
-    rc = ann_way_plan(store, &s->query, k, 1, &way);
+    rc = ann_way_plan(s->store, &s->query, k, 1, &way);
     exact = s->query.search_k == 0 && way.exact <= way.walk;
   }
   if (rc == ANN_OK) rc = exact ? reach_exactly(s) : reach_by_forest(s, k, &way, begun);
-  return rc;
+  ann_trace_enter(s->store->trace, ANN_TRACE_RANK);
+  if (rc != ANN_OK) return rc;
+  return s->goes_on ? give(s, k, &poll)
+                    : ann_sort(s->top.items, s->top.n, sizeof *s->top.items, ann_ranked_compare,
+                               &poll);
+}
+
+/* The same from nothing, by the steps that it took before: what it then gives is what it would have
+** given if it had gone on, so that rows do not depend on what was in memory. */
+static int compute_anew(AnnSearcher *s, int64_t k) {
+  int rc = ANN_OK, i;
+  begin(s, s->n_steps ? s->steps[0] : k);
+  for (i = 0; i < s->n_steps && s->goes_on && rc == ANN_OK; i++) {
+    rc = compute(s, s->steps[i], i == 0);
+  }
+  return rc == ANN_OK ? compute(s, k, i == 0) : rc;
 }
 
 int ann_search_reach(AnnSearcher *s, int64_t k, const AnnRanked **out_rows, int64_t *out_n,
                      int *out_done) {
-  AnnPoll poll = {ann_db_tick, s->store->db};
-  int rc = compute(s, k < ANN_MOST_ROWS ? k : ANN_MOST_ROWS);
-  ann_trace_enter(s->store->trace, ANN_TRACE_RANK);
-  if (rc == ANN_OK && s->goes_on) rc = give(s, s->k, &poll);
-  if (rc == ANN_OK && !s->goes_on) {
-    rc = ann_sort(s->top.items, s->top.n, sizeof *s->top.items, ann_ranked_compare, &poll);
-  }
+  int rc = make_ready(s);
+  if (k > ANN_MOST_ROWS) k = ANN_MOST_ROWS;
+  if (rc == ANN_OK) rc = can_go_on(s) ? compute(s, k, 0) : compute_anew(s, k);
+  if (s->n_steps < MOST_STEPS) s->steps[s->n_steps++] = k;
   *out_rows = s->goes_on ? s->given : s->top.items;
   *out_n = s->goes_on ? s->n_given : s->top.n;
   *out_done = is_done(s);
-  if (rc != ANN_OK) s->k = 0;
+  if (rc != ANN_OK) s->k = s->n_steps = 0;
   return rc;
 }
 

@@ -21,10 +21,14 @@ typedef struct AnnSearcher AnnSearcher;
 int ann_searcher_new(AnnStore *store, AnnSearcher **out_searcher);
 /* Also when the store is gone. */
 void ann_searcher_free(AnnSearcher *searcher);
+/* Its search is over: give back the memory of a large one. */
+void ann_searcher_rest(AnnSearcher *searcher);
+/* What it holds of the search under way. */
+int64_t ann_searcher_bytes(const AnnSearcher *searcher);
 
 /* Inside ann_store_begin, as all that follows.  query: copied; what it points to is borrowed
 ** until the next start; its k is not looked at.  most: that will be asked for; asking for more
-** all the same is right, too, and begins anew. */
+** all the same is right, too. */
 void ann_search_start(AnnSearcher *searcher, const AnnQuery *query, int64_t most);
 /* The k nearest rows so far, ascending by (distance, id), borrowed until the next call; of a
 ** search that goes on less those that were found too late, behind others that had been given.

@@ -231,13 +231,12 @@ static int take_leaf(AnnSeek *seek, int64_t least) {
   return rc;
 }
 
-int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnWay *way, int last) {
+int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnWay *way) {
   AnnStore *store = seek->store;
   /* Every row comes as often as there are trees. */
   int64_t least = k * store->options.trees;
   int64_t measured = seek->k == 0 ? 0 : seek->walk.n_measured;
   int rc = begin_lists(seek, k, way);
-  if (last) seek->goes_on = 0;
   if (least > way->effort.keep) least = way->effort.keep;
   ann_trace_enter(store->trace, ANN_TRACE_ROUTE);
   while (rc == ANN_OK && seek->found && !seek->gave_up && !is_enough(seek, least)) {

@@ -47,8 +47,8 @@ int ann_seek_init(AnnSeek *seek, AnnStore *store);
 void ann_seek_clear(AnnSeek *seek);
 /* Begin at the roots.  query: borrowed as long as it goes on; its k is not looked at. */
 int ann_seek_start(AnnSeek *seek, const AnnQuery *query, int goes_on);
-/* Walk on until it is enough for k, or gave_up.  last: no larger k is expected. */
-int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnWay *way, int last);
+/* Walk on until it is enough for k, or gave_up. */
+int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnWay *way);
 /* The different ids of the best estimates, ascending; borrowed until the next call. */
 int ann_seek_survivors(AnnSeek *seek, const int64_t **out_ids, int64_t *out_n);
 /* Of a search that goes on: no leaf is left, or so much was looked at as search_k says, and all

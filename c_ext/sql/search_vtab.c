@@ -5,6 +5,8 @@
 #include "sql/memo.h"
 #include "sql/plan.h"
 
+#define MOST_SPARE ((int64_t)1 << 20) /* bytes of a result that is kept when nobody reads it */
+
 enum { COLUMN_ID, COLUMN_DISTANCE, COLUMN_RANK, COLUMN_FIRST };
 
 typedef struct Function {
@@ -62,8 +64,8 @@ static int connect_function(sqlite3 *db, void *aux, int argc, const char *const 
 }
 
 static int disconnect(sqlite3_vtab *vtab) {
-  sqlite3_free(vtab->zErrMsg);
   Function *function = (Function *)vtab;
+  sqlite3_free(vtab->zErrMsg);
   ann_memo_clear(&function->spare);
   ann_hold_clear(&function->hold);
   ann_free(function);
@@ -100,7 +102,10 @@ static int close_cursor(sqlite3_vtab_cursor *base) {
   Cursor *cursor = (Cursor *)base;
   Function *function = (Function *)base->pVtab;
   /* Before SQLite 3.41 a correlated subquery closes and opens its cursor every time. */
-  if (cursor->memo.stream) ann_memo_move(&cursor->memo, &function->spare);
+  if (cursor->memo.stream && ann_stream_bytes(cursor->memo.stream) <= MOST_SPARE) {
+    ann_memo_move(&cursor->memo, &function->spare);
+  }
+  ann_memo_clear(&cursor->memo);
   ann_free(cursor);
   return ANN_OK;
 }

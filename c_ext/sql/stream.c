@@ -171,7 +171,8 @@ static int take_searcher(AnnStream *stream, AnnTable *table) {
 static void give_searcher(AnnStream *stream, AnnTable *table) {
   if (table->searcher || stream->table_serial != table->serial) {
     ann_searcher_free(stream->searcher);
-  } else {
+  } else if (stream->searcher) {
+    ann_searcher_rest(stream->searcher);
     table->searcher = stream->searcher;
   }
   stream->searcher = NULL;
@@ -241,6 +242,11 @@ int ann_stream_next(AnnStream *stream, char **out_message) {
 
 int ann_stream_finish(AnnStream *stream, char **out_message) {
   return reach_later(stream, INT64_MAX, out_message);
+}
+
+int64_t ann_stream_bytes(const AnnStream *stream) {
+  return stream->n_allocated * (int64_t)sizeof *stream->rows +
+         (stream->searcher ? ann_searcher_bytes(stream->searcher) : 0);
 }
 
 int ann_stream_eof(const AnnStream *stream) { return !stream || stream->at >= stream->n_rows; }

@@ -46,6 +46,8 @@ int ann_stream_start(AnnStream *stream, AnnTable *table, char **out_message);
 int ann_stream_next(AnnStream *stream, char **out_message);
 /* Compute all rows that are still to come; stays where it is. */
 int ann_stream_finish(AnnStream *stream, char **out_message);
+/* Memory of the rows found so far, and of what the search goes on with. */
+int64_t ann_stream_bytes(const AnnStream *stream);
 /* Whether it stands behind the last row, as NULL does. */
 int ann_stream_eof(const AnnStream *stream);
 int64_t ann_stream_id(const AnnStream *stream);

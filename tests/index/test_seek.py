@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import apsw
 import numpy as np
 import pytest
@@ -182,3 +184,35 @@ def test_memory_that_runs_out_while_it_goes_on(v):
         finally:
             apsw.hard_heap_limit(0)
     assert len(near(v, QUERIES[0], 25_000).fetchall()) == 25_000
+
+
+@pytest.mark.parametrize("recall", [0.5, 0.95])
+def test_rows_do_not_depend_on_what_is_in_memory(v, recall):
+    """Without memory for directories a search cannot go on where it stopped, and begins anew."""
+    found = []
+    for cache_mb in (0, 64):
+        v.execute("SELECT ann_set('v', 'cache_mb', ?)", (cache_mb,)).fetchall()
+        found.append([near(v, query, 3000, f"WHERE recall = {recall}").fetchall() for query in QUERIES])
+    assert found[0] == found[1]
+
+
+def test_the_last_rows_of_a_search_are_not_computed_anew(v):
+    before = info(v, "searches")
+    assert len(near(v, QUERIES[0], 1024).fetchall()) == 1024
+    assert info(v, "searches") == before + 1
+
+
+def test_a_large_search_leaves_no_memory_behind(v):
+    def used():
+        v.execute("PRAGMA shrink_memory")
+        return apsw.status(apsw.SQLITE_STATUS_MEMORY_USED)[0]
+
+    v.execute("SELECT ann_set('v', 'cache_mb', 0)").fetchall()
+    near(v, QUERIES[0], 10).fetchall()
+    before = used()
+    for read in (1, ROWS):
+        cursor = near(v, QUERIES[0], ROWS)
+        list(itertools.islice(cursor, read))
+        cursor.close()
+        near(v, QUERIES[0], 10).fetchall()
+        assert used() - before < 200_000

@@ -90,7 +90,7 @@ def test_equal_searches_of_one_statement_see_that_the_table_has_become_another()
     sql = """SELECT (SELECT id FROM ann_search('v', iif(value < 9, ?, NULL), 1)), swap(value)
         FROM json_each('[0, 1, 2]')"""
     found = [id_ for id_, _ in db.execute(sql, (VECTORS[0].tobytes(),))]
-    assert found[0] == 1 and found[2] == 77
+    assert [found[0], found[2]] == [1, 77]
 
 
 def test_settings_of_a_dropped_table_do_not_wait_for_the_next_of_its_name(tmp_path):
