@@ -51,14 +51,8 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], metr
 def fill(db: apsw.Connection, file: AnnFile, target: str) -> int:
     if db.table_exists("main", NAME):
         raise ValueError(f"{target} has a table {NAME} already")
-    n = 0
     with savepoint(db):
-        table = Table.made(db, file.metric, file.f, seed=0)
-        for ids, vectors in file.items():
-            table.put(ids, vectors)
-            n += len(ids)
-        table.plant(file.n_trees, table.seed, -1)
-    return n
+        return Table.made(db, file.metric, file.f, seed=0).fill(file.items(), file.n_trees)
 
 
 def named(metric: str) -> Metric:

@@ -103,7 +103,7 @@ class AnnoyIndex:
         """The distance between two items; for dot their product."""
         a, b = self._blob(i), self._blob(j)
         with self._lock:
-            return self._ready().distance(a, b)
+            return self._opened_table().distance(a, b)
 
     def get_n_items(self) -> int:
         """One more than the highest item."""
@@ -231,18 +231,21 @@ class AnnoyIndex:
             self._is_on_disk = True
         return True
 
-    def _ready(self) -> Table:
-        """The table, with every item in it."""
+    def _opened_table(self) -> Table:
+        """The table, with what is in it so far."""
         if self._table is None:
             self._table = Table.made(connect(":memory:"), self._metric, self.f, self._seed)
-            if self._file is not None:
-                for ids, vectors in self._file.items():
-                    self._table.put(ids, vectors)
-                self._table.plant(self._n_trees, self._seed, -1)
-        if self._pending:
-            self._table.put_items(self._pending)
-            self._pending = {}
         return self._table
+
+    def _ready(self) -> Table:
+        """The table, with every item in it."""
+        table = self._opened_table()
+        if self._file is not None and not table.n_trees:
+            table.fill(self._file.items(), self._n_trees)
+        if self._pending:
+            table.put_items(self._pending)
+            self._pending = {}
+        return table
 
     # --- queries ---------------------------------------------------------------------------------
 
@@ -277,16 +280,16 @@ class AnnoyIndex:
         return found if include_distances else found[0]
 
     def _search(self, query: bytes, n: int, search_k: int) -> Found:
-        n, search_k, n_items = whole(n), whole(search_k), self._n_items
+        n, search_k = whole(n), whole(search_k)
         # Annoy gathers n * n_trees candidates, or search_k of them; a negative number is to it a very large one.
         n_gathered = n * self._n_trees if search_k == -1 else search_k
-        if n == 0 or n_gathered == 0 or n_items == 0 or self._n_trees == 0:
+        if n == 0 or n_gathered == 0 or self._n_trees == 0 or self._n_items == 0:
             return [], []
-        is_everything = n < 0 or n_gathered < 0 or n_gathered >= n_items
-        k = n if 0 < n < n_items else n_items
         with self._lock:
             table = self._ready()
-            if is_everything:
+            n_rows = table.n_rows or table.count()
+            k = n if 0 < n < n_rows else n_rows
+            if n < 0 or not 0 < n_gathered < n_rows:  # as many as there are: to compare all is no more work
                 return table.search(query, k, 1.0)
             if search_k == -1:
                 return table.search(query, k, RECALL)

@@ -2,8 +2,9 @@
 
     Table.made(path, …)     a new one, in memory or in a file
     Table.opened(path, …)   one in a file, to read; a thousand of them are soon opened
-    put  plant  unplant     write: items, the forest, the row
-    vector  distance        of items
+    put  fill               write: items; items and the forest
+    plant  unplant          the forest, and the row
+    count  vector  distance of items
     search  inspect         the nearest, by recall or by vectors inspected
     copy                    all of it into another file
 
@@ -15,16 +16,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import Error, translated, translation
 from ..extension import load, why_not_opened
 from ..transaction import savepoint
+from ..vectors import Ids
 from .metric import Metric
 
 NAME = "annoy"
@@ -61,6 +64,7 @@ class Table:
         self.is_loaded = is_loaded  # has the connection the extension?
         self.n_trees = 0
         self.n_items = 0
+        self.n_rows = 0  # items that are there; 0 while that is not known
         self.seed = 0  # of a table that is made here
         self.row_bytes = (f + 7) // 8 if metric.is_bits else 4 * f
 
@@ -120,12 +124,21 @@ class Table:
     # --- writing ---------------------------------------------------------------------------------
 
     @translated()
-    def put(self, ids: np.ndarray[tuple[int], np.dtype[np.int64]], vectors: object) -> None:
+    def put(self, ids: Ids, vectors: object) -> None:
         """Items, in the place of those with the same ids; `vectors` is a buffer of rows."""
+        self.n_rows = 0
         self.db.execute(PUT, (vectors, self.f, self.metric.element, ids))
 
     def put_items(self, items: Mapping[int, bytes]) -> None:
         self.put(np.fromiter(items, "<i8", len(items)), b"".join(items.values()))
+
+    def fill(self, items: Iterable[tuple[Ids, NDArray[np.generic]]], n_trees: int) -> int:
+        """Put items, some at a time, and plant the forest: all of it or nothing. The result is how many they are."""
+        with savepoint(self.db):
+            for ids, vectors in items:
+                self.put(ids, vectors)
+            self.plant(n_trees, self.seed, -1)
+        return self.count()
 
     @translated()
     def plant(self, n_trees: int, seed: int, n_jobs: int) -> int:
@@ -152,6 +165,13 @@ class Table:
         self.n_trees = 0
 
     # --- reading ---------------------------------------------------------------------------------
+
+    @translated()
+    def count(self) -> int:
+        """How many items are there, of which `n_rows` then reminds."""
+        self._load()
+        self.n_rows = int(self.db.execute("SELECT value FROM ann_info('annoy') WHERE key = 'rows'").get)
+        return self.n_rows
 
     def vector(self, i: int) -> bytes | None:
         found = self.db.execute(VECTOR, (i,)).get

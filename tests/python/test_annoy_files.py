@@ -416,6 +416,17 @@ def test_a_hostile_ann_file_is_one_sentence(name, tmp_path, path, rng):
             assert re.search(says, said), said
 
 
+def test_a_search_of_a_damaged_ann_file_fails_every_time(tmp_path, rng):
+    ann = Path(our_file("euclidean", str(tmp_path / "a.ann"), made_up(rng, "euclidean", 300)))
+    end = 300 * METRICS["euclidean"].node_bytes(DIM)
+    ann.write_bytes(ann.read_bytes()[: end - 4] + struct.pack("<f", float("inf")) + ann.read_bytes()[end:])
+    made = loaded(str(ann))
+    for _ in range(2):
+        with pytest.raises(OSError, match="item 299 is not finite"):
+            made.get_nns_by_item(3, 3)
+    assert made.get_distance(3, 3) == 0
+
+
 def test_a_file_of_nothing_but_zeros_ends(tmp_path, path):
     (tmp_path / "zeros.ann").write_bytes(bytes(40 * 100))
     made = loaded(str(tmp_path / "zeros.ann"))
