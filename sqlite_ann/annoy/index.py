@@ -29,7 +29,7 @@ from .table import Found, Table, started
 
 RECALL = 0.99  # what is asked for when `search_k` is not given; docs/ANNOY.md has the measurements
 PENDING_BYTES = 32 << 20  # items that wait in memory before they go to the table
-LEAF = 256  # entries of a leaf of ours; Annoy's have f + 2
+LEAF = 256  # entries of a leaf of ours, at most; Annoy's have f + 2
 MAX_F = 65536
 
 
@@ -296,8 +296,9 @@ class AnnoyIndex:
             return table.inspect(query, k, self._n_inspected(search_k))
 
     def _n_inspected(self, search_k: int) -> int:
-        """How many codes of ours are worth Annoy's search_k: it reads whole leaves, and of smaller ones is closer."""
-        return LEAF + search_k * max(1, min(8, LEAF // (self.f + 2)))
+        """How many entries of ours are worth Annoy's search_k: it reads whole leaves, and smaller ones are closer."""
+        its_leaf = self.f + 2
+        return max(LEAF, its_leaf) + search_k * max(1, min(8, LEAF // its_leaf))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
