@@ -214,12 +214,11 @@ class Index:
         """`search` for queries of every form, with everything that can be asked of it."""
         k, search_k = arrays.as_count("k", k), arrays.as_count("search_k", search_k)
         recall, max_distance = arrays.as_number("recall", recall), arrays.as_number("max_distance", max_distance)
-        left_out = None if exclude is None else arrays.as_ids(exclude, "exclude", in_order=False)
         where = {
             "search_k = ?": search_k,
             "max_distance = ?": max_distance,
-            "id IN (SELECT id FROM ann_ids(?))": None if ids is None else arrays.as_ids(ids, in_order=False),
-            "exclude IN (SELECT id FROM ann_ids(?))": left_out,
+            "only = ?": self._id_set("ids", ids),
+            "exclude = ?": self._id_set("exclude", exclude),
         }
         where = {clause: value for clause, value in where.items() if value is not None}
         sql = SEARCH + (" WHERE " + " AND ".join(where) if where else "") + " ORDER BY rank"
@@ -423,6 +422,12 @@ class Index:
         0
         """
         self.db.execute(f"DROP TABLE {self.table}")
+
+    def _id_set(self, name: str, ids: arrays.IdsLike | None) -> bytes | None:
+        """The set of these ids, made once for all queries."""
+        if ids is None:
+            return None
+        return self.db.execute("SELECT ann_id_set(?)", (arrays.as_ids(ids, name, in_order=False),)).get  # type: ignore[no-any-return]
 
     def _insert(self, verb: str, ids: arrays.Ids, rows: NDArray[np.generic], report: Report) -> None:
         done = 0
