@@ -103,9 +103,13 @@ class AnnFile:
         if np.any(children < 0) or np.any(children >= self.n_nodes):
             raise self._wrong("a node has children that are not in the file")
         # A root is said to have all below it, ids that were not given too.
-        below = counts[children].sum(axis=1, dtype=np.int64)
-        if np.any((below != n[n > room]) & (n[n > room] != self.n_items)):
+        stated = np.where(n == self.n_items, self._n_present, n)[n > room]
+        if np.any(counts[children].sum(axis=1, dtype=np.int64) != stated):
             raise self._wrong("a node has not as many items below it as its children")
+
+    @cached_property
+    def _n_present(self) -> int:
+        return int(np.count_nonzero(self.nodes["n"][: self.n_items]))
 
     def _row_bytes(self) -> int:
         return (self.f + 7) // 8 if self.metric.is_bits else 4 * self.f
