@@ -19,8 +19,9 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from . import elements
 from . import vectors as arrays
-from .errors import Error, translated, translation
+from .errors import translated, translation
 from .names import quoted, resolved
 from .progress import Report, reporting
 from .transaction import savepoint
@@ -84,25 +85,36 @@ class Index:
         self.dim = int(self._value("dimensions"))
         self.metric = str(self._value("metric"))
         self.column = quoted(self._value("column"))
-        if self._value("type") != "float32":
-            raise Error(f"{name} holds {self._value('type')} vectors: Index handles float32, SQL handles all")
+        self.type = str(self._value("type"))
 
     @classmethod
     @translated()
-    def create(cls, db: apsw.Connection, name: str, dim: int, metric: str = "cosine", **options: Any) -> Index:
+    def create(
+        cls, db: apsw.Connection, name: str, dim: int, metric: str | None = None, type: str = "float32", **options: Any
+    ) -> Index:
         """Make a vector table; options are those of CREATE VIRTUAL TABLE, as in `trees=4, seed=7`.
+
+        `metric`: cosine, angular, l2, l1 or dot (default cosine); hamming or jaccard of bits (default hamming).
+        `type`: of the components: float32, float16, bfloat16, int8 or bit. What arrays are taken and given
+        for each is told in sqlite_ann/elements.py.
 
         >>> import sqlite_ann
         >>> db = sqlite_ann.connect(":memory:")
         >>> sqlite_ann.Index.create(db, "song_ann", dim=64, metric="l2", trees=4).info()["trees"]
         4
+        >>> bits = sqlite_ann.Index.create(db, "hash_ann", dim=12, type="bit")
+        >>> bits.add([1], [[1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]])
+        >>> bits.metric, bits.get(1)
+        ('hamming', array([5, 8], dtype=uint8))
         """
         _check(db, name)
         schema, table = resolved(db, name)
-        arguments = "".join(f", {_option(key, value)}" for key, value in {"metric": metric, **options}.items())
+        if metric is not None:
+            options = {"metric": metric, **options}
+        arguments = "".join(f", {_option(key, value)}" for key, value in options.items())
         db.execute(
             f"CREATE VIRTUAL TABLE {quoted(table, schema)}"
-            f" USING ann(embedding float32[{arrays.as_count('dim', dim)}]{arguments})"
+            f" USING ann(embedding {_type(type)}[{arrays.as_count('dim', dim)}]{arguments})"
         )
         return cls(db, name)
 
@@ -135,7 +147,7 @@ class Index:
         if existing not in INSERT:
             raise ValueError(f"existing: expected one of {', '.join(INSERT)}, got {existing!r}")
         ids = arrays.as_ids(ids)
-        rows = arrays.as_vectors(vectors, self.dim, "vectors", ids)
+        rows = elements.as_rows(self.type, vectors, self.dim, "vectors", ids)
         if len(ids) != len(rows):
             raise ValueError(f"expected as many ids as vectors, got {len(ids)} ids and {len(rows)} vectors")
         # Asked for before the savepoint, which must begin by writing: SQLite may refuse a reader that turns writer.
@@ -223,7 +235,7 @@ class Index:
         where = {clause: value for clause, value in where.items() if value is not None}
         sql = SEARCH + (" WHERE " + " AND ".join(where) if where else "") + " ORDER BY rank"
         given = arrays.as_array("query", query, self.dim)
-        queries = arrays.float_buffer(arrays.as_vectors(given, self.dim, "query"))
+        queries = elements.queries(self.type, given, self.dim)
         rows: list[Any] = []
         with savepoint(self.db) if len(queries) > 1 else nullcontext():  # all see the same table
             try:
@@ -257,7 +269,7 @@ class Index:
         >>> index.info()["learned"]
         300
         """
-        given = arrays.as_vectors(queries, self.dim, "queries")
+        given = elements.as_floats(self.type, elements.queries(self.type, queries, self.dim, "queries"), self.dim)
         with savepoint(self.db):
             for _, some in arrays.batches(np.arange(len(given)), given):
                 self.db.execute(
@@ -282,8 +294,8 @@ class Index:
         return self.db.changes()
 
     @translated()
-    def get(self, ids: arrays.IdsLike) -> arrays.Vectors:
-        """The stored vectors of these ids, shape (n, dim), or (dim,) for one id alone.
+    def get(self, ids: arrays.IdsLike) -> elements.Rows:
+        """The stored vectors of these ids, in the table's type, shape (n, dim), or (dim,) for one id alone.
 
         >>> import sqlite_ann
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=2)
@@ -296,7 +308,8 @@ class Index:
         """
         given = arrays.as_array("ids", ids)
         wanted = arrays.as_ids(given)
-        vectors = np.empty((len(wanted), self.dim), np.float32)
+        dtype = elements.dtype_of(self.type)
+        vectors = np.empty((len(wanted), elements.width(self.type, self.dim)), dtype)
         sql = (
             f"SELECT i.id, v.{self.column} FROM ann_ids(?) AS i LEFT JOIN {self.table} AS v ON v.rowid = i.id"
             " ORDER BY i.n"
@@ -305,7 +318,7 @@ class Index:
             for i, (id_, blob) in enumerate(rows):
                 if blob is None:
                     raise KeyError(id_)
-                vectors[i] = arrays.from_blob(blob)
+                vectors[i] = np.frombuffer(blob, dtype)
         return vectors[0] if given.ndim == 0 else vectors
 
     @translated()
@@ -405,7 +418,7 @@ class Index:
         found 3
         fewer: the table has no more rows 2
         """
-        queries = arrays.float_buffer(arrays.as_vectors(query, self.dim, "query"))
+        queries = elements.queries(self.type, query, self.dim)
         if len(queries) != 1:
             raise ValueError(f"query: expected one vector, got {len(queries)}")
         limits = arrays.as_count("k", k), arrays.as_number("recall", recall)
@@ -433,8 +446,8 @@ class Index:
         done = 0
         for some_ids, some_rows in arrays.batches(ids, rows):
             self.db.execute(
-                f"{verb} INTO {self.table}(rowid, {self.column}) SELECT id, vector FROM ann_rows(?, ?, 'float32', ?)",
-                (some_rows, self.dim, some_ids),
+                f"{verb} INTO {self.table}(rowid, {self.column}) SELECT id, vector FROM ann_rows(?, ?, ?, ?)",
+                (elements.buffer(self.type, some_rows), self.dim, self.type, some_ids),
             )
             done += len(some_ids)
             report(done, len(ids))
@@ -473,6 +486,13 @@ def _check(db: object, name: object) -> None:
         raise TypeError(f"expected a connection of apsw, as sqlite_ann.connect() gives, got {type(db).__name__}")
     if not isinstance(name, str):
         raise TypeError(f"expected the name of a table, got {type(name).__name__}")
+
+
+def _type(given: object) -> str:
+    """A type as it is written in CREATE VIRTUAL TABLE, which says which there are."""
+    if not isinstance(given, str) or not given.isalnum():
+        raise ValueError(f"type: expected the name of a type, got {given!r}")
+    return given
 
 
 def _columns(rows: list[Any]) -> Found:

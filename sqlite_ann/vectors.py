@@ -1,11 +1,10 @@
-"""The only place where arrays become blobs, and blobs arrays.
+"""Arrays of ids and of numbers, as they are given; elements.py makes the blobs of each type.
 
     as_array(name, x)         an array            from columns of arrays and from iterators too; no set, no mask
     as_ids(ids)               int64 (n,)          from whole numbers that fit
     as_vectors(x, dim)        (n, dim)            shape and kind checked, nothing copied yet
-    batches(ids, x)           pairs of buffers    little-endian int64 and float32, some 32 MB at a time
+    batches(ids, x)           pairs of arrays     some 32 MB at a time
     float_buffer(x)           one buffer          little-endian float32
-    from_blob(blob)           float32 (dim,)
     plain(x)                  a scalar            Python's own for one of numpy's
     as_count(name, x)         int or None         of any kind; what is not whole is refused
     as_number(name, x)        float or None       of any kind; NaN, which SQL takes for NULL, is refused
@@ -191,21 +190,12 @@ def as_number(name: str, value: object) -> float | None:
     return number
 
 
-def batches(ids: Ids, vectors: NDArray[np.generic], n_bytes: int = BATCH_BYTES) -> Iterator[tuple[Ids, Vectors]]:
-    """Ids and vectors in pieces of at most `n_bytes` of float32, so that a large array is never copied whole.
+def batches(ids: Ids, vectors: NDArray[Any], n_bytes: int = BATCH_BYTES) -> Iterator[tuple[Ids, NDArray[Any]]]:
+    """Ids and vectors in pieces of at most `n_bytes` of float32, so that a large array is never converted whole.
 
     >>> [len(part) for part, _ in batches(np.arange(5), np.ones((5, 4)), n_bytes=32)]
     [2, 2, 1]
     """
     n_rows = max(1, n_bytes // (FLOAT.itemsize * vectors.shape[1]))
     for start in range(0, len(ids), n_rows):
-        yield ids[start : start + n_rows], float_buffer(vectors[start : start + n_rows])
-
-
-def from_blob(blob: bytes) -> Vectors:
-    """The float32 components of a stored vector; the memory is the blob's, read-only.
-
-    >>> from_blob(bytes.fromhex("0000803f00000040"))
-    array([1., 2.], dtype=float32)
-    """
-    return np.frombuffer(blob, FLOAT)
+        yield ids[start : start + n_rows], vectors[start : start + n_rows]

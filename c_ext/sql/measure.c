@@ -122,10 +122,10 @@ static int explain(const AnnCall *call, const AnnQuery *query) {
   return rc;
 }
 
-static int read_query(const AnnCall *call, void *out_vector) {
+static int read_query(const AnnCall *call, void *out_query) {
   const AnnStore *store = call->table->store;
   char message[ANN_VECTOR_MESSAGE];
-  int rc = ann_value_vector(call->arguments[0], &store->options.space, out_vector, message);
+  int rc = ann_value_query(call->arguments[0], &store->options.space, out_query, message);
   if (rc == ANN_ERROR) {
     *call->out_message = sqlite3_mprintf("%s, table %s, column %s: %s", call->function,
                                          ann_db_name(store->db), store->options.column,
@@ -137,7 +137,7 @@ static int read_query(const AnnCall *call, void *out_vector) {
 int ann_measure_explain(const AnnCall *call) {
   AnnTable *table = call->table;
   AnnQuery query;
-  void *vector = NULL; /* owned */
+  void *given = NULL; /* owned: the query */
   int rc;
   memset(&query, 0, sizeof query);
   query.k = ANN_DEFAULT_K;
@@ -153,12 +153,12 @@ int ann_measure_explain(const AnnCall *call) {
                          call->out_message);
   }
   if (rc != ANN_OK || !call->arguments[0]) return rc; /* a NULL query finds nothing */
-  vector = ann_alloc((uint64_t)ann_store_vector_bytes(table->store));
-  if (!vector) return ANN_NOMEM;
-  query.vector = vector;
-  rc = read_query(call, vector);
+  given = ann_alloc((uint64_t)table->store->options.space.query_size);
+  if (!given) return ANN_NOMEM;
+  query.vector = given;
+  rc = read_query(call, given);
   if (rc == ANN_OK) rc = make_searcher(table);
   if (rc == ANN_OK) rc = explain(call, &query);
-  ann_free(vector);
+  ann_free(given);
   return rc;
 }

@@ -135,13 +135,8 @@ def test_batches_cover_everything_once_and_in_order(rng, n, rows):
     assert [i for some_ids, _ in parts for i in some_ids] == list(range(n))
     assert sum(len(some_rows) for _, some_rows in parts) == n
     for some_ids, some_rows in parts:
-        np.testing.assert_array_equal(some_rows, matrix[some_ids].astype(np.float32))
+        np.testing.assert_array_equal(some_rows, matrix[some_ids])
 
 
 def test_a_row_larger_than_a_batch_goes_alone():
     assert len(list(vectors.batches(np.arange(3), np.ones((3, 100)), n_bytes=4))) == 3
-
-
-def test_blob_and_back(rng):
-    vector = rng.standard_normal(9).astype(np.float32)
-    np.testing.assert_array_equal(vectors.from_blob(bytes(vectors.float_buffer(vector).data)), vector)
