@@ -162,7 +162,9 @@ class Rotation:
 def prepared(metric: str, rotation: Rotation, vectors: Floats) -> Floats:
     """§9: vectors as the forest sees them."""
     vectors = np.ascontiguousarray(vectors, F).reshape(-1, rotation.d)
-    if metric not in ("cosine", "angular"):
+    if metric == "hamming":
+        return rotation(F(2) * vectors - F(1))
+    if metric not in ("cosine", "angular", "jaccard"):
         return rotation(vectors)
     with np.errstate(all="ignore"):
         squared = dot(vectors, vectors)
@@ -312,6 +314,11 @@ def distances(metric: str, vectors: NDArray[Any], query: NDArray[Any]) -> NDArra
         return np.abs(v - q).sum(axis=1)
     if metric == "dot":
         return -(v @ q)
+    if metric == "hamming":
+        return (v != q).sum(axis=1).astype(np.float64)
+    if metric == "jaccard":
+        both, either = np.minimum(v, q).sum(axis=1), np.maximum(v, q).sum(axis=1)
+        return 1 - np.divide(both, either, out=np.ones(len(v)), where=either > 0)
     norms = np.sqrt((v**2).sum(axis=1)) * np.sqrt((q**2).sum())
     cosines = np.divide(v @ q, norms, out=np.zeros(len(v)), where=norms > 0)
     far = 1 - np.clip(cosines, -1, 1)

@@ -22,6 +22,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from tests import components
 from tests.arithmetic import (
     CENTRE,
     GOLDEN,
@@ -186,6 +187,11 @@ class Index:
     waiting: list[tuple[int, Any]]
 
     @property
+    def kind(self) -> str:
+        """The type of a component."""
+        return self.options["type"]
+
+    @property
     def metric(self) -> str:
         return self.options["metric"]
 
@@ -226,7 +232,7 @@ class Index:
         return any(first <= id_ <= last for first, last in self.waiting)
 
     def vector(self, id_: int) -> Floats:
-        return np.frombuffer(self.vectors[id_], "<f4")
+        return components.decode(self.kind, self.vectors[id_], self.dimensions)
 
     def array(self) -> tuple[NDArray[np.int64], Floats]:
         """All ids and their vectors."""
@@ -308,16 +314,29 @@ class Learned:
     vectors: Floats  # (n, d)
 
 
-def parse_learned(blob: Any, dimensions: int) -> Learned:
+def parse_learned(blob: Any, dimensions: int, kind: str = "float32") -> Learned:
+    """kind: the type that the queries are stored in."""
     if not isinstance(blob, bytes) or len(blob) < 32:
         raise Damaged("config row learned is not a blob of 32 bytes or more")
     seen, n, measured = struct.unpack_from("<qII", blob)
-    if len(blob) != 32 + 4 * dimensions * n or n > min(400, (64 << 20) // (4 * dimensions)) or seen < n:
+    size = components.size(kind, dimensions)
+    if len(blob) != 32 + size * n or n > min(400, (64 << 20) // size) or seen < n:
         raise Damaged(f"config row learned has {len(blob)} bytes for {n} queries of {seen}")
-    vectors = np.frombuffer(blob, "<f4", offset=32).reshape(n, dimensions)
-    if any(blob[16:32]) or not np.isfinite(vectors).all():
-        raise Damaged("config row learned has reserved bytes that are not zero, or a query that is not finite")
+    if any(blob[16:32]):
+        raise Damaged("config row learned has reserved bytes that are not zero")
+    vectors = _queries(kind, blob[32:], n, dimensions)
+    if vectors is None:
+        raise Damaged("config row learned has a query that is not allowed")
     return Learned(seen, measured == 1, vectors)
+
+
+def _queries(kind: str, blob: bytes, n: int, dimensions: int) -> Floats | None:
+    """n queries, one after the other; None where one of them is not allowed."""
+    size = components.size(kind, dimensions)
+    parts = [blob[i * size : (i + 1) * size] for i in range(n)]
+    if len(blob) != n * size or not all(components.allowed(kind, part, dimensions) for part in parts):
+        return None
+    return np.array([components.decode(kind, part, dimensions) for part in parts], F).reshape(n, dimensions)
 
 
 Neighbours = list[tuple[float, int]]  # distance and id, ascending
@@ -341,14 +360,16 @@ class Sampling:
     costs: NDArray[Any]  # (measured, 30) of COST
 
 
-def parse_sampling(blob: Any, sampled: Any, dimensions: int, changes_now: int) -> Sampling | None:
+def parse_sampling(
+    blob: Any, sampled: Any, dimensions: int, changes_now: int, kind: str = "float32"
+) -> Sampling | None:
     """None also where the bytes are no calibration in progress, which is no damage."""
     if not isinstance(blob, bytes) or not isinstance(sampled, bytes) or len(blob) < 64:
         return None
     version, stage, n, rows, measured, compared, placed, changes = struct.unpack_from("<5I4xqqq", blob)
     if version != 1 or stage not in (1, 2) or not 1 <= n <= 800 or rows > n or measured > n:
         return None
-    if not 0 <= placed <= 1 << 48 or not 0 <= changes <= changes_now or len(sampled) != 4 * dimensions * n:
+    if not 0 <= placed <= 1 << 48 or not 0 <= changes <= changes_now:
         return None
     try:
         ids, at = list(struct.unpack_from(f"<{n}q", blob, 64)), 64 + 8 * n
@@ -358,8 +379,8 @@ def parse_sampling(blob: Any, sampled: Any, dimensions: int, changes_now: int) -
         costs = np.frombuffer(blob, COST, 30 * measured, at).reshape(measured, 30)
     except (struct.error, ValueError):
         return None
-    vectors = np.frombuffer(sampled, "<f4").reshape(n, dimensions)
-    if len(blob) != at + costs.nbytes or not (costs["reach"] >= 0).all() or not np.isfinite(vectors).all():
+    vectors = _queries(kind, sampled, n, dimensions)
+    if len(blob) != at + costs.nbytes or not (costs["reach"] >= 0).all() or vectors is None:
         return None
     return Sampling(stage, rows, measured, compared, placed, changes, ids, vectors, nearest, far, costs)
 
@@ -396,16 +417,16 @@ def read(database: Database, table: str | None = None) -> Index:
     if value["format"] != 2 or not isinstance(value["format"], int):
         raise Damaged(f"format is {value['format']!r}")
     (state, roots), options = parse_state(value["state"]), parse_options(value["options"])
-    dimensions = int(options["dimensions"])
+    dimensions, queries = int(options["dimensions"]), components.of_queries(options["type"])
     return Index(
         name,
         options,
         state,
         roots,
         parse_calibration(value["calibration"]) if "calibration" in value else None,
-        parse_sampling(value.get("sampling"), value.get("sampled"), dimensions, state["changes"]),
+        parse_sampling(value.get("sampling"), value.get("sampled"), dimensions, state["changes"], queries),
         parse_least(value["least"]) if "least" in value else (0, 0),
-        parse_learned(value["learned"], dimensions) if "learned" in value else None,
+        parse_learned(value["learned"], dimensions, queries) if "learned" in value else None,
         value.get("made"),
         dict(rows("vectors")),
         dict(rows("pages")),
@@ -446,7 +467,7 @@ def _check_schema(db: apsw.Connection, name: str) -> Iterator[str]:
 
 def _check_config(index: Index) -> Iterator[str]:
     options, state, roots = index.options, index.state, index.roots
-    if options["type"] != "float32" or options["metric"] not in ("cosine", "angular", "l2", "l1", "dot"):
+    if options["metric"] not in components.METRICS.get(options["type"], ()):
         yield f"options: {options}"
     if int(options["length"]) != rotated_length(index.dimensions):
         yield f"options: length is {options['length']} for {index.dimensions} dimensions"
@@ -469,10 +490,11 @@ def _check_config(index: Index) -> Iterator[str]:
 
 def _check_vectors(index: Index) -> Iterator[str]:
     for id_, blob in index.vectors.items():
-        if not isinstance(blob, bytes) or len(blob) != 4 * index.dimensions:
-            yield f"vector {id_} is not a blob of {4 * index.dimensions} bytes"
-        elif not np.isfinite(np.frombuffer(blob, "<f4")).all():
-            yield f"vector {id_} is not finite"
+        size = components.size(index.kind, index.dimensions)
+        if not isinstance(blob, bytes) or len(blob) != size:
+            yield f"vector {id_} is not a blob of {size} bytes"
+        elif not components.allowed(index.kind, blob, index.dimensions):
+            yield f"vector {id_} is not allowed"
 
 
 def _check_trees(index: Index, pages: dict[int, Page]) -> Iterator[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from tests import arithmetic, oracle
+from tests import arithmetic, components, oracle
 from tests.golden import make as make_golden
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -207,6 +207,41 @@ def test_oracle_reads_what_was_built_inserted_and_deleted(db, rng, d, metric):
     np.testing.assert_allclose([distance for _, distance in rows], nearest, rtol=1e-5, atol=error)
     found = np.array([index.vector(id_) for id_, _ in rows])
     np.testing.assert_allclose(arithmetic.distances(metric, found, query), nearest, rtol=1e-5, atol=error)
+
+
+@pytest.mark.parametrize("d", [5, 64, 100])
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [(kind, metric) for kind, metrics in components.METRICS.items() if kind != "float32" for metric in metrics],
+)
+def test_oracle_reads_tables_of_every_type(db, rng, kind, metric, d):
+    """Rows, codes and given queries, as they lie in the file."""
+    db.execute(f"CREATE VIRTUAL TABLE v USING ann(e {kind}[{d}], metric={metric}, leaf_capacity=32)")
+    size = components.size(kind, d)
+    blobs = [row.tobytes() for row in rng.integers(0, 256, (1300, size), np.uint8)]
+    if kind == "bit":
+        blobs = [blob[:-1] + bytes([blob[-1] & (1 << (d - 1) % 8 + 1) - 1]) for blob in blobs]
+    blobs = [blob for blob in blobs if components.allowed(kind, blob, d)]
+    if len(blobs) < 1200:  # of halves, whose random bits are seldom all finite
+        ones = 0x3C00 if kind == "float16" else 0x3F80
+        blobs = [(ones + rng.integers(0, 256, d)).astype("<u2").tobytes() for _ in range(1300)]
+    blobs[7] = bytes(size)
+    load = "INSERT INTO v(rowid, e) SELECT id, vector FROM ann_rows(?, ?, ?)"
+    db.execute(load, (b"".join(blobs[:1100]), d, kind))
+    for i, blob in enumerate(blobs[1100:]):
+        db.execute("INSERT INTO v(rowid, e) VALUES (?, ?)", (5000 + i, blob))
+    db.execute("INSERT INTO v(v, e) VALUES ('learn', ?)", (blobs[3],))
+    index = silent(db)
+    assert (index.kind, index.metric, index.state["placed"]) == (kind, metric, len(blobs))
+    np.testing.assert_array_equal(index.vector(3), components.decode(kind, blobs[3], d))
+    np.testing.assert_array_equal(index.learned.vectors, index.vector(3)[None])
+    ids, stored = index.array()
+    for query in stored[:3]:
+        sql = "SELECT distance FROM ann_search('v', ?, 5, 1)"
+        given = components.encode(components.of_queries(kind), query)
+        found = [far for (far,) in db.execute(sql, (given,)).fetchall()]
+        _, nearest = arithmetic.exact(index.metric, ids, stored, query, 5)
+        np.testing.assert_allclose(found, nearest, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.slow
