@@ -1,27 +1,37 @@
 /* way.c -- see way.h. */
 #include "index/way.h"
 
-/* Microseconds: docs/MEASUREMENTS.md, costs. */
+/* Microseconds: docs/MEASUREMENTS.md, costs and filters. */
 typedef struct Cost {
   double row;   /* reading one vector by id and measuring it */
   double entry; /* estimating one entry of a leaf */
 } Cost;
 
-static const Cost read_anew = {2.5, 0.03}, in_memory = {0.2, 0.012};
+#define COST_ROW 2.5    /* out of the database */
+#define COST_ENTRY 0.03 /* with the leaf's page */
+/* Out of memory, and each byte of a vector, or bit of a code. */
+#define COST_HELD_ROW 0.05
+#define COST_HELD_BYTE 0.0001
+#define COST_HELD_ENTRY 0.004
+#define COST_HELD_BIT 0.00002
 
 /* A scan in order of id costs less than half of as many look-ups. */
 #define SCAN 0.4
+#define MANY 1e15 /* entries: more than there are */
 /* Vectors of so many bytes are mostly in memory: cache_mb has room for them if nobody changed it.
 ** What this connection may keep is not asked: that must not change an answer. */
-#define MANY 1e15 /* entries: more than there are */
 #define HELD_BYTES ((int64_t)256 << 20)
 
 /* A search for all rows is planned as if nothing were in memory, where tables are small enough for
 ** that to matter. */
-static const Cost *cost_of(const AnnStore *store, const AnnQuery *query) {
+static Cost cost_of(const AnnStore *store, const AnnQuery *query) {
   int64_t bytes = ann_store_vector_bytes(store);
-  int is_held = store->state.rows <= HELD_BYTES / bytes;
-  return is_held && ann_query_is_filtered(query) ? &in_memory : &read_anew;
+  Cost cost = {COST_ROW, COST_ENTRY};
+  if (store->state.rows <= HELD_BYTES / bytes && ann_query_is_filtered(query)) {
+    cost.row = COST_HELD_ROW + (double)bytes * COST_HELD_BYTE;
+    cost.entry = COST_HELD_ENTRY + (double)store->rotation.length * COST_HELD_BIT;
+  }
+  return cost;
 }
 
 static int is_by_rule(const AnnEffort *effort) { return effort->reach > 0; }
@@ -59,7 +69,7 @@ static int effort_among(const AnnStore *store, const AnnQuery *query, int64_t k,
 int ann_way_plan(AnnStore *store, const AnnQuery *query, int64_t k, double share,
                  AnnWay *out_way) {
   AnnEffort *effort = &out_way->effort;
-  const Cost *cost = cost_of(store, query);
+  Cost cost = cost_of(store, query);
   double all = (double)store->state.placed * store->options.trees;
   double rows = query->only ? (double)query->only->n : (double)store->state.rows * SCAN;
   /* search_k alone says how far to walk; what it finds there is to be kept. */
@@ -70,9 +80,9 @@ int ann_way_plan(AnnStore *store, const AnnQuery *query, int64_t k, double share
     effort->inspect *= ANN_EFFORT_PATIENCE;
   }
   if (query->search_k > 0) limit(store, query, k, effort);
-  out_way->entry = cost->entry;
-  out_way->exact = rows * cost->row;
+  out_way->entry = cost.entry;
+  out_way->exact = rows * cost.row;
   if ((double)out_way->usual > all) out_way->usual = (int64_t)all;
-  out_way->walk = (double)out_way->usual * cost->entry + (double)effort->keep * cost->row;
+  out_way->walk = (double)out_way->usual * cost.entry + (double)effort->keep * cost.row;
   return rc;
 }
