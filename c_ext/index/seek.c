@@ -135,11 +135,12 @@ static int looks(const AnnSeek *seek) {
 /* Plan what is to come by the share of wanted entries so far; give up where it is not worth it. */
 static int look(AnnSeek *seek) {
   AnnWay *way = &seek->way;
-  double share = (double)(seek->inspected + 1) / (double)(seek->passed + 1), behind;
-  double mean = ann_query_share(seek->query, seek->store->state.rows);
+  double share, mean, behind;
   int rc;
   if (seek->passed < seek->look_at) return ANN_OK;
   seek->look_at = 2 * seek->passed;
+  share = (double)(seek->inspected + 1) / (double)(seek->passed + 1);
+  mean = ann_query_share(seek->query, seek->store->state.rows);
   /* Fewer than elsewhere, they become more the farther the walk goes: the nearest of them are among
   ** still fewer. */
   if (share < mean) share *= share / mean * (share / mean);
@@ -222,8 +223,9 @@ static int take_leaf(AnnSeek *seek, int64_t least) {
   ann_trace_enter(store->trace, ANN_TRACE_SCAN);
   rc = scan_leaf(seek, &leaf);
   /* What the rule would stop at now, it would stop at later all the more; but not for a larger
-  ** k. */
-  if (!seek->goes_on && rule_holds(seek, least)) {
+  ** k, nor where it may come to ask for more. */
+  if (!seek->goes_on && !seek->query->only && !seek->query->exclude &&
+      rule_holds(seek, least)) {
     seek->walk.bound = ann_effort_bound(&seek->way.effort, seek->passed, kth_best(seek));
   }
   if (rc == ANN_OK) rc = tick(seek, seek->n_read);
