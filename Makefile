@@ -20,7 +20,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-fast test-faults test-kernels test-neon fuzz asan format lint clean \
-	bench bench-kernels bench-quick bench-targets bench-report bench-recall bench-life
+	bench bench-kernels bench-quick bench-targets bench-report bench-recall bench-life bench-filter
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -60,13 +60,13 @@ test-neon: ## the inner loops of 64-bit ARM, on any CPU (qemu)
 	qemu-aarch64-static build/neon/kernels_test neon
 
 SECONDS_EACH ?= 30
-fuzz: ## hostile pages and vectors, half a minute each (libFuzzer)
+fuzz: ## hostile pages, vectors and sets of ids, half a minute each (libFuzzer)
 	@$(call need,command -v clang-14,clang-14 libclang-rt-14-dev)
 	@mkdir -p build/fuzz/page.corpus
 	@$(PYTHON) -c "import glob, sqlite3; [open(f'build/fuzz/page.corpus/{at}-{i}', 'wb').write(d) \
 		for at, name in enumerate(sorted(glob.glob('tests/golden/*-grid.db'))) \
 		for i, d in sqlite3.connect(name).execute('SELECT id, data FROM grid_pages')]"
-	@set -e; for what in page vector; do \
+	@set -e; for what in page vector bitmap; do \
 		clang-14 -g -O1 -std=c11 -ffp-contract=off -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ic_ext \
 			fuzz/$$what.c fuzz/alloc.c c_ext/core/*.c -lm -lpthread -o build/fuzz/$$what; \
 		mkdir -p build/fuzz/$$what.corpus; \
@@ -105,6 +105,10 @@ bench-targets: build $(VENV)/.bench ## what the project promises of itself, each
 bench-life: build ## recall and speed after every life of a table: a good half hour (fetches data the first time)
 	$(BIN)/python bench/data.py fetch text words sift fashion songs
 	$(BIN)/python bench/life.py
+
+bench-filter: build $(VENV)/.bench ## searches among some rows, in every form, beside what they could cost: some minutes
+	$(BIN)/python bench/data.py fetch text
+	$(BIN)/python bench/filter.py
 
 bench-kernels: ## nanoseconds of the inner loops (LENGTH=384)
 	@mkdir -p build
