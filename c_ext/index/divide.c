@@ -224,16 +224,15 @@ static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
                        uint32_t *out_other) {
   AnnPage *page = NULL, *other = NULL, *parent = NULL;
   uint32_t parent_number = 0;
-  int rc = halves_cut(h, store, tree, number), at;
+  int rc = halves_cut(h, store, tree, number), at = -1;
   if (rc == ANN_OK)
     rc = ann_pages_get(store->pages, number, tree, h->records ? ANN_ANY_LEVEL : 0, &page);
   if (rc == ANN_OK) rc = make_room(store, tree, number, page, &parent_number, &parent);
   if (rc == ANN_OK) {
     rc = ann_pages_add(store->pages, tree, page->level, parent_number, out_other, &other);
   }
+  if (rc == ANN_OK) rc = ann_pages_child(store->pages, number, page, parent, &at);
   if (rc != ANN_OK) return rc;
-  at = ann_page_find(parent, number);
-  if (at < 0) return ann_db_corrupt(store->db, "page", parent_number);
   ann_pages_touch(store->pages, number);
   ann_pages_touch(store->pages, parent_number);
   rc = fill(store, page, h, 0);
@@ -292,9 +291,8 @@ int ann_divide_recentre(AnnStore *store, int tree, uint32_t number, double share
   int rc = ann_pages_get(store->pages, number, tree, 0, &page), at = -1;
   *out_moved = 0;
   if (rc == ANN_OK) rc = ann_pages_get(store->pages, page->parent, tree, 1, &parent);
+  if (rc == ANN_OK) rc = ann_pages_child(store->pages, number, page, parent, &at);
   if (rc != ANN_OK) return rc;
-  at = ann_page_find(parent, number);
-  if (at < 0) return ann_db_corrupt(store->db, "page", page->parent);
   rc = halves_init(&h, page);
   if (rc == ANN_OK) rc = look_for_mean(store, &h, page, number, share, out_moved);
   if (rc == ANN_OK && *out_moved) {

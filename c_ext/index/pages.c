@@ -238,6 +238,12 @@ int ann_pages_reach(AnnPages *pages, int may_read, uint32_t number, uint32_t par
   return may_read ? ann_db_corrupt(pages->db, "page", number) : ANN_NOT_HERE;
 }
 
+int ann_pages_child(AnnPages *pages, uint32_t number, const AnnPage *page,
+                    const AnnPage *parent, int *out_at) {
+  *out_at = ann_page_find(parent, number);
+  return *out_at < 0 ? ann_db_corrupt(pages->db, "page", page->parent) : ANN_OK;
+}
+
 static void count_pages(AnnPages *pages, int level, int change) {
   if (level == 0) pages->state->leaf_pages += change;
   else pages->state->directory_pages += change;

@@ -46,6 +46,9 @@ AnnPage *ann_pages_peek(const AnnPages *pages, uint32_t number, int tree, int le
 #define ANN_NOT_HERE (-1)
 int ann_pages_reach(AnnPages *pages, int may_read, uint32_t number, uint32_t parent, int tree,
                     int level, AnnPage **out_page);
+/* Which child of `parent` the page is that names it as its parent; ANN_CORRUPT when it is none. */
+int ann_pages_child(AnnPages *pages, uint32_t number, const AnnPage *page,
+                    const AnnPage *parent, int *out_at);
 /* Entries that a new page of a level holds at most.  A directory has twice as many as a leaf:
 ** fewer of them are opened by a search, and their children are told apart by their codes. */
 int ann_pages_capacity(const AnnPages *pages, int level);

@@ -148,16 +148,15 @@ static int dissolve(AnnStore *store, uint32_t number) {
   void *vector = NULL; /* owned */
   int64_t *ids = NULL; /* owned */
   uint32_t above;
-  int rc = ann_pages_get(store->pages, number, ANN_ANY_TREE, 0, &page), n, i, at;
+  int rc = ann_pages_get(store->pages, number, ANN_ANY_TREE, 0, &page), n, i, at = -1;
   if (rc == ANN_OK) rc = ann_pages_get(store->pages, page->parent, page->tree, 1, &parent);
   if (rc != ANN_OK || parent->n < 2) return rc;
   above = page->parent;
   n = page->n;
   vector = ann_alloc((uint64_t)ann_store_vector_bytes(store));
   ids = ann_alloc_array((uint64_t)n, sizeof *ids);
-  at = ann_page_find(parent, number);
   if (!vector || !ids) rc = ANN_NOMEM;
-  else if (at < 0) rc = ann_db_corrupt(store->db, "page", above);
+  if (rc == ANN_OK) rc = ann_pages_child(store->pages, number, page, parent, &at);
   if (rc == ANN_OK) {
     for (i = 0; i < n; i++) ids[i] = ann_page_id(page, i);
     ann_page_remove(parent, at);

@@ -178,3 +178,13 @@ def test_a_new_page_alone_never_takes_the_place_of_another(parts, pages, held):
         rc = parts.lib.ann_pages_flush(pages)
     assert (rc, parts.sentence) == (parts.lib.ANN_CORRUPT, f"ann table v: page {first} is damaged; rebuild it")
     assert parts.rows("SELECT data FROM v_pages") == [stored]
+
+
+def test_a_page_that_its_parent_does_not_name_is_damage(parts, pages):
+    parent, page, at = parts.ffi.new("AnnPage **"), parts.ffi.new("AnnPage **"), parts.ffi.new("int *")
+    number = added(parts, pages, level=1)
+    leaf = added(parts, pages, parent=number)
+    for wanted, level, out in ((number, 1, parent), (leaf, 0, page)):
+        assert parts.lib.ann_pages_get(pages, wanted, 0, level, out) == 0
+    assert parts.lib.ann_pages_child(pages, leaf, page[0], parent[0], at) == parts.lib.ANN_CORRUPT
+    assert parts.sentence == f"ann table v: page {number} is damaged; rebuild it"
