@@ -119,7 +119,7 @@ static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
 
 /* 0 stands for no rule: products, and recalls that need nearly everything.  Where the first
 ** leaf is enough, the rule holds all the same. */
-static void settle_reach(int geometry, AnnEffort *cell) {
+static void bound_reach(int geometry, AnnEffort *cell) {
   if (cell->reach < LEAST_REACH) cell->reach = LEAST_REACH;
   if (geometry == ANN_PRODUCT || cell->reach >= OUT_OF_REACH) cell->reach = 0;
 }
@@ -141,7 +141,7 @@ static int fit_row(AnnStore *store, const AnnSample *sample, int given, int whic
   for (j = 0; j < ANN_EFFORT_RECALLS && rc == ANN_OK && costs.n > 0; j++) {
     AnnEffort cell = io_cells[j];
     fit_cell(&costs, 1 - ann_effort_recalls[j], &cell);
-    settle_reach(sample->space->geometry, &cell);
+    bound_reach(sample->space->geometry, &cell);
     io_cells[j] = given && sample->n_rows > 0 ? both(io_cells[j], cell) : cell;
     rc = ann_db_tick(store->db);
   }

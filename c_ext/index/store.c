@@ -18,10 +18,10 @@ enum {
   WRITE,   /* written, and stays */
 };
 
-enum { LOOK, LEAVE, BEGIN, SETTLE, COMMIT, ROLLBACK };
+enum { LOOK, LEAVE, BEGIN, FLUSH, COMMIT, ROLLBACK };
 
 /* docs/ARCHITECTURE.md has this table in words.  What was changed and is not written makes
-** every event but SETTLE and ROLLBACK impossible. */
+** every event but FLUSH and ROLLBACK impossible. */
 static const struct {
   int read; /* clean pages, rows, calibration, given queries, whether any ids wait */
   int counters;
@@ -30,7 +30,7 @@ static const struct {
   [LOOK] = {COMPARE, KEEP, KEEP},   /* the first read of a call; counters are read with it */
   [LEAVE] = {TRIM, FORGET, KEEP},   /* the end of a call, no write transaction being open */
   [BEGIN] = {KEEP, FORGET, KEEP},   /* xBegin */
-  [SETTLE] = {KEEP, WRITE, WRITE},  /* xSavepoint, xRelease, xSync, any inspection */
+  [FLUSH] = {KEEP, WRITE, WRITE},   /* xSavepoint, xRelease, xSync, any inspection */
   [COMMIT] = {STAMP, FORGET, KEEP}, /* xCommit */
   [ROLLBACK] = {FORGET, FORGET, FORGET}, /* xRollback, xRollbackTo, DROP, RENAME */
 };
@@ -84,7 +84,7 @@ static int write_counters(AnnStore *store) {
 
 static int happens(AnnStore *store, int event) {
   int rc = ANN_OK;
-  assert(event == SETTLE || event == ROLLBACK ||
+  assert(event == FLUSH || event == ROLLBACK ||
          (ann_store_is_clean(store) && "all that was changed is written"));
   if (fates[event].changed == WRITE) rc = write_all(store);
   if (fates[event].changed == FORGET) {
@@ -285,7 +285,7 @@ void ann_store_end(AnnStore *store) {
 }
 
 int ann_store_flush(AnnStore *store) {
-  int rc = happens(store, SETTLE);
+  int rc = happens(store, FLUSH);
   if (rc != ANN_OK) ann_store_poison(store);
   return rc;
 }

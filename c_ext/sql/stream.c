@@ -94,7 +94,7 @@ static int read_query(AnnStream *stream, AnnTable *table, sqlite3_value *value,
 }
 
 /* Without k: all within max_distance; MATCH goes on as long as someone reads. */
-static void settle_k(AnnStream *stream) {
+static void decide_k(AnnStream *stream) {
   AnnArgument *k = &stream->arguments.of[ANN_ARG_K];
   int is_open = stream->arguments.of[ANN_ARG_MAX_DISTANCE].is_given ||
                 stream->form->kind == ANN_FORM_MATCH;
@@ -295,7 +295,7 @@ int ann_stream_new(AnnTable *table, const AnnForm *form, int bits, sqlite3_value
   stream->name = sqlite3_mprintf("%s", ann_db_name(table->store->db));
   if (!stream->schema || !stream->name) return ANN_NOMEM;
   rc = ann_arguments_read(form, bits, argv, &stream->arguments, out_message);
-  settle_k(stream);
+  decide_k(stream);
   if (rc != ANN_OK) return rc;
   return read_query(stream, table, ann_arguments_value(bits, argv, ANN_ARG_QUERY), out_message);
 }

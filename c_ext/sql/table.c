@@ -22,7 +22,7 @@ static int is_due(const AnnTable *table) {
          waiting * 100 > (double)state->rows * table->absorb;
 }
 
-int ann_table_is_settled(const AnnTable *table) {
+int ann_table_is_clean(const AnnTable *table) {
   return !ann_store_is_poisoned(table->store) && ann_store_is_clean(table->store) &&
          !is_due(table);
 }
@@ -133,7 +133,7 @@ int ann_table_delete(AnnTable *table, int64_t id) {
   return rc;
 }
 
-/* A row under another id: both ids' rows are settled before anything is changed. */
+/* A row under another id: both ids are looked up before anything is changed. */
 static int move_row(AnnTable *table, int64_t id, int64_t new_id, const void *vector) {
   AnnStore *store = table->store;
   int64_t used = 0;
@@ -172,7 +172,7 @@ int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value 
   return rc;
 }
 
-int ann_table_settle(AnnTable *table) {
+int ann_table_flush(AnnTable *table) {
   AnnStore *store = table->store;
   int rc = ANN_OK;
   if (!ann_store_is_loaded(store) && !ann_store_is_poisoned(store)) return ANN_OK;
@@ -283,7 +283,7 @@ static int command_rebuild(AnnTable *table) {
 static int run_command(AnnTable *table, const char *text, sqlite3_value *k) {
   AnnStore *store = table->store;
   int known = 0, rc = ann_store_begin(store);
-  if (rc == ANN_OK) rc = ann_table_settle(table);
+  if (rc == ANN_OK) rc = ann_table_flush(table);
   if (rc == ANN_OK) rc = ann_setting_command(table, text, &known);
   if (rc == ANN_OK && !known) rc = command_backend(table, text, &known);
   if (rc == ANN_OK && !known) {

@@ -21,8 +21,8 @@ int ann_table_command(AnnTable *table, sqlite3_value *command, sqlite3_value *k)
 /* INSERT INTO name(name, column) VALUES('learn', queries): one query or, as a blob, many. */
 int ann_table_learn(AnnTable *table, sqlite3_value *queries);
 /* A statement has ended, or the transaction is about to: absorb if enough waits, write all. */
-int ann_table_settle(AnnTable *table);
-/* Is there nothing to settle? */
-int ann_table_is_settled(const AnnTable *table);
+int ann_table_flush(AnnTable *table);
+/* Is there nothing to absorb, and nothing to write? */
+int ann_table_is_clean(const AnnTable *table);
 
 #endif

@@ -16,16 +16,16 @@ int ann_transaction_begin(sqlite3_vtab *vtab) {
   return ANN_OK;
 }
 
-/* Settle what is in memory; last_insert_rowid() stays the user's. */
-static int settle(sqlite3_vtab *vtab) {
+/* Write what is in memory; last_insert_rowid() stays the user's. */
+static int flush(sqlite3_vtab *vtab) {
   AnnTable *table = ann_table_of(vtab);
   sqlite3 *db = ann_db_handle(table->store->db);
   sqlite3_int64 last = sqlite3_last_insert_rowid(db);
   int rc = ANN_OK;
-  /* What a statement of our own opens and ends within another is nothing to settle. */
+  /* What a statement of our own opens and ends within another is nothing to write. */
   if (ann_store_is_busy(table->store)) return ANN_OK;
-  if (ann_table_is_settled(table)) return ANN_OK;
-  if (ann_context_is_present(table)) rc = ann_table_settle(table);
+  if (ann_table_is_clean(table)) return ANN_OK;
+  if (ann_context_is_present(table)) rc = ann_table_flush(table);
   else ann_store_drop(table->store);
   sqlite3_set_last_insert_rowid(db, last);
   return ann_context_report(table->store, rc, &vtab->zErrMsg);
@@ -35,7 +35,7 @@ int ann_transaction_sync(sqlite3_vtab *vtab) {
   AnnTable *table = ann_table_of(vtab);
   int rc;
   ANN_KEEP_ORDER(vtab, ANN_ORDER_SYNC, 0);
-  rc = settle(vtab);
+  rc = flush(vtab);
   if (rc == ANN_OK && table->created && ann_context_is_present(table)) {
     sqlite3_int64 last = sqlite3_last_insert_rowid(ann_db_handle(table->store->db));
     rc = ann_config_unmark(table->store->db);
@@ -66,13 +66,13 @@ int ann_transaction_rollback(sqlite3_vtab *vtab) {
   return ANN_OK;
 }
 
-/* Once a write has failed half-way there is nothing to settle, and SQLite would drop the sentence
+/* Once a write has failed half-way there is nothing to write, and SQLite would drop the sentence
 ** that says so: the write that opens this savepoint will say it. */
 int ann_transaction_savepoint(sqlite3_vtab *vtab, int n) {
   AnnStore *store = ann_table_of(vtab)->store;
   int rc;
   ANN_KEEP_ORDER(vtab, ANN_ORDER_SAVEPOINT, n);
-  rc = ann_store_is_poisoned(store) ? ANN_OK : settle(vtab);
+  rc = ann_store_is_poisoned(store) ? ANN_OK : flush(vtab);
   ann_store_savepoint_opened(store, n);
   return rc;
 }
@@ -81,7 +81,7 @@ int ann_transaction_release(sqlite3_vtab *vtab, int n) {
   AnnStore *store = ann_table_of(vtab)->store;
   ANN_KEEP_ORDER(vtab, ANN_ORDER_RELEASE, n);
   ann_store_savepoint_released(store, n);
-  return ann_store_is_poisoned(store) ? ANN_OK : settle(vtab);
+  return ann_store_is_poisoned(store) ? ANN_OK : flush(vtab);
 }
 
 int ann_transaction_rollback_to(sqlite3_vtab *vtab, int n) {

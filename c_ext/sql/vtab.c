@@ -118,7 +118,7 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
         ann_db_name(store->db), new_name);
     return vtab->zErrMsg ? ANN_ERROR : ANN_NOMEM;
   }
-  rc = ann_table_settle(ann_table_of(vtab));
+  rc = ann_table_flush(ann_table_of(vtab));
   ann_context_report(store, rc, &vtab->zErrMsg);
   if (rc == ANN_OK) {
     ann_store_detach(store);

@@ -418,7 +418,7 @@ def test_a_rebuild_that_is_kept_heals(poisoned):
     sound(poisoned)
 
 
-def test_what_a_savepoint_cannot_settle_it_does_not_heal(forest):
+def test_what_a_savepoint_cannot_write_it_does_not_heal(forest):
     """The second statement's savepoint is to write what the first has changed, and fails half-way."""
     db = forest().db
     db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
