@@ -159,7 +159,7 @@ def test_index_knows_nothing_of_sql():
 def test_only_core_knows_one_metric_or_element_type_from_another():
     """Others ask core/space.h; what they may tell apart is the geometry of points, which the forest is made for."""
     named = r"\bANN_(?:COSINE|ANGULAR|L1|L2|DOT|HAMMING|JACCARD|B?FLOAT\d*|INT\d*|BIT)\b"
-    told_apart = r"\b(?:metric|element|type_named)\s*[!=]=\s*\w+|\belement->type\b|\bmetric->elements\b|switch\s*\([^)]*\bmetric\b"
+    told_apart = r"\b(?:metric|element|type_named)\s*[!=]=\s*\w+|\bnamed\.types\b|switch\s*\([^)]*\bmetric\b"
     words = {
         "cosine",
         "angular",

@@ -190,9 +190,7 @@ static double bit_norm(const void *vector, int64_t n) {
 
 static const AnnElement elements[] = {
   {
-    .name = "float32",
-    .alias = "float",
-    .type = ANN_FLOAT32,
+    .named = {"float32", "float", ANN_FLOAT32},
     .bits = 32,
     .fewest_digits = 6,
     .most_digits = 9,
@@ -204,8 +202,7 @@ static const AnnElement elements[] = {
     .norm = float32_norm,
   },
   {
-    .name = "float16",
-    .type = ANN_FLOAT16,
+    .named = {"float16", NULL, ANN_FLOAT16},
     .bits = 16,
     .fewest_digits = 3,
     .most_digits = 5,
@@ -217,8 +214,7 @@ static const AnnElement elements[] = {
     .norm = float16_norm,
   },
   {
-    .name = "bfloat16",
-    .type = ANN_BFLOAT16,
+    .named = {"bfloat16", NULL, ANN_BFLOAT16},
     .bits = 16,
     .fewest_digits = 2,
     .most_digits = 4,
@@ -230,8 +226,7 @@ static const AnnElement elements[] = {
     .norm = bfloat16_norm,
   },
   {
-    .name = "int8",
-    .type = ANN_INT8,
+    .named = {"int8", NULL, ANN_INT8},
     .bits = 8,
     .fewest_digits = 3,
     .most_digits = 3,
@@ -243,8 +238,7 @@ static const AnnElement elements[] = {
     .norm = int8_norm,
   },
   {
-    .name = "bit",
-    .type = ANN_BIT,
+    .named = {"bit", NULL, ANN_BIT},
     .bits = 1,
     .fewest_digits = 1,
     .most_digits = 1,
@@ -257,32 +251,19 @@ static const AnnElement elements[] = {
   },
 };
 
-#define N_ELEMENTS ((int)(sizeof elements / sizeof *elements))
+static const AnnNames names = {elements, (int)(sizeof elements / sizeof *elements),
+                               sizeof *elements};
 
 const AnnElement *ann_element_default(void) { return elements; }
 
 const AnnElement *ann_element_named(const char *name) {
-  int i;
-  for (i = 0; i < N_ELEMENTS; i++) {
-    if (ann_name_is(name, elements[i].name) || ann_name_is(name, elements[i].alias)) {
-      return &elements[i];
-    }
-  }
-  return NULL;
+  return ann_names_find(&names, ANN_ANY_TYPE, name);
 }
 
-const AnnElement *ann_element_among(int types) {
-  int i = 0;
-  while (!(elements[i].type & types)) i++;
-  return &elements[i];
-}
+const AnnElement *ann_element_among(int types) { return ann_names_find(&names, types, NULL); }
 
 const char *ann_element_names(char *out_names) {
-  int i;
-  for (i = 0; i < N_ELEMENTS; i++) {
-    ann_names_add(out_names, i, N_ELEMENTS, elements[i].name, NULL);
-  }
-  return out_names;
+  return ann_names_list(&names, ANN_ANY_TYPE, 0, out_names);
 }
 
 /* ---- bytes ---- */
@@ -323,7 +304,7 @@ int ann_element_from_blob(const AnnElement *element, const void *blob, int64_t n
   if (n_bytes != size) {
     snprintf(out_message, ANN_VECTOR_MESSAGE,
              "expected a blob of %lld bytes (%lld %s), got %lld bytes", (long long)size,
-             (long long)n, element->name, (long long)n_bytes);
+             (long long)n, element->named.name, (long long)n_bytes);
     return ANN_ERROR;
   }
   copy_ordered(element, blob, size, out_vector);
@@ -362,21 +343,4 @@ int ann_element_from_json(const AnnElement *element, const char *text, int64_t n
     rc = ANN_ERROR;
   }
   return rc;
-}
-
-/* ---- names ---- */
-
-static int small(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
-
-int ann_name_is(const char *given, const char *name) {
-  if (!name) return 0;
-  while (*given && small(*given) == *name) given++, name++;
-  return *given == 0 && *name == 0;
-}
-
-void ann_names_add(char *names, int i, int n, const char *name, const char *alias) {
-  const char *before = i == 0 ? "" : i == n - 1 ? " or " : ", ";
-  size_t used = i == 0 ? 0 : strlen(names);
-  snprintf(names + used, ANN_NAMES - used, "%s%s%s%s%s", before, name, alias ? " (" : "",
-           alias ? alias : "", alias ? ")" : "");
 }

@@ -15,7 +15,7 @@
 #ifndef ANN_CORE_ELEMENT_H
 #define ANN_CORE_ELEMENT_H
 
-#include "core/base.h"
+#include "core/names.h"
 
 /* cffi:on */
 /* One bit each, so that a set of types is a number. */
@@ -25,11 +25,8 @@
 #define ANN_INT8 8
 #define ANN_BIT 16
 
-#define ANN_NAMES 160 /* bytes of a list of names, with its end */
-
 typedef struct AnnElement {
-  const char *name, *alias; /* alias: another name, or NULL */
-  int type;
+  AnnNamed named;    /* `types` is its one bit */
   int bits;          /* of a component */
   int fewest_digits; /* significant decimal digits that a component may need ... */
   int most_digits;   /* ... and that tell it from every other */
@@ -61,9 +58,6 @@ void ann_element_to_blob(const AnnElement *element, const void *vector, int64_t 
                          void *out_blob);
 int ann_element_is_zero(const AnnElement *element, const void *vector, int64_t n);
 int ann_element_not_finite(char *out_message, int64_t i, float x);
-
-int ann_name_is(const char *given, const char *name);
-void ann_names_add(char *names, int i, int n, const char *name, const char *alias);
 /* cffi:off */
 
 /* ann_element_default: float32, the first of the table.
@@ -80,9 +74,6 @@ void ann_names_add(char *names, int i, int n, const char *name, const char *alia
 ** itself.
 ** ann_element_is_zero: whether every component is 0, of either sign.
 ** ann_element_not_finite: ANN_ERROR and the clause that refuses component i.
-** ann_name_is: equal but for the case of ASCII letters; `name` is in small ones, or NULL, which
-** nothing is.
-** ann_names_add: name i of n onto "a, b or c"; an alias stands behind its name in brackets.
 */
 
 #endif

@@ -202,8 +202,7 @@ static void dot_bound_row(AnnBound *bound) { (void)bound; }
 
 static const AnnMetric metrics[] = {
   {
-    .name = "cosine",
-    .elements = ANY_NUMBERS,
+    .named = {"cosine", NULL, ANY_NUMBERS},
     .geometry = ANN_DISTANCE,
     .uses_norm = 1,
     .zero_is_flat = 1,
@@ -213,8 +212,7 @@ static const AnnMetric metrics[] = {
     .bound_row = cosine_bound_row,
   },
   {
-    .name = "angular",
-    .elements = ANY_NUMBERS,
+    .named = {"angular", NULL, ANY_NUMBERS},
     .geometry = ANN_DISTANCE,
     .uses_norm = 1,
     .zero_is_flat = 1,
@@ -224,9 +222,7 @@ static const AnnMetric metrics[] = {
     .bound_row = cosine_bound_row,
   },
   {
-    .name = "l2",
-    .alias = "euclidean",
-    .elements = ANY_NUMBERS,
+    .named = {"l2", "euclidean", ANY_NUMBERS},
     .geometry = ANN_DISTANCE,
     .point = as_it_is,
     .distance = l2,
@@ -234,9 +230,7 @@ static const AnnMetric metrics[] = {
     .bound_row = l2_bound_row,
   },
   {
-    .name = "l1",
-    .alias = "manhattan",
-    .elements = ANY_NUMBERS,
+    .named = {"l1", "manhattan", ANY_NUMBERS},
     .geometry = ANN_DISTANCE,
     .point = as_it_is,
     .distance = l1,
@@ -244,8 +238,7 @@ static const AnnMetric metrics[] = {
     .bound_row = l2_bound_row,
   },
   {
-    .name = "dot",
-    .elements = ANY_NUMBERS,
+    .named = {"dot", NULL, ANY_NUMBERS},
     .geometry = ANN_PRODUCT,
     .point = as_it_is,
     .distance = dot,
@@ -253,15 +246,13 @@ static const AnnMetric metrics[] = {
     .bound_row = dot_bound_row,
   },
   {
-    .name = "hamming",
-    .elements = ANN_BIT,
+    .named = {"hamming", NULL, ANN_BIT},
     .geometry = ANN_DISTANCE,
     .point = of_signs,
     .distance = hamming,
   },
   {
-    .name = "jaccard",
-    .elements = ANN_BIT,
+    .named = {"jaccard", NULL, ANN_BIT},
     .geometry = ANN_DISTANCE,
     .uses_norm = 1,
     .zero_is_flat = 1,
@@ -270,45 +261,25 @@ static const AnnMetric metrics[] = {
   },
 };
 
-#define N_METRICS ((int)(sizeof metrics / sizeof *metrics))
+static const AnnNames names = {metrics, (int)(sizeof metrics / sizeof *metrics),
+                               sizeof *metrics};
 
-/* Does row i go with the type?  With none given: is it the first of its name? */
-static int goes_with(const AnnElement *element, int i) {
-  int j;
-  if (element) return (metrics[i].elements & element->type) != 0;
-  for (j = 0; j < i && strcmp(metrics[j].name, metrics[i].name) != 0; j++) {}
-  return j == i;
-}
-
-/* The next such row from number i on; N_METRICS after the last. */
-static int next_for(const AnnElement *element, int i) {
-  while (i < N_METRICS && !goes_with(element, i)) i++;
-  return i;
+static int types_of(const AnnElement *element) {
+  return element ? element->named.types : ANN_ANY_TYPE;
 }
 
 const AnnMetric *ann_metric_default(const AnnElement *element) {
-  return &metrics[next_for(element, 0)];
+  return ann_names_find(&names, types_of(element), NULL);
 }
 
 const AnnMetric *ann_metric_named(const AnnElement *element, const char *name) {
-  int i;
-  for (i = next_for(element, 0); i < N_METRICS; i = next_for(element, i + 1)) {
-    if (ann_name_is(name, metrics[i].name) || ann_name_is(name, metrics[i].alias)) {
-      return &metrics[i];
-    }
-  }
-  return NULL;
+  return ann_names_find(&names, types_of(element), name);
 }
 
 const char *ann_metric_names(const AnnElement *element, char *out_names) {
-  int n = 0, at = 0, i;
-  for (i = next_for(element, 0); i < N_METRICS; i = next_for(element, i + 1)) n++;
-  for (i = next_for(element, 0); i < N_METRICS; i = next_for(element, i + 1)) {
-    ann_names_add(out_names, at++, n, metrics[i].name, metrics[i].alias);
-  }
-  return out_names;
+  return ann_names_list(&names, types_of(element), 1, out_names);
 }
 
 const AnnElement *ann_metric_element(const AnnMetric *metric) {
-  return ann_element_among(metric->elements);
+  return ann_element_among(metric->named.types);
 }

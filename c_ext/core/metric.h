@@ -36,11 +36,10 @@ typedef struct AnnBound {
 } AnnBound;
 
 typedef struct AnnMetric {
-  const char *name, *alias; /* alias: another name, or NULL */
-  int elements;             /* the types it goes with: ANN_FLOAT32 | … */
-  int geometry;             /* of its points */
-  int uses_norm;            /* distances are made of squared lengths, too */
-  int zero_is_flat;         /* all are as far from the zero vector: no point */
+  AnnNamed named;   /* `types` are those that it goes with */
+  int geometry;     /* of its points */
+  int uses_norm;    /* distances are made of squared lengths, too */
+  int zero_is_flat; /* all are as far from the zero vector: no point */
   /* The point of the components x: n floats, in scratch or x itself.  Not of a flat vector. */
   const float *(*point)(const float *x, int64_t n, float *scratch);
   /* The distance as users see it; norm: ann_space_norm of the row. */

@@ -7,15 +7,17 @@
 
 #define LARGEST 127.0
 
-int ann_quantize_takes_scale(const AnnElement *element) { return element->type == ANN_INT8; }
+int ann_quantize_takes_scale(const AnnElement *element) {
+  return element->named.types == ANN_INT8;
+}
 
 int ann_quantize_takes_fractions(const AnnElement *element) {
-  return (element->type & (ANN_INT8 | ANN_BIT)) == 0;
+  return (element->named.types & (ANN_INT8 | ANN_BIT)) == 0;
 }
 
 static int to_halves(const AnnElement *element, const float *x, int64_t n, uint16_t *out,
                      char *out_message) {
-  int half = element->type == ANN_FLOAT16 ? ANN_HALF_FLOAT16 : ANN_HALF_BFLOAT16;
+  int half = element->named.types == ANN_FLOAT16 ? ANN_HALF_FLOAT16 : ANN_HALF_BFLOAT16;
   int64_t i;
   for (i = 0; i < n; i++) out[i] = ann_half_from_double(half, (double)x[i]);
   return element->check(out, n, out_message);
@@ -42,7 +44,7 @@ static void to_bits(const float *x, int64_t n, uint8_t *out) {
 
 int ann_quantize(const AnnElement *element, const float *x, int64_t n, double scale,
                  void *out_vector, char *out_message) {
-  switch (element->type) {
+  switch (element->named.types) {
   case ANN_FLOAT32: memmove(out_vector, x, (size_t)n * sizeof *x); return ANN_OK;
   case ANN_INT8: to_int8(x, n, scale, out_vector); return ANN_OK;
   case ANN_BIT: to_bits(x, n, out_vector); return ANN_OK;

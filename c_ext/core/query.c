@@ -6,9 +6,9 @@
 
 #include "core/bytes.h"
 
-static int is_of_bits(const AnnElement *rows) { return rows->type == ANN_BIT; }
+static int is_of_bits(const AnnElement *rows) { return rows->named.types == ANN_BIT; }
 
-static int is_of_whole_numbers(const AnnElement *rows) { return rows->type == ANN_INT8; }
+static int is_of_whole_numbers(const AnnElement *rows) { return rows->named.types == ANN_INT8; }
 
 const AnnElement *ann_query_element(const AnnElement *rows) {
   return is_of_bits(rows) ? rows : ann_element_default();
@@ -89,8 +89,8 @@ int ann_query_from_blob(const AnnElement *rows, const void *blob, int64_t n_byte
   if (n_bytes != own && rows != floats) {
     snprintf(out_message, ANN_VECTOR_MESSAGE,
              "expected a blob of %lld bytes (%lld %s) or %lld bytes (%s), got %lld bytes",
-             (long long)own, (long long)n, rows->name, (long long)others, floats->name,
-             (long long)n_bytes);
+             (long long)own, (long long)n, rows->named.name, (long long)others,
+             floats->named.name, (long long)n_bytes);
     return ANN_ERROR;
   }
   rc = ann_element_from_blob(rows, blob, n_bytes, n, out_query, out_message);

@@ -160,7 +160,9 @@ int64_t ann_space_stride(const AnnSpace *space) {
   return (space->dimensions + ANN_LANES - 1) / ANN_LANES * ANN_LANES;
 }
 
-int ann_space_is_floats(const AnnSpace *space) { return space->element->type == ANN_FLOAT32; }
+int ann_space_is_floats(const AnnSpace *space) {
+  return space->element->named.types == ANN_FLOAT32;
+}
 
 static void set_row(const AnnElement *element, const void *vector, int64_t n, float *out_row) {
   const float *x = element->floats(vector, n, out_row);

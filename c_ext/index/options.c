@@ -127,7 +127,7 @@ static int set_metric(const char *table, const char *value, AnnSpace *space,
     return refuse(out_message,
                   sqlite3_mprintf("ann table %s, option metric: expected %s for %s, got \"%s\"",
                                   table, ann_metric_names(space->element, names),
-                                  space->element->name, value));
+                                  space->element->named.name, value));
   }
   ann_space_init(space, space->element, metric, space->dimensions);
   return ANN_OK;

@@ -56,7 +56,7 @@ static void normalize(sqlite3_context *out, int argc, sqlite3_value **argv) {
   if (!element) return;
   if (!ann_quantize_takes_fractions(element)) {
     sqlite3_snprintf(sizeof message, message, "expected a type that has fractions, got %s",
-                     element->name);
+                     element->named.name);
     ann_operand_fail(out, "ann_normalize", message, ANN_ERROR);
     return;
   }
@@ -128,7 +128,7 @@ static int read_scale(sqlite3_context *out, const AnnElement *element, sqlite3_v
   *out_scale = 0;
   if (!value || is_null(value)) return ANN_OK;
   if (!ann_quantize_takes_scale(element)) {
-    sqlite3_snprintf(sizeof message, message, "expected no scale for %s", element->name);
+    sqlite3_snprintf(sizeof message, message, "expected no scale for %s", element->named.name);
   } else if (ann_value_number(value, out_scale) && *out_scale > 0 && isfinite(*out_scale)) {
     return ANN_OK;
   } else {

@@ -91,8 +91,8 @@ static int fill_info(const AnnCall *call) {
   info_number(listing, "waiting", state->rows - state->placed);
   info_text(listing, "column", options->column);
   info_number(listing, "dimensions", options->space.dimensions);
-  info_text(listing, "type", options->space.element->name);
-  info_text(listing, "metric", options->space.metric->name);
+  info_text(listing, "type", options->space.element->named.name);
+  info_text(listing, "metric", options->space.metric->named.name);
   info_number(listing, "seed", options->seed);
   info_number(listing, "trees", options->trees);
   info_number(listing, "leaf_capacity", options->leaf_capacity);

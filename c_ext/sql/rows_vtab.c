@@ -105,7 +105,7 @@ static int fill_rows(AnnFunctionCursor *base, sqlite3_value **values) {
     return refuse(
         cursor,
         sqlite3_mprintf("ann_rows: expected a multiple of %lld bytes (%lld %s), got %lld bytes",
-                        (long long)cursor->size, (long long)dimensions, element->name,
+                        (long long)cursor->size, (long long)dimensions, element->named.name,
                         (long long)bytes));
   }
   cursor->vector = ann_alloc((uint64_t)cursor->size);

@@ -21,7 +21,7 @@ static const AnnMetric *metric_of(sqlite3_context *out, sqlite3_value *value,
   if (metric) return metric;
   sqlite3_snprintf(sizeof message, message, "expected metric %s%s%s, got \"%.40s\"",
                    ann_metric_names(element, names), element ? " for " : "",
-                   element ? element->name : "", name);
+                   element ? element->named.name : "", name);
   ann_operand_fail(out, "ann_distance", message, ANN_ERROR);
   return NULL;
 }

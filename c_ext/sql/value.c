@@ -19,7 +19,7 @@ const char *ann_value_kind(sqlite3_value *value) {
 static int refuse_kind(sqlite3_value *value, const AnnSpace *space, char *out_message) {
   snprintf(out_message, ANN_VECTOR_MESSAGE,
            "expected a blob of %lld %s or a JSON array, got %s", (long long)space->dimensions,
-           space->element->name, ann_value_kind(value));
+           space->element->named.name, ann_value_kind(value));
   return ANN_ERROR;
 }
 
@@ -38,8 +38,8 @@ static int vector_from_blob(sqlite3_value *value, const AnnSpace *space, void *o
         out_message, ANN_VECTOR_MESSAGE,
         "expected a blob of %lld bytes (%lld %s), got %lld bytes, which %s would have: pass "
         "ann_quantize(vector, '%s')",
-        (long long)space->blob_size, (long long)space->dimensions, space->element->name,
-        (long long)n_bytes, ann_element_default()->name, space->element->name);
+        (long long)space->blob_size, (long long)space->dimensions, space->element->named.name,
+        (long long)n_bytes, ann_element_default()->named.name, space->element->named.name);
     return ANN_ERROR;
   }
   return ann_element_from_blob(space->element, blob, n_bytes, space->dimensions, out_vector,
@@ -85,7 +85,7 @@ int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_ve
   *out_vector = NULL;
   if (type != SQLITE_BLOB && type != SQLITE_TEXT) {
     snprintf(out_message, ANN_VECTOR_MESSAGE, "expected a blob of %s or a JSON array, got %s",
-             element->name, ann_value_kind(value));
+             element->named.name, ann_value_kind(value));
     return ANN_ERROR;
   }
   n = text ? ann_json_length(text, size) : ann_element_count(element, size);
@@ -93,7 +93,7 @@ int ann_value_any_vector(sqlite3_value *value, AnnSpace *io_space, void **out_ve
   if (n < 0 || n > ANN_MAX_DIMENSIONS) {
     snprintf(out_message, ANN_VECTOR_MESSAGE,
              "expected a vector of at most %d %s, got %lld bytes", ANN_MAX_DIMENSIONS,
-             element->name, (long long)size);
+             element->named.name, (long long)size);
     return ANN_ERROR;
   }
   ann_space_init(io_space, element, io_space->metric, n);

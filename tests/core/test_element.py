@@ -247,23 +247,9 @@ def test_names(core):
         assert core.lib.ann_element_named(name) == wanted
     for name in (b"", b"float3", b"float322", b"double", b"real"):
         assert core.lib.ann_element_named(name) == core.ffi.NULL
-    assert core.ffi.string(wanted.name) == b"float32"
+    assert core.ffi.string(wanted.named.name) == b"float32"
     names = core.ffi.new("char[]", core.lib.ANN_NAMES)
     assert core.ffi.string(core.lib.ann_element_names(names)) == b"float32, float16, bfloat16, int8 or bit"
-
-
-def test_names_are_listed_as_a_sentence_wants_them(core):
-    def listed(*names):
-        out = core.ffi.new("char[]", b"x" * (core.lib.ANN_NAMES - 1))
-        for i, (name, alias) in enumerate(names):
-            alias = core.ffi.new("char[]", alias) if alias else core.ffi.NULL
-            core.lib.ann_names_add(out, i, len(names), name, alias)
-        return core.ffi.string(out)
-
-    assert listed((b"a", None)) == b"a"
-    assert listed((b"a", None), (b"b", None)) == b"a or b"
-    assert listed((b"a", None), (b"b", b"beta"), (b"c", None)) == b"a, b (beta) or c"
-    assert len(listed(*[(b"n" * 50, None)] * 9)) == core.lib.ANN_NAMES - 1
 
 
 def test_sizes(core):

@@ -44,7 +44,7 @@ def evenly(metric, far):
 def test_names(core):
     def named(name):
         metric = core.lib.ann_metric_named(core.lib.ann_element_default(), name)
-        return core.ffi.string(metric.name) if metric else None
+        return core.ffi.string(metric.named.name) if metric else None
 
     for name in (b"cosine", b"angular", b"l2", b"l1", b"dot"):
         assert named(name) == named(name.upper()) == named(name.title()) == name
@@ -61,7 +61,7 @@ def test_the_first_metric_is_the_default_and_all_are_listed(core):
         ("bit", b"hamming", b"hamming or jaccard"),
     ]:
         element = element_of(core, name)
-        assert core.ffi.string(core.lib.ann_metric_default(element).name) == default
+        assert core.ffi.string(core.lib.ann_metric_default(element).named.name) == default
         assert core.ffi.string(core.lib.ann_metric_names(element, names)) == wanted
     wanted = b"cosine, angular, l2 (euclidean), l1 (manhattan), dot, hamming or jaccard"
     assert core.ffi.string(core.lib.ann_metric_names(core.ffi.NULL, names)) == wanted
