@@ -1,8 +1,7 @@
 """A second opinion: a reader of what docs/FORMAT.md says is stored, with no line of ours from C in it.
 
-    read(database, table)         the whole index as Python values      -> Index
-    check(database, table)        what does not fit, one sentence each  -> list[str]
-    alter(db, table, page, edit)  change a stored page and seal it again, for tests that damage things
+    read(database, table)     the whole index as Python values      -> Index
+    check(database, table)    what does not fit, one sentence each  -> list[str]
 
 A database is a path, which is opened by plain SQLite without the extension, or an open connection, whose
 shadow tables are read like any other table. What is computed, and not stored, is in arithmetic.py. Section numbers (§)
@@ -12,7 +11,7 @@ are those of FORMAT.md.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -586,38 +585,3 @@ def _compare_codes(index: Index, pages: list[tuple[Page, Floats]]) -> Iterator[s
             if wrong.any():
                 odd = [page.ids[i] for i in np.flatnonzero(wrong)[:5]]
                 yield f"page {page.number}: the codes of {wrong.sum()} entries are not theirs, such as {odd}"
-
-
-# --- damage ------------------------------------------------------------------------------------------
-
-
-def alter(
-    db: apsw.Connection, table: str, page: int, edit: Callable[[bytearray], object], *, seal: bool = True
-) -> None:
-    """Edit the stored bytes of a page; the checksum is made right again unless told otherwise."""
-    data = bytearray(db.execute(f'SELECT data FROM "{table}_pages" WHERE id = ?', (page,)).get)
-    before = bytes(data)
-    edit(data)
-    stored = sealed(bytes(data)) if seal else bytes(data)
-    db.execute(f'UPDATE "{table}_pages" SET data = ? WHERE id = ?', (stored, page))
-    terms = [page_term(page, struct.unpack_from("<Q", it, 32)[0]) if len(it) >= 40 else 0 for it in (before, stored)]
-    add_to_sums(db, table, terms[1] - terms[0], 0)
-
-
-def alter_state(db: apsw.Connection, table: str, **values: int) -> None:
-    """Give counters other values; root0 … root7 are the roots."""
-    blob = bytearray(db.execute(f'SELECT value FROM "{table}_config" WHERE id = 2').get)
-    for key, value in values.items():
-        if key.startswith("root"):
-            struct.pack_into("<I", blob, 64 + 4 * int(key.removeprefix("root")), value)
-        else:
-            struct.pack_into("<q", blob, 8 * STATE.index(key), value)
-    db.execute(f'UPDATE "{table}_config" SET value = ? WHERE id = 2', (bytes(blob),))
-
-
-def add_to_sums(db: apsw.Connection, table: str, pages: int, history: int = 1) -> None:
-    """Say that the content of pages, or anything else, is another: connections then forget what they have read."""
-    blob = bytearray(db.execute(f'SELECT value FROM "{table}_config" WHERE id = 2').get)
-    for at, more in ((96, pages), (104, history)):
-        struct.pack_into("<Q", blob, at, (struct.unpack_from("<Q", blob, at)[0] + more) & MASK)
-    db.execute(f'UPDATE "{table}_config" SET value = ? WHERE id = 2', (bytes(blob),))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from tests import arithmetic, components, oracle
+from tests import alter, arithmetic, components, oracle
 from tests.golden import make as make_golden
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -251,7 +251,7 @@ def test_entries_of_directories_are_encoded_from_their_stored_centres(db, rng):
     index = silent(db)
     # and the oracle would say so if they were not
     slope = oracle.HEADER + oracle.CENTRE + index.length + 384
-    oracle.alter(db, "v", index.roots[0], lambda data: data.__setitem__(slope, data[slope] ^ 1))
+    alter.page(db, "v", index.roots[0], lambda data: data.__setitem__(slope, data[slope] ^ 1))
     (fault,) = oracle.check(db, "v")
     assert "the codes of 1 entries are not theirs" in fault
 

@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 import sqlite_ann
-from tests import oracle
+from tests import alter
 
 from .operations import READS, WRITES, Operation, command, content, insert, make, opened, sound
 
@@ -318,7 +318,7 @@ def damage(db: apsw.Connection, choice: random.Random) -> None:
         for _ in range(choice.choice((1, 1, 2, 8))):
             data[choice.randrange(size)] = choice.choice((0, 1, 127, 128, 255))
 
-    oracle.alter(db, "v", page, edit, seal=choice.random() < 0.8)
+    alter.page(db, "v", page, edit, seal=choice.random() < 0.8)
 
 
 @pytest.mark.parametrize("seed", range(12))

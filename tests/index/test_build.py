@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests import oracle
+from tests import alter
 
 
 def test_planting_needs_a_thousand_rows(table, near):
@@ -47,8 +47,8 @@ def test_rebuild_heals_pages_places_runs_and_config(forest, near):
     table = forest()
     table.command("rebuild")
     sound = table.index
-    oracle.alter(table.db, "v", sound.roots[0], lambda data: data.__setitem__(200, 77), seal=False)
-    oracle.alter_state(table.db, "v", rows=3, placed=9, last_page=1, root1=5)
+    alter.page(table.db, "v", sound.roots[0], lambda data: data.__setitem__(200, 77), seal=False)
+    alter.state(table.db, "v", rows=3, placed=9, last_page=1, root1=5)
     table.db.execute("DELETE FROM v_pages WHERE id % 7 = 3; DELETE FROM v_places WHERE id % 2 = 0")
     table.db.execute(
         "INSERT INTO v_waiting VALUES (5, 1), (10, 90); UPDATE v_config SET value = 'x' WHERE id IN (3, 4)"

@@ -6,24 +6,24 @@ import struct
 
 import pytest
 
-from tests import oracle
+from tests import alter, oracle
 
 PAGE_START = oracle.HEADER + oracle.CENTRE + 256  # of the first block
 
 
 def id_twice(table):
     leaf = table.leaf_with(0)
-    oracle.alter(table.db, "v", leaf.number, lambda data: struct.pack_into("<q", data, PAGE_START, leaf.ids[1]))
+    alter.page(table.db, "v", leaf.number, lambda data: struct.pack_into("<q", data, PAGE_START, leaf.ids[1]))
 
 
 def slope_of_a_directory(table):
     root = table.index.roots[0]
-    oracle.alter(table.db, "v", root, lambda data: struct.pack_into("<f", data, PAGE_START + 384, -3.5))
+    alter.page(table.db, "v", root, lambda data: struct.pack_into("<f", data, PAGE_START + 384, -3.5))
 
 
 def shift_of_a_row(table):
     leaf = table.leaf_with(0)
-    oracle.alter(table.db, "v", leaf.number, lambda data: struct.pack_into("<f", data, PAGE_START + 256, 0.25))
+    alter.page(table.db, "v", leaf.number, lambda data: struct.pack_into("<f", data, PAGE_START + 256, 0.25))
 
 
 def at_the_end_of(field):
@@ -33,7 +33,7 @@ def at_the_end_of(field):
         leaf = table.leaf_with(0)
         assert leaf.n < 31
         at = PAGE_START + {"ids": 248, "shifts": 380, "slopes": 508, "codes": 527}[field]
-        oracle.alter(table.db, "v", leaf.number, lambda data: data.__setitem__(at, 0x10))
+        alter.page(table.db, "v", leaf.number, lambda data: data.__setitem__(at, 0x10))
 
     damage.__name__ = f"unused_{field}"
     return damage
@@ -42,25 +42,25 @@ def at_the_end_of(field):
 def unused_centre(table):
     index = table.index
     page = next(page for page in index.walk(0) if not page.is_leaf and page.n % 32)
-    oracle.alter(table.db, "v", page.number, lambda data: data.__setitem__(len(data) - 1, 9))
+    alter.page(table.db, "v", page.number, lambda data: data.__setitem__(len(data) - 1, 9))
 
 
 def reserved_of_a_centre(table):
-    oracle.alter(table.db, "v", table.leaf_with(0).number, lambda data: data.__setitem__(64 + 20, 1))
+    alter.page(table.db, "v", table.leaf_with(0).number, lambda data: data.__setitem__(64 + 20, 1))
 
 
 def reserved_of_a_header(table):
-    oracle.alter(table.db, "v", table.leaf_with(0).number, lambda data: data.__setitem__(45, 1))
+    alter.page(table.db, "v", table.leaf_with(0).number, lambda data: data.__setitem__(45, 1))
 
 
 def centre_of_a_child(table):
-    oracle.alter(table.db, "v", table.leaf_with(0).number, lambda data: data.__setitem__(64 + 32 + 9, data[105] ^ 1))
+    alter.page(table.db, "v", table.leaf_with(0).number, lambda data: data.__setitem__(64 + 32 + 9, data[105] ^ 1))
 
 
 def another_parent(table):
     index, leaf = table.index, table.leaf_with(0)
     other = next(page for page in index.walk(leaf.tree) if page.level == 1 and page.number != leaf.parent)
-    oracle.alter(table.db, "v", leaf.number, lambda data: struct.pack_into("<I", data, 20, other.number))
+    alter.page(table.db, "v", leaf.number, lambda data: struct.pack_into("<I", data, 20, other.number))
 
 
 def sql(text):
@@ -68,7 +68,7 @@ def sql(text):
 
 
 def counter(**values):
-    return lambda table: oracle.alter_state(table.db, "v", **values)
+    return lambda table: alter.state(table.db, "v", **values)
 
 
 FAULTS = {

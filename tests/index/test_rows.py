@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from tests import oracle
+from tests import alter
 
 from .conftest import D, Table, clustered
 
@@ -186,7 +186,7 @@ def test_damage_is_met_by_a_connection_that_had_the_page_in_memory(shared, near)
     ours, theirs = shared
     warm(ours, near[:10])
     theirs.db.execute("UPDATE v_pages SET data = zeroblob(length(data))")
-    oracle.add_to_sums(theirs.db, "v", 1)
+    alter.sums(theirs.db, "v", 1)
     with pytest.raises(apsw.CorruptError):
         ours.search(near[0])
 

@@ -7,7 +7,7 @@ import struct
 import apsw
 import pytest
 
-from tests import oracle
+from tests import alter, oracle
 
 
 def test_trees_of_several_levels_have_their_leaves_at_the_bottom(forest):
@@ -61,7 +61,7 @@ WAYS = {
 def set_children(table, page, number: int) -> None:
     """All children of a directory get that number."""
     start = oracle.HEADER + oracle.CENTRE + page.length
-    oracle.alter(
+    alter.page(
         table.db, "v", page.number, lambda data: struct.pack_into(f"<{page.n}q", data, start, *page.n * [number])
     )
 
@@ -74,7 +74,7 @@ def test_a_child_that_is_no_page_number_is_told_alike_by_all(forest, near, way, 
     while page.level > 1:
         page = table.index.page(page.ids[0])
     set_children(table, table.index.page(page.parent), number)
-    oracle.alter_state(table.db, "v", changes=1000)
+    alter.state(table.db, "v", changes=1000)
     with pytest.raises(apsw.CorruptError, match=f"^ann table v: page {page.parent} is damaged; rebuild it$"):
         WAYS[way](table, near)
 
@@ -87,6 +87,6 @@ def test_a_leaf_that_is_no_page_number_is_told_alike(forest, near, way):
     while page.level > 1:
         page = table.index.page(page.ids[-1])
     set_children(table, page, 2**32)
-    oracle.alter_state(table.db, "v", changes=1000)
+    alter.state(table.db, "v", changes=1000)
     with pytest.raises(apsw.CorruptError, match=f"page {page.number} is damaged"):
         WAYS[way](table, near)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from tests import oracle
+from tests import alter
 
 DIM = 8
 
@@ -64,7 +64,7 @@ def test_integrity_check_sees_what_the_transaction_has_in_memory(v):
 def test_failed_insert_is_not_counted(v):
     """A page is damaged; what was refused leaves the counters as they were."""
     v.execute("UPDATE v_pages SET data = zeroblob(10) WHERE id IN (SELECT root FROM ann_trees('v'))")
-    oracle.add_to_sums(v, "v", 1)
+    alter.sums(v, "v", 1)
     before = v.execute("SELECT value FROM v_config WHERE name = 'state'").get
     v.execute("BEGIN")
     for row in range(9000, 9003):
@@ -84,7 +84,7 @@ def test_failed_commit_leaves_no_statement_open(v, tmp_path):
     db.execute("INSERT INTO v(v) VALUES ('absorb=0')")
     insert(db, range(5000, 5300))
     db.execute("UPDATE v_pages SET data = zeroblob(10) WHERE id = ?", (root,))
-    oracle.add_to_sums(db, "v", 1)
+    alter.sums(db, "v", 1)
     db.execute("BEGIN")
     with pytest.raises(apsw.CorruptError):
         db.execute("INSERT INTO v(v) VALUES ('optimize')")
@@ -93,7 +93,7 @@ def test_failed_commit_leaves_no_statement_open(v, tmp_path):
     if db.in_transaction:
         db.execute("ROLLBACK")
     db.execute("UPDATE v_pages SET data = ? WHERE id = ?", (page, root))
-    oracle.add_to_sums(db, "v", -1)
+    alter.sums(db, "v", -1)
     assert faults(db) == []
     far = np.full(DIM, 500, "<f4")
     search(db, far, 1)

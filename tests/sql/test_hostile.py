@@ -9,7 +9,7 @@ import apsw
 import numpy as np
 import pytest
 
-from tests import oracle
+from tests import alter, oracle
 
 QUERY = np.arange(16, dtype="<f4").tobytes()
 ROOT = "SELECT root FROM ann_trees('v') WHERE tree = 0"
@@ -48,12 +48,12 @@ def tower(db, levels: int, wide: bool) -> None:
         for page in here:
             db.execute("INSERT INTO v_pages VALUES (?, ?)", (page, directory(data, level, 0, below)))
         for child in below:
-            oracle.alter(db, "v", child, lambda page: struct.pack_into("<I", page, 20, number))  # noqa: B023
+            alter.page(db, "v", child, lambda page: struct.pack_into("<I", page, 20, number))  # noqa: B023
         below, number = here, number + 2
     db.execute("INSERT INTO v_pages VALUES (?, ?)", (number, directory(data, level + 1, 0, below)))
     for child in below:
-        oracle.alter(db, "v", child, lambda page: struct.pack_into("<I", page, 20, number))
-    oracle.alter_state(db, "v", root0=number, last_page=number, changes=1000)
+        alter.page(db, "v", child, lambda page: struct.pack_into("<I", page, 20, number))
+    alter.state(db, "v", root0=number, last_page=number, changes=1000)
 
 
 @everywhere
@@ -77,7 +77,7 @@ def test_a_directory_that_names_a_child_twice_is_damage(forest, sql):
     db.execute(
         "UPDATE v_pages SET data = ? WHERE id = ?", (directory(root_page(db), root_page(db)[7], 0, children), root)
     )
-    oracle.alter_state(db, "v", changes=1000)
+    alter.state(db, "v", changes=1000)
     with pytest.raises(apsw.CorruptError, match=f"page {root} is damaged"):
         db.execute(sql).fetchall()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import oracle
+from tests import alter
 
 SEARCH = "SELECT id FROM ann_search('v', '[1]', 2)"
 
@@ -106,7 +106,7 @@ def test_what_others_do_to_the_tables_behind_it(two_tables):
     """Not to be done: whoever has the rows in memory sees it when the state row says that something has changed."""
     assert found(two_tables) == [1, 2]
     two_tables.execute("DELETE FROM v_vectors WHERE id = 1")
-    oracle.add_to_sums(two_tables, "v", 0)
+    alter.sums(two_tables, "v", 0)
     assert found(two_tables) == [2]
 
 
