@@ -123,7 +123,7 @@ static void route_some(void *arg, int64_t first, int64_t last, int worker) {
     i = batch->order[at].id;
     ann_router_set(router, batch->store, vector_of(batch, i));
     batch->routed[i] = ann_router_find(router, batch->store) == ANN_OK &&
-                       ann_router_place(router, batch->store, copies_of(batch, i)) == ANN_OK;
+                       ann_router_assign(router, batch->store, copies_of(batch, i)) == ANN_OK;
   }
 }
 
@@ -136,7 +136,8 @@ static int route_rest(AnnBatch *batch) {
     i = batch->order[at].id;
     if (batch->routed[i]) continue;
     rc = ann_router_find_here(store, vector_of(batch, i));
-    if (rc == ANN_OK && ann_router_place(store->router, store, copies_of(batch, i)) != ANN_OK) {
+    if (rc == ANN_OK &&
+        ann_router_assign(store->router, store, copies_of(batch, i)) != ANN_OK) {
       rc = ann_db_corrupt(store->db, "tree", 0);
     }
     if (rc == ANN_OK && at % TICK_ROWS == 0) rc = ann_db_tick(store->db);

@@ -11,7 +11,7 @@
 #include "index/follow.h"
 #include "index/learned.h"
 #include "index/pages.h"
-#include "index/places.h"
+#include "index/update.h"
 #include "index/waiting.h"
 
 /* docs/MEASUREMENTS.md, "building": figures for each. */
@@ -246,12 +246,8 @@ static int plant(Build *build) {
 
 /* Every row waits again: one range over all ids. */
 static int pull_up(AnnStore *store) {
-  int rc = ann_pages_delete_all(store->pages);
-  if (rc == ANN_OK) rc = ann_places_delete_all(store->places);
-  memset(store->state.roots, 0, sizeof store->state.roots);
-  store->state.placed = store->state.last_page = 0;
-  store->state.calibrated_rows = store->state.changes = 0;
-  store->state.dirty = 1;
+  int rc = ann_update_clear(store);
+  store->state.last_page = 0;
   return rc == ANN_OK ? ann_waiting_add_all(store->waiting) : rc;
 }
 

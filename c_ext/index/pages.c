@@ -174,26 +174,24 @@ static int check_children(AnnPages *pages, int64_t number, const AnnPage *page) 
 }
 
 static int load(AnnPages *pages, uint32_t number, AnnPage *out_page) {
-  int rc = ANN_OK;
+  int rc = ANN_OK, found = 0;
+  const void *blob;
   sqlite3_stmt *stmt = ann_db_stmt(pages->db, ANN_STMT_PAGE_GET, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, number);
-  rc = sqlite3_step(stmt);
-  if (rc == SQLITE_ROW) {
-    int size = sqlite3_column_bytes(stmt, 0);
-    const void *blob = sqlite3_column_blob(stmt, 0);
-    rc = ann_page_load(out_page, blob, blob ? (uint64_t)size : 0, pages->length);
-    sqlite3_reset(stmt);
-    if (rc == ANN_CORRUPT) return ann_db_corrupt(pages->db, "page", number);
-    if (rc == ANN_OK) rc = check_children(pages, number, out_page);
-    if (rc != ANN_OK) ann_page_clear(out_page);
-    return rc;
-  }
-  rc = sqlite3_reset(stmt);
-  if (rc == ANN_OK) {
+  rc = ann_db_step(pages->db, stmt, &found);
+  if (rc == ANN_OK && !found) {
     return ann_db_fail(pages->db, ANN_CORRUPT, "page %u is missing; rebuild it", number);
   }
-  return ann_db_sqlite_failed(pages->db, rc);
+  if (rc != ANN_OK) return rc;
+  blob = sqlite3_column_blob(stmt, 0);
+  rc = ann_page_load(out_page, blob, blob ? (uint64_t)sqlite3_column_bytes(stmt, 0) : 0,
+                     pages->length);
+  sqlite3_reset(stmt);
+  if (rc == ANN_CORRUPT) return ann_db_corrupt(pages->db, "page", number);
+  if (rc == ANN_OK) rc = check_children(pages, number, out_page);
+  if (rc != ANN_OK) ann_page_clear(out_page);
+  return rc;
 }
 
 /* A child's level is one less than its parent's, so that no damage makes a circle. */

@@ -52,11 +52,11 @@ static int add_query(AnnStore *store, AnnSample *sample, int64_t id) {
 ** likely as any other. */
 static int draw(AnnStore *store, AnnSample *sample, const Leaves *leaves, int64_t i,
                 AnnRng *rng, AnnIdSet *taken) {
-  uint64_t place = (uint64_t)i * GOLDEN >> 32;
+  uint64_t position = (uint64_t)i * GOLDEN >> 32;
   AnnPage *page = NULL;
   int64_t id;
   int is_new = 0;
-  int rc = ann_pages_get(store->pages, leaves->numbers[place * (uint64_t)leaves->n >> 32],
+  int rc = ann_pages_get(store->pages, leaves->numbers[position * (uint64_t)leaves->n >> 32],
                          ANN_ANY_TREE, 0, &page);
   if (rc != ANN_OK) return rc;
   id = (int64_t)ann_rng_below(rng, (uint64_t)page->capacity);

@@ -91,14 +91,11 @@ int ann_places_get(AnnPlaces *places, int64_t id, uint32_t *out_pages, int *out_
   stmt = ann_db_stmt(places->db, ANN_STMT_PLACE_GET, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, id);
-  if (sqlite3_step(stmt) == SQLITE_ROW) {
-    *out_found = 1;
-    rc = decode(places, id, stmt, 0, out_pages);
-    sqlite3_reset(stmt);
-    return rc;
-  }
-  rc = sqlite3_reset(stmt);
-  return rc == ANN_OK ? ANN_OK : ann_db_sqlite_failed(places->db, rc);
+  rc = ann_db_step(places->db, stmt, out_found);
+  if (rc != ANN_OK || !*out_found) return rc;
+  rc = decode(places, id, stmt, 0, out_pages);
+  sqlite3_reset(stmt);
+  return rc;
 }
 
 int ann_places_put(AnnPlaces *places, int64_t id, const uint32_t *pages) {
@@ -199,12 +196,10 @@ int ann_places_next(AnnPlaces *places, int64_t from, int64_t *out_id, uint32_t *
   *out_found = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, from);
-  rc = sqlite3_step(stmt);
-  if (rc == SQLITE_ROW) {
-    *out_found = 1;
-    *out_id = sqlite3_column_int64(stmt, 0);
-    rc = decode(places, *out_id, stmt, 1, out_pages);
-  }
+  rc = ann_db_step(places->db, stmt, out_found);
+  if (rc != ANN_OK || !*out_found) return rc;
+  *out_id = sqlite3_column_int64(stmt, 0);
+  rc = decode(places, *out_id, stmt, 1, out_pages);
   sqlite3_reset(stmt);
-  return rc == SQLITE_DONE ? ANN_OK : rc;
+  return rc;
 }

@@ -189,9 +189,9 @@ int ann_router_find_here(AnnStore *store, const void *vector) {
 
 /* ---- step 2: the choice ---- */
 
-void ann_router_keep_none(AnnRouter *router) { router->residuals.n = 0; }
+void ann_router_forget_leaves(AnnRouter *router) { router->residuals.n = 0; }
 
-void ann_router_keep(AnnRouter *router, const AnnStore *store, const uint8_t *record) {
+void ann_router_add_leaf(AnnRouter *router, const AnnStore *store, const uint8_t *record) {
   AnnResiduals *residuals = &router->residuals;
   const float *x = router->probe.vector;
   int64_t length = store->rotation.length, i;
@@ -250,15 +250,15 @@ void ann_router_encode(AnnRouter *router, const AnnStore *store, int at, AnnCopy
                   store->rotation.length, &out_copy->code);
 }
 
-int ann_router_place(AnnRouter *router, const AnnStore *store, AnnCopy *out_copies) {
+int ann_router_assign(AnnRouter *router, const AnnStore *store, AnnCopy *out_copies) {
   uint32_t taken[ANN_MAX_TREES];
   int copy;
-  ann_router_keep_none(router);
+  ann_router_forget_leaves(router);
   for (copy = 0; copy < store->options.trees; copy++) {
     int at = ann_router_choose(router, store, taken, copy);
     if (at < 0) return ANN_NOT_HERE;
     taken[copy] = router->near[at].number;
-    ann_router_keep(router, store, router->near[at].record);
+    ann_router_add_leaf(router, store, router->near[at].record);
     ann_router_encode(router, store, at, &out_copies[copy]);
   }
   return ANN_OK;

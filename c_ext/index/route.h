@@ -68,12 +68,12 @@ int ann_router_find(AnnRouter *router, const AnnStore *store);
 int ann_router_find_here(AnnStore *store, const void *vector);
 /* Steps 2 and 3: options.trees copies, each with room for L / 8 bytes of bits.
 ** ANN_NOT_HERE when there are fewer leaves than copies. */
-int ann_router_place(AnnRouter *router, const AnnStore *store, AnnCopy *out_copies);
+int ann_router_assign(AnnRouter *router, const AnnStore *store, AnnCopy *out_copies);
 
 /* By hand, for a copy that moves: forget the leaves it has, add those that it keeps by their
 ** centres, choose among the near ones not in taken[] (-1: none), and encode for that one. */
-void ann_router_keep_none(AnnRouter *router);
-void ann_router_keep(AnnRouter *router, const AnnStore *store, const uint8_t *record);
+void ann_router_forget_leaves(AnnRouter *router);
+void ann_router_add_leaf(AnnRouter *router, const AnnStore *store, const uint8_t *record);
 int ann_router_choose(const AnnRouter *router, const AnnStore *store, const uint32_t *taken,
                       int n_taken);
 void ann_router_encode(AnnRouter *router, const AnnStore *store, int at, AnnCopy *out_copy);

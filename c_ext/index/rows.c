@@ -83,8 +83,8 @@ void ann_rows_trim(AnnRows *rows) {
   else ann_hash_shrink(&rows->held);
 }
 
-/* A copy of a row, kept; NULL when memory is out: then it is not. */
-static AnnRow *keep_copy(AnnRows *rows, const AnnRow *row) {
+/* A copy of a row, held; NULL when memory is out: then it is not. */
+static AnnRow *hold(AnnRows *rows, const AnnRow *row) {
   int rc = ann_hash_reserve(&rows->held);
   AnnRow *copy = rc == ANN_OK ? ann_alloc((uint64_t)row_size(rows)) : NULL;
   if (!copy) return NULL;
@@ -98,7 +98,7 @@ static void keep(AnnRows *rows, const AnnRow *row) {
   int64_t most = room(rows);
   if (most == 0) return;
   if (rows->held.n >= most) evict(rows, most - 1);
-  (void)keep_copy(rows, row);
+  (void)hold(rows, row);
 }
 
 static int make_spare(AnnRows *rows) {
@@ -187,14 +187,14 @@ void ann_rows_range_begin(AnnRows *rows, int64_t first, int64_t last) {
   rows->range->complete = 1;
 }
 
-/* The row, kept without another's going for it; NULL when there is no room. */
-static const AnnRow *kept(AnnRows *rows, int64_t id, const void *vector) {
+/* The row, held without another's going for it; NULL when there is no room. */
+static const AnnRow *hold_if_room(AnnRows *rows, int64_t id, const void *vector) {
   const AnnRow *row = find(rows, id);
   if (row) return row;
   if (rows->held.n >= room(rows) || make_spare(rows) != ANN_OK) return NULL;
   memcpy(rows->spare->vector, vector, (size_t)rows->space->blob_size);
   complete(rows, id);
-  return keep_copy(rows, rows->spare);
+  return hold(rows, rows->spare);
 }
 
 void ann_rows_range_add(AnnRows *rows, int64_t id, const void *vector) {
@@ -202,7 +202,7 @@ void ann_rows_range_add(AnnRows *rows, int64_t id, const void *vector) {
   const AnnRow *row = NULL;
   if (!range || !range->complete) return;
   if (ann_grow(&range->rows, range->n, 1, &range->n_allocated, sizeof row) == ANN_OK) {
-    row = kept(rows, id, vector);
+    row = hold_if_room(rows, id, vector);
   }
   if (row) range->rows[range->n++] = row;
   else range->complete = 0;

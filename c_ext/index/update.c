@@ -99,17 +99,17 @@ int ann_update_place(AnnStore *store, int64_t id, const void *vector, AnnIdSet *
   if (rc != ANN_OK) return rc;
   use_room(store, copies);
   /* All are chosen before any is written: a division moves the centres of leaves. */
-  if (ann_router_place(store->router, store, copies) != ANN_OK) {
+  if (ann_router_assign(store->router, store, copies) != ANN_OK) {
     return ann_db_corrupt(store->db, "tree", 0);
   }
   return ann_update_enter(store, id, NULL, copies, divided);
 }
 
 /* Add the leaves that a row keeps to the router's residuals; which copy it lost. */
-static int keep_others(AnnStore *store, const uint32_t *pages, uint32_t gone, int *out_lost) {
+static int add_others(AnnStore *store, const uint32_t *pages, uint32_t gone, int *out_lost) {
   int rc = ANN_OK, copy;
   *out_lost = -1;
-  ann_router_keep_none(store->router);
+  ann_router_forget_leaves(store->router);
   for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
     AnnPage *page = NULL;
     if (pages[copy] == gone) {
@@ -117,7 +117,7 @@ static int keep_others(AnnStore *store, const uint32_t *pages, uint32_t gone, in
       continue;
     }
     rc = ann_pages_get(store->pages, pages[copy], ANN_ANY_TREE, 0, &page);
-    if (rc == ANN_OK) ann_router_keep(store->router, store, ann_page_centre(page));
+    if (rc == ANN_OK) ann_router_add_leaf(store->router, store, ann_page_centre(page));
   }
   return rc;
 }
@@ -131,7 +131,7 @@ static int move_member(AnnStore *store, void *vector, int64_t id, uint32_t gone)
   if (rc == ANN_OK) rc = ann_places_get(store->places, id, pages, &found);
   if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "place", id);
   if (rc == ANN_OK) rc = ann_router_find_here(store, vector);
-  if (rc == ANN_OK) rc = keep_others(store, pages, gone, &lost);
+  if (rc == ANN_OK) rc = add_others(store, pages, gone, &lost);
   if (rc != ANN_OK) return rc;
   at = ann_router_choose(store->router, store, pages, store->options.trees);
   if (lost < 0 || at < 0) return ann_db_corrupt(store->db, "place", id);
@@ -169,11 +169,12 @@ static int dissolve(AnnStore *store, uint32_t number) {
   return rc;
 }
 
-static int clear_forest(AnnStore *store) {
+int ann_update_clear(AnnStore *store) {
   int rc = ann_pages_delete_all(store->pages);
   if (rc == ANN_OK) rc = ann_places_delete_all(store->places);
   memset(store->state.roots, 0, sizeof store->state.roots);
-  store->state.calibrated_rows = store->state.changes = 0;
+  store->state.placed = store->state.calibrated_rows = store->state.changes = 0;
+  store->state.dirty = 1;
   return rc;
 }
 
@@ -208,7 +209,7 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
   store->state.placed--;
   store->state.changes++;
   store->state.dirty = 1;
-  if (store->state.placed == 0) return clear_forest(store);
+  if (store->state.placed == 0) return ann_update_clear(store);
   for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
     AnnPage *page = NULL;
     rc = ann_pages_get(store->pages, pages[copy], ANN_ANY_TREE, 0, &page);

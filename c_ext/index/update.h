@@ -18,12 +18,14 @@
 /* Put a vector that is in the vectors table into the forest.  A full leaf is divided, and
 ** added to `divided`, if that is not NULL. */
 int ann_update_place(AnnStore *store, int64_t id, const void *vector, AnnIdSet *divided);
-/* The same where a worker's router has found the leaves: io_copies as ann_router_place gave
+/* The same where a worker's router has found the leaves: io_copies as ann_router_assign gave
 ** them, in leaves not divided since.  vector: NULL when store->router is set for it. */
 int ann_update_enter(AnnStore *store, int64_t id, const void *vector, AnnCopy *io_copies,
                      AnnIdSet *divided);
 /* Take an id out of the forest; *out_found is 0 when it was not in it. */
 int ann_update_unplace(AnnStore *store, int64_t id, int *out_found);
+/* Take all of them out, and the trees away. */
+int ann_update_clear(AnnStore *store);
 
 /* One row; `id` NULL lets SQLite choose.  straight: into the forest at once if there is
 ** one, else onto the waiting list. */
