@@ -9,66 +9,18 @@
 #include "core/kernel_neon.h"
 #include "core/kernel_x86.h"
 
-/* The fixed order in which lanes are added; part of the definition of every sum. */
-static float reduce(float *lane) {
-  int width, j;
-  for (width = ANN_LANES / 2; width > 0; width /= 2) {
-    for (j = 0; j < width; j++) lane[j] += lane[j + width];
-  }
-  return lane[0];
-}
-
-static float portable_dot(const float *a, const float *b, size_t n) {
-  float lane[ANN_LANES] = {0};
-  size_t i = 0;
-  int j;
-  for (; i + ANN_LANES <= n; i += ANN_LANES) {
-    for (j = 0; j < ANN_LANES; j++) lane[j] += a[i + (size_t)j] * b[i + (size_t)j];
-  }
-  for (j = 0; i < n; i++, j++) lane[j] += a[i] * b[i];
-  return reduce(lane);
-}
-
 static void portable_dot_rows(const float *x, const float *rows, size_t n, size_t n_rows,
                               float *out) {
   size_t r;
-  for (r = 0; r < n_rows; r++) out[r] = portable_dot(x, rows + r * n, n);
+  for (r = 0; r < n_rows; r++) out[r] = ann_portable_float32_dot(x, rows + r * n, n);
 }
 
 static void portable_products(const float *a, const float *b, size_t n, size_t n_rows,
                               float *out) {
   size_t r, j;
   for (r = 0; r < n_rows; r++) {
-    for (j = 0; j < 4; j++) out[4 * r + j] = portable_dot(a + j * n, b + r * n, n);
+    for (j = 0; j < 4; j++) out[4 * r + j] = ann_portable_float32_dot(a + j * n, b + r * n, n);
   }
-}
-
-static float portable_l2(const float *a, const float *b, size_t n) {
-  float lane[ANN_LANES] = {0};
-  size_t i = 0;
-  int j;
-  for (; i + ANN_LANES <= n; i += ANN_LANES) {
-    for (j = 0; j < ANN_LANES; j++) {
-      float t = a[i + (size_t)j] - b[i + (size_t)j];
-      lane[j] += t * t;
-    }
-  }
-  for (j = 0; i < n; i++, j++) {
-    float t = a[i] - b[i];
-    lane[j] += t * t;
-  }
-  return reduce(lane);
-}
-
-static float portable_dot_i8(const float *q, const int8_t *c, size_t n) {
-  float lane[ANN_LANES] = {0};
-  size_t i = 0;
-  int j;
-  for (; i + ANN_LANES <= n; i += ANN_LANES) {
-    for (j = 0; j < ANN_LANES; j++) lane[j] += q[i + (size_t)j] * (float)c[i + (size_t)j];
-  }
-  for (j = 0; i < n; i++, j++) lane[j] += q[i] * (float)c[i];
-  return reduce(lane);
 }
 
 static void portable_scan(const uint8_t *codes, const uint8_t *lut, size_t n_tables,
@@ -171,11 +123,11 @@ static void portable_signs(const float *x, const float *c, size_t n, uint8_t *bi
 
 static const AnnKernels portable = {
   "portable",
-  portable_dot,
+  ann_portable_float32_dot,
   portable_dot_rows,
   portable_products,
-  portable_l2,
-  portable_dot_i8,
+  ann_portable_float32_l2,
+  ann_portable_int8_dot,
   portable_scan,
   portable_estimate,
   portable_least,

@@ -25,18 +25,18 @@ typedef struct AnnLine {
 
 typedef struct AnnKernels {
   const char *name; /* "portable", "avx2", "avx512", "avx512vnni", "neon" */
-  /* sum of a[i] * b[i] */
-  float (*dot)(const float *a, const float *b, size_t n);
+  /* sum of a[i] * b[i]; b: floats.  This, l2 and dot_i8 are those of `sums`. */
+  float (*dot)(const float *a, const void *b, size_t n);
   /* out[r] = dot(x, rows + r n, n), bit for bit */
   void (*dot_rows)(const float *x, const float *rows, size_t n, size_t n_rows, float *out);
   /* Of four vectors, a + j n, with each of the rows b + r n: out[4 r + j] is nearly dot(), but
   ** summed in any order and perhaps fused: to rule pairs out, not to be stored or compared.
   ** n: a multiple of 16. */
   void (*products)(const float *a, const float *b, size_t n, size_t n_rows, float *out);
-  /* sum of (a[i] - b[i])^2 */
-  float (*l2)(const float *a, const float *b, size_t n);
-  /* sum of q[i] * (float)c[i] */
-  float (*dot_i8)(const float *q, const int8_t *c, size_t n);
+  /* sum of (a[i] - b[i])^2; b: floats */
+  float (*l2)(const float *a, const void *b, size_t n);
+  /* sum of q[i] * (float)c[i]; c: int8 */
+  float (*dot_i8)(const float *q, const void *c, size_t n);
   /* out[v] = sum over tables m of lut[16 m + nibble v of table m], for the 32 codes
   ** of a block: byte 16 m + j holds code j in its low and code j + 16 in its high
   ** nibble.  lut: 16 bytes a table. */

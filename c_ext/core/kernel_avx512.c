@@ -32,20 +32,6 @@ AVX512 static float reduce(__m512 lane) {
 /* A mask for the first n of 16; n: below 16. */
 static __mmask16 first(size_t n) { return (__mmask16)((1u << n) - 1); }
 
-AVX512 static float avx512_dot(const float *a, const float *b, size_t n) {
-  __m512 lane = _mm512_setzero_ps();
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    lane = _mm512_add_ps(lane, _mm512_mul_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i)));
-  }
-  if (i < n) {
-    __m512 va = _mm512_maskz_loadu_ps(first(n - i), a + i);
-    __m512 vb = _mm512_maskz_loadu_ps(first(n - i), b + i);
-    lane = _mm512_add_ps(lane, _mm512_mul_ps(va, vb));
-  }
-  return reduce(lane);
-}
-
 AVX512 static __m512 add_product(__m512 sum, __m512 x, const float *y) {
   return _mm512_add_ps(sum, _mm512_mul_ps(x, _mm512_loadu_ps(y)));
 }
@@ -74,7 +60,7 @@ AVX512 static void avx512_dot_rows(const float *x, const float *rows, size_t n, 
   if (n % 16 == 0) {
     for (; r + TOGETHER <= n_rows; r += TOGETHER) dot_together(x, rows + r * n, n, out + r);
   }
-  for (; r < n_rows; r++) out[r] = avx512_dot(x, rows + r * n, n);
+  for (; r < n_rows; r++) out[r] = ann_avx512_float32_dot(x, rows + r * n, n);
 }
 
 /* Four rows at a time share the loads of the four vectors, and each of these theirs. */
@@ -120,41 +106,6 @@ AVX512 static void avx512_products(const float *a, const float *b, size_t n, siz
     }
     products_of_four(a, rows, n, places);
   }
-}
-
-AVX512 static __m512 add_square(__m512 lane, __m512 a, __m512 b) {
-  __m512 t = _mm512_sub_ps(a, b);
-  return _mm512_add_ps(lane, _mm512_mul_ps(t, t));
-}
-
-AVX512 static float avx512_l2(const float *a, const float *b, size_t n) {
-  __m512 lane = _mm512_setzero_ps();
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    lane = add_square(lane, _mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i));
-  }
-  if (i < n) {
-    __m512 va = _mm512_maskz_loadu_ps(first(n - i), a + i);
-    lane = add_square(lane, va, _mm512_maskz_loadu_ps(first(n - i), b + i));
-  }
-  return reduce(lane);
-}
-
-AVX512 static __m512 widen(__m128i c) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(c)); }
-
-AVX512 static float avx512_dot_i8(const float *q, const int8_t *c, size_t n) {
-  __m512 lane = _mm512_setzero_ps();
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(c + i));
-    lane = _mm512_add_ps(lane, _mm512_mul_ps(_mm512_loadu_ps(q + i), widen(bytes)));
-  }
-  if (i < n) {
-    __m128i bytes = _mm_maskz_loadu_epi8(first(n - i), c + i);
-    __m512 vq = _mm512_maskz_loadu_ps(first(n - i), q + i);
-    lane = _mm512_add_ps(lane, _mm512_mul_ps(vq, widen(bytes)));
-  }
-  return reduce(lane);
 }
 
 /* ---- codes ---- */
@@ -384,15 +335,26 @@ AVX512 static void avx512_signs(const float *x, const float *c, size_t n, uint8_
 }
 
 const AnnKernels ann_kernels_avx512 = {
-  "avx512",      avx512_dot,   avx512_dot_rows,          avx512_products, avx512_l2,
-  avx512_dot_i8, avx512_scan,  avx512_estimate,          avx512_least,    avx512_hadamard,
-  avx512_fill,   avx512_signs, .sums = &ann_sums_avx512,
+  "avx512",
+  ann_avx512_float32_dot,
+  avx512_dot_rows,
+  avx512_products,
+  ann_avx512_float32_l2,
+  ann_avx512_int8_dot,
+  avx512_scan,
+  avx512_estimate,
+  avx512_least,
+  avx512_hadamard,
+  avx512_fill,
+  avx512_signs,
+  .sums = &ann_sums_avx512,
 };
 
 const AnnKernels ann_kernels_vnni = {
-  "avx512vnni",  avx512_dot,   avx512_dot_rows,        avx512_products, avx512_l2,
-  avx512_dot_i8, vnni_scan,    avx512_estimate,        avx512_least,    avx512_hadamard,
-  avx512_fill,   avx512_signs, .sums = &ann_sums_vnni,
+  "avx512vnni",           ann_avx512_float32_dot, avx512_dot_rows, avx512_products,
+  ann_avx512_float32_l2,  ann_avx512_int8_dot,    vnni_scan,       avx512_estimate,
+  avx512_least,           avx512_hadamard,        avx512_fill,     avx512_signs,
+  .sums = &ann_sums_vnni,
 };
 
 #endif

@@ -22,26 +22,6 @@ static float reduce(const float32x4_t *lane) {
   return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
 
-static inline void dot_step(float32x4_t *lane, const float *a, const float *b) {
-  int j;
-  for (j = 0; j < 4; j++) {
-    lane[j] = vaddq_f32(lane[j], vmulq_f32(vld1q_f32(a + 4 * j), vld1q_f32(b + 4 * j)));
-  }
-}
-
-static float neon_dot(const float *a, const float *b, size_t n) {
-  float32x4_t lane[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) dot_step(lane, a + i, b + i);
-  if (i < n) {
-    float rest_a[16] = {0}, rest_b[16] = {0};
-    memcpy(rest_a, a + i, (n - i) * sizeof *a);
-    memcpy(rest_b, b + i, (n - i) * sizeof *b);
-    dot_step(lane, rest_a, rest_b);
-  }
-  return reduce(lane);
-}
-
 /* Two rows at a time share the loads of x. */
 static void dot_two(const float *x, const float *a, size_t n, float *out) {
   float32x4_t lane[2][4];
@@ -63,7 +43,7 @@ static void neon_dot_rows(const float *x, const float *rows, size_t n, size_t n_
                           float *out) {
   size_t r = 0;
   for (; n % 16 == 0 && r + 2 <= n_rows; r += 2) dot_two(x, rows + r * n, n, out + r);
-  for (; r < n_rows; r++) out[r] = neon_dot(x, rows + r * n, n);
+  for (; r < n_rows; r++) out[r] = ann_neon_float32_dot(x, rows + r * n, n);
 }
 
 /* Two rows at a time share the loads of the four vectors, and each of these theirs. */
@@ -94,53 +74,6 @@ static void neon_products(const float *a, const float *b, size_t n, size_t n_row
     products_of_two(a, b + r * n, b + (r + 1) * n, n, out + 4 * r, out + 4 * (r + 1));
   }
   if (r < n_rows) products_of_two(a, b + r * n, b + r * n, n, out + 4 * r, spare);
-}
-
-static inline void l2_step(float32x4_t *lane, const float *a, const float *b) {
-  int j;
-  for (j = 0; j < 4; j++) {
-    float32x4_t t = vsubq_f32(vld1q_f32(a + 4 * j), vld1q_f32(b + 4 * j));
-    lane[j] = vaddq_f32(lane[j], vmulq_f32(t, t));
-  }
-}
-
-static float neon_l2(const float *a, const float *b, size_t n) {
-  float32x4_t lane[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) l2_step(lane, a + i, b + i);
-  if (i < n) {
-    float rest_a[16] = {0}, rest_b[16] = {0};
-    memcpy(rest_a, a + i, (n - i) * sizeof *a);
-    memcpy(rest_b, b + i, (n - i) * sizeof *b);
-    l2_step(lane, rest_a, rest_b);
-  }
-  return reduce(lane);
-}
-
-static inline void dot_i8_step(float32x4_t *lane, const float *q, const int8_t *c) {
-  int8x16_t bytes = vld1q_s8(c);
-  int16x8_t halves[2] = {vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes)};
-  int j;
-  for (j = 0; j < 2; j++) {
-    float32x4_t low = vcvtq_f32_s32(vmovl_s16(vget_low_s16(halves[j])));
-    float32x4_t high = vcvtq_f32_s32(vmovl_high_s16(halves[j]));
-    lane[2 * j] = vaddq_f32(lane[2 * j], vmulq_f32(vld1q_f32(q + 8 * j), low));
-    lane[2 * j + 1] = vaddq_f32(lane[2 * j + 1], vmulq_f32(vld1q_f32(q + 8 * j + 4), high));
-  }
-}
-
-static float neon_dot_i8(const float *q, const int8_t *c, size_t n) {
-  float32x4_t lane[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) dot_i8_step(lane, q + i, c + i);
-  if (i < n) {
-    float rest_q[16] = {0};
-    int8_t rest_c[16] = {0};
-    memcpy(rest_q, q + i, (n - i) * sizeof *q);
-    memcpy(rest_c, c + i, n - i);
-    dot_i8_step(lane, rest_q, rest_c);
-  }
-  return reduce(lane);
 }
 
 /* ---- codes ---- */
@@ -330,9 +263,19 @@ static void neon_signs(const float *x, const float *c, size_t n, uint8_t *bits, 
 }
 
 const AnnKernels ann_kernels_neon = {
-  "neon",      neon_dot,   neon_dot_rows,          neon_products, neon_l2,
-  neon_dot_i8, neon_scan,  neon_estimate,          neon_least,    neon_hadamard,
-  neon_fill,   neon_signs, .sums = &ann_sums_neon,
+  "neon",
+  ann_neon_float32_dot,
+  neon_dot_rows,
+  neon_products,
+  ann_neon_float32_l2,
+  ann_neon_int8_dot,
+  neon_scan,
+  neon_estimate,
+  neon_least,
+  neon_hadamard,
+  neon_fill,
+  neon_signs,
+  .sums = &ann_sums_neon,
 };
 
 #endif

@@ -74,30 +74,6 @@ AVX2 static float reduce(__m256 low, __m256 high) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
-/* Masks for the first n of 8 floats; n may be negative or above 8. */
-AVX2 static __m256i first(long n) {
-  const __m256i places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n > 8 ? 8 : n < 0 ? 0 : (int)n), places);
-}
-
-AVX2 static float avx2_dot(const float *a, const float *b, size_t n) {
-  __m256 low = _mm256_setzero_ps(), high = low;
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    low = _mm256_add_ps(low, _mm256_mul_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)));
-    high = _mm256_add_ps(high,
-                         _mm256_mul_ps(_mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8)));
-  }
-  if (i < n) {
-    __m256i m0 = first((long)(n - i)), m1 = first((long)(n - i) - 8);
-    low = _mm256_add_ps(
-        low, _mm256_mul_ps(_mm256_maskload_ps(a + i, m0), _mm256_maskload_ps(b + i, m0)));
-    high = _mm256_add_ps(high, _mm256_mul_ps(_mm256_maskload_ps(a + i + 8, m1),
-                                             _mm256_maskload_ps(b + i + 8, m1)));
-  }
-  return reduce(low, high);
-}
-
 AVX2 static __m256 add_product(__m256 sum, __m256 x, const float *y) {
   return _mm256_add_ps(sum, _mm256_mul_ps(x, _mm256_loadu_ps(y)));
 }
@@ -127,7 +103,7 @@ AVX2 static void avx2_dot_rows(const float *x, const float *rows, size_t n, size
                                float *out) {
   size_t r = 0;
   for (; n % 16 == 0 && r + 4 <= n_rows; r += 4) dot_four(x, rows + r * n, n, out + r);
-  for (; r < n_rows; r++) out[r] = avx2_dot(x, rows + r * n, n);
+  for (; r < n_rows; r++) out[r] = ann_avx2_float32_dot(x, rows + r * n, n);
 }
 
 /* The sums of four registers. */
@@ -166,51 +142,6 @@ FMA static void avx2_products(const float *a, const float *b, size_t n, size_t n
     products_of_two(a, b + r * n, b + (r + 1) * n, n, out + 4 * r, out + 4 * (r + 1));
   }
   if (r < n_rows) products_of_two(a, b + r * n, b + r * n, n, out + 4 * r, spare);
-}
-
-AVX2 static __m256 square(__m256 x) { return _mm256_mul_ps(x, x); }
-
-AVX2 static float avx2_l2(const float *a, const float *b, size_t n) {
-  __m256 low = _mm256_setzero_ps(), high = low;
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    low = _mm256_add_ps(low,
-                        square(_mm256_sub_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i))));
-    high = _mm256_add_ps(
-        high, square(_mm256_sub_ps(_mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8))));
-  }
-  if (i < n) {
-    __m256i m0 = first((long)(n - i)), m1 = first((long)(n - i) - 8);
-    low = _mm256_add_ps(low, square(_mm256_sub_ps(_mm256_maskload_ps(a + i, m0),
-                                                  _mm256_maskload_ps(b + i, m0))));
-    high = _mm256_add_ps(high, square(_mm256_sub_ps(_mm256_maskload_ps(a + i + 8, m1),
-                                                    _mm256_maskload_ps(b + i + 8, m1))));
-  }
-  return reduce(low, high);
-}
-
-AVX2 static __m256 widen(const int8_t *c) {
-  return _mm256_cvtepi32_ps(
-      _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)c)));
-}
-
-AVX2 static float avx2_dot_i8(const float *q, const int8_t *c, size_t n) {
-  __m256 low = _mm256_setzero_ps(), high = low;
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    low = _mm256_add_ps(low, _mm256_mul_ps(_mm256_loadu_ps(q + i), widen(c + i)));
-    high = _mm256_add_ps(high, _mm256_mul_ps(_mm256_loadu_ps(q + i + 8), widen(c + i + 8)));
-  }
-  if (i < n) {
-    int8_t rest[16] = {0};
-    memcpy(rest, c + i, n - i);
-    low = _mm256_add_ps(
-        low, _mm256_mul_ps(_mm256_maskload_ps(q + i, first((long)(n - i))), widen(rest)));
-    high = _mm256_add_ps(high,
-                         _mm256_mul_ps(_mm256_maskload_ps(q + i + 8, first((long)(n - i) - 8)),
-                                       widen(rest + 8)));
-  }
-  return reduce(low, high);
 }
 
 /* ---- codes ---- */
@@ -421,9 +352,19 @@ AVX2 static void avx2_signs(const float *x, const float *c, size_t n, uint8_t *b
 }
 
 const AnnKernels ann_kernels_avx2 = {
-  "avx2",      avx2_dot,   avx2_dot_rows,          avx2_products, avx2_l2,
-  avx2_dot_i8, avx2_scan,  avx2_estimate,          avx2_least,    avx2_hadamard,
-  avx2_fill,   avx2_signs, .sums = &ann_sums_avx2,
+  "avx2",
+  ann_avx2_float32_dot,
+  avx2_dot_rows,
+  avx2_products,
+  ann_avx2_float32_l2,
+  ann_avx2_int8_dot,
+  avx2_scan,
+  avx2_estimate,
+  avx2_least,
+  avx2_hadamard,
+  avx2_fill,
+  avx2_signs,
+  .sums = &ann_sums_avx2,
 };
 
 #endif

@@ -4,34 +4,35 @@
 #include <math.h>
 
 #include "core/half.h"
+#include "core/sums_of.h"
 
 #define INLINE inline __attribute__((always_inline))
 
-/* Component i of a row; what one component adds to a sum. */
-typedef float Widen(const uint8_t *row, size_t i);
+/* A component from memory; what one component adds to a sum. */
+typedef float Widen(const uint8_t *x);
 typedef float Term(float q, float x);
 
-static INLINE float widen_float32(const uint8_t *row, size_t i) {
-  float x;
-  memcpy(&x, row + 4 * i, 4);
-  return x;
+static INLINE float widen_float32(const uint8_t *x) {
+  float wide;
+  memcpy(&wide, x, 4);
+  return wide;
 }
 
-static INLINE uint16_t two_bytes(const uint8_t *row, size_t i) {
+static INLINE uint16_t two_bytes(const uint8_t *x) {
   uint16_t bits;
-  memcpy(&bits, row + 2 * i, 2);
+  memcpy(&bits, x, 2);
   return bits;
 }
 
-static INLINE float widen_float16(const uint8_t *row, size_t i) {
-  return ann_float16_to_float(two_bytes(row, i));
+static INLINE float widen_float16(const uint8_t *x) {
+  return ann_float16_to_float(two_bytes(x));
 }
 
-static INLINE float widen_bfloat16(const uint8_t *row, size_t i) {
-  return ann_bfloat16_to_float(two_bytes(row, i));
+static INLINE float widen_bfloat16(const uint8_t *x) {
+  return ann_bfloat16_to_float(two_bytes(x));
 }
 
-static INLINE float widen_int8(const uint8_t *row, size_t i) { return (float)(int8_t)row[i]; }
+static INLINE float widen_int8(const uint8_t *x) { return (float)(int8_t)*x; }
 
 static INLINE float product(float q, float x) { return q * x; }
 
@@ -48,49 +49,36 @@ static float reduce(float *lane) {
   return lane[0];
 }
 
-/* The sum of kernel.h. */
-static INLINE float sum(const float *q, const uint8_t *row, size_t n, Widen *widen,
+/* The sum of kernel.h; size: bytes of a component. */
+static INLINE float sum(const float *q, const uint8_t *row, size_t n, size_t size, Widen *widen,
                         Term *term) {
   float lane[ANN_LANES] = {0};
   size_t i, j;
   for (i = 0; i + ANN_LANES <= n; i += ANN_LANES) {
-    for (j = 0; j < ANN_LANES; j++) lane[j] += term(q[i + j], widen(row, i + j));
+    for (j = 0; j < ANN_LANES; j++) lane[j] += term(q[i + j], widen(row + (i + j) * size));
   }
-  for (j = 0; i < n; i++, j++) lane[j] += term(q[i], widen(row, i));
+  for (j = 0; i < n; i++, j++) lane[j] += term(q[i], widen(row + i * size));
   return reduce(lane);
 }
 
 /* The same of a row and itself. */
-static INLINE float sum_of_squares(const uint8_t *row, size_t n, Widen *widen) {
+static INLINE float sum_of_squares(const uint8_t *row, size_t n, size_t size, Widen *widen) {
   float lane[ANN_LANES] = {0};
   size_t i;
-  for (i = 0; i < n; i++) lane[i % ANN_LANES] += product(widen(row, i), widen(row, i));
+  for (i = 0; i < n; i++, row += size) lane[i % ANN_LANES] += product(widen(row), widen(row));
   return reduce(lane);
 }
 
-/* The five functions of a type. */
-#define SUMS_OF(type)                                                  \
-  static float type##_dot(const float *q, const void *row, size_t n) { \
-    return sum(q, row, n, widen_##type, product);                      \
-  }                                                                    \
-  static float type##_l2(const float *q, const void *row, size_t n) {  \
-    return sum(q, row, n, widen_##type, squared_difference);           \
-  }                                                                    \
-  static float type##_l1(const float *q, const void *row, size_t n) {  \
-    return sum(q, row, n, widen_##type, difference);                   \
-  }                                                                    \
-  static float type##_norm(const void *row, size_t n) {                \
-    return sum_of_squares(row, n, widen_##type);                       \
-  }                                                                    \
-  static void type##_widen(const void *row, size_t n, float *out) {    \
-    size_t i;                                                          \
-    for (i = 0; i < n; i++) out[i] = widen_##type(row, i);             \
-  }
+static INLINE void widen_all(const uint8_t *row, size_t n, size_t size, Widen *widen,
+                             float *out) {
+  size_t i;
+  for (i = 0; i < n; i++) out[i] = widen(row + i * size);
+}
 
-SUMS_OF(float32)
-SUMS_OF(float16)
-SUMS_OF(bfloat16)
-SUMS_OF(int8)
+ANN_SUMS_OF(, ann_portable_float32, 4, widen_float32)
+ANN_SUMS_OF(static, float16, 2, widen_float16)
+ANN_SUMS_OF(static, bfloat16, 2, widen_bfloat16)
+ANN_SUMS_OF(, ann_portable_int8, 1, widen_int8)
 
 static int64_t whole_dot(const int8_t *a, const int8_t *b, size_t n) {
   int32_t total = 0;
@@ -143,10 +131,9 @@ static int64_t common(const uint8_t *a, const uint8_t *b, size_t n) {
   return total;
 }
 
-#define ROW_SUMS(type) {type##_dot, type##_l2, type##_l1, type##_norm, type##_widen}
-
 const AnnSums ann_sums_portable = {
-  {ROW_SUMS(float32), ROW_SUMS(float16), ROW_SUMS(bfloat16), ROW_SUMS(int8)},
+  {ANN_SUMS_ROW(ann_portable_float32), ANN_SUMS_ROW(float16), ANN_SUMS_ROW(bfloat16),
+   ANN_SUMS_ROW(ann_portable_int8)},
   whole_dot,
   whole_l2,
   whole_l1,

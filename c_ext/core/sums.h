@@ -48,4 +48,12 @@ typedef struct AnnSums {
 extern const AnnSums ann_sums_portable;
 /* cffi:off */
 
+/* Of an implementation, those that kernel.h has in its own table. */
+#define ANN_SUMS_SHARED(name)                                          \
+  float name##_float32_dot(const float *q, const void *row, size_t n); \
+  float name##_float32_l2(const float *q, const void *row, size_t n);  \
+  float name##_int8_dot(const float *q, const void *row, size_t n);
+
+ANN_SUMS_SHARED(ann_portable)
+
 #endif

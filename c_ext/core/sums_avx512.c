@@ -12,6 +12,8 @@
 
 #include <immintrin.h>
 
+#include "core/sums_of.h"
+
 #define FEATURES "avx512f,avx512bw,avx512vl,avx512dq,popcnt"
 #define AVX512 __attribute__((target(FEATURES)))
 #define VNNI __attribute__((target(FEATURES ",avx512vbmi,avx512vnni,avx512vpopcntdq")))
@@ -109,28 +111,10 @@ AVX512 static INLINE void widen_all(const uint8_t *row, size_t n, size_t size, W
   memcpy(out + i, wide, (n - i) * sizeof *out);
 }
 
-/* The five functions of a type. */
-#define SUMS_OF(type, size)                                                   \
-  AVX512 static float type##_dot(const float *q, const void *row, size_t n) { \
-    return sum(q, row, n, size, widen_##type, product);                       \
-  }                                                                           \
-  AVX512 static float type##_l2(const float *q, const void *row, size_t n) {  \
-    return sum(q, row, n, size, widen_##type, squared_difference);            \
-  }                                                                           \
-  AVX512 static float type##_l1(const float *q, const void *row, size_t n) {  \
-    return sum(q, row, n, size, widen_##type, difference);                    \
-  }                                                                           \
-  AVX512 static float type##_norm(const void *row, size_t n) {                \
-    return sum_of_squares(row, n, size, widen_##type);                        \
-  }                                                                           \
-  AVX512 static void type##_widen(const void *row, size_t n, float *out) {    \
-    widen_all(row, n, size, widen_##type, out);                               \
-  }
-
-SUMS_OF(float32, 4)
-SUMS_OF(float16, 2)
-SUMS_OF(bfloat16, 2)
-SUMS_OF(int8, 1)
+ANN_SUMS_OF(AVX512, ann_avx512_float32, 4, widen_float32)
+ANN_SUMS_OF(AVX512 static, float16, 2, widen_float16)
+ANN_SUMS_OF(AVX512 static, bfloat16, 2, widen_bfloat16)
+ANN_SUMS_OF(AVX512, ann_avx512_int8, 1, widen_int8)
 
 /* ---- of whole numbers ---- */
 
@@ -260,10 +244,9 @@ VNNI static int64_t vnni_common(const uint8_t *a, const uint8_t *b, size_t n) {
   return total_64(lane);
 }
 
-#define ROW_SUMS(type) {type##_dot, type##_l2, type##_l1, type##_norm, type##_widen}
-
 const AnnSums ann_sums_avx512 = {
-  {ROW_SUMS(float32), ROW_SUMS(float16), ROW_SUMS(bfloat16), ROW_SUMS(int8)},
+  {ANN_SUMS_ROW(ann_avx512_float32), ANN_SUMS_ROW(float16), ANN_SUMS_ROW(bfloat16),
+   ANN_SUMS_ROW(ann_avx512_int8)},
   whole_dot,
   whole_l2,
   whole_l1,
@@ -272,7 +255,8 @@ const AnnSums ann_sums_avx512 = {
 };
 
 const AnnSums ann_sums_vnni = {
-  {ROW_SUMS(float32), ROW_SUMS(float16), ROW_SUMS(bfloat16), ROW_SUMS(int8)},
+  {ANN_SUMS_ROW(ann_avx512_float32), ANN_SUMS_ROW(float16), ANN_SUMS_ROW(bfloat16),
+   ANN_SUMS_ROW(ann_avx512_int8)},
   vnni_dot,
   whole_l2,
   whole_l1,

@@ -5,8 +5,10 @@
 #include "core/sums.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
-extern const AnnSums ann_sums_avx512; /* only after ann_kernel_x86_has_avx512() */
-extern const AnnSums ann_sums_vnni;   /* only after ann_kernel_x86_has_vnni() */
+/* All of it only after ann_kernel_x86_has_avx512(). */
+ANN_SUMS_SHARED(ann_avx512)
+extern const AnnSums ann_sums_avx512;
+extern const AnnSums ann_sums_vnni; /* only after ann_kernel_x86_has_vnni() */
 #endif
 
 #endif

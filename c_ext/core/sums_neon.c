@@ -10,31 +10,42 @@
 
 #include <arm_neon.h>
 
+#include "core/sums_of.h"
+
 #define INLINE inline __attribute__((always_inline))
 
 /* ---- of floats and a row of any type ---- */
 
-/* Four components from memory; what four components add to a sum. */
-typedef float32x4_t Widen(const uint8_t *x);
+/* Sixteen components from memory, four a register; what four components add to a sum. */
+typedef void Widen(const uint8_t *x, float32x4_t *out);
 typedef float32x4_t Term(float32x4_t q, float32x4_t x);
 
-static INLINE float32x4_t widen_float32(const uint8_t *x) {
-  return vreinterpretq_f32_u8(vld1q_u8(x));
+static INLINE void widen_float32(const uint8_t *x, float32x4_t *out) {
+  int j;
+  for (j = 0; j < 4; j++) out[j] = vreinterpretq_f32_u8(vld1q_u8(x + 16 * j));
 }
 
-static INLINE float32x4_t widen_float16(const uint8_t *x) {
-  return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(x)));
+static INLINE void widen_float16(const uint8_t *x, float32x4_t *out) {
+  int j;
+  for (j = 0; j < 4; j++) out[j] = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(x + 8 * j)));
 }
 
-static INLINE float32x4_t widen_bfloat16(const uint8_t *x) {
-  return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(x)), 16));
+static INLINE void widen_bfloat16(const uint8_t *x, float32x4_t *out) {
+  int j;
+  for (j = 0; j < 4; j++) {
+    uint16x4_t four = vreinterpret_u16_u8(vld1_u8(x + 8 * j));
+    out[j] = vreinterpretq_f32_u32(vshll_n_u16(four, 16));
+  }
 }
 
-static INLINE float32x4_t widen_int8(const uint8_t *x) {
-  uint32_t four;
-  memcpy(&four, x, 4);
-  return vcvtq_f32_s32(
-      vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four))))));
+static INLINE void widen_int8(const uint8_t *x, float32x4_t *out) {
+  int8x16_t bytes = vreinterpretq_s8_u8(vld1q_u8(x));
+  int16x8_t halves[2] = {vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes)};
+  int j;
+  for (j = 0; j < 2; j++) {
+    out[2 * j] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(halves[j])));
+    out[2 * j + 1] = vcvtq_f32_s32(vmovl_high_s16(halves[j]));
+  }
 }
 
 static INLINE float32x4_t product(float32x4_t q, float32x4_t x) { return vmulq_f32(q, x); }
@@ -64,13 +75,13 @@ static INLINE float sum(const float *q, const uint8_t *row, size_t n, size_t siz
   uint8_t rest[64] = {0};
   size_t i, j;
   for (i = 0; i < n; i += 16, q += 16, row += 16 * size) {
+    float32x4_t x[4];
     if (n - i < 16) {
       q = memcpy(rest_q, q, (n - i) * sizeof *q);
       row = memcpy(rest, row, (n - i) * size);
     }
-    for (j = 0; j < 4; j++) {
-      lane[j] = vaddq_f32(lane[j], term(vld1q_f32(q + 4 * j), widen(row + 4 * j * size)));
-    }
+    widen(row, x);
+    for (j = 0; j < 4; j++) lane[j] = vaddq_f32(lane[j], term(vld1q_f32(q + 4 * j), x[j]));
   }
   return reduce(lane);
 }
@@ -81,49 +92,40 @@ static INLINE float sum_of_squares(const uint8_t *row, size_t n, size_t size, Wi
   uint8_t rest[64] = {0};
   size_t i, j;
   for (i = 0; i < n; i += 16, row += 16 * size) {
+    float32x4_t x[4];
     if (n - i < 16) row = memcpy(rest, row, (n - i) * size);
-    for (j = 0; j < 4; j++) {
-      float32x4_t x = widen(row + 4 * j * size);
-      lane[j] = vaddq_f32(lane[j], vmulq_f32(x, x));
-    }
+    widen(row, x);
+    for (j = 0; j < 4; j++) lane[j] = vaddq_f32(lane[j], vmulq_f32(x[j], x[j]));
   }
   return reduce(lane);
 }
 
+static INLINE void store(float *out, const float32x4_t *x) {
+  int j;
+  for (j = 0; j < 4; j++) vst1q_f32(out + 4 * j, x[j]);
+}
+
 static INLINE void widen_all(const uint8_t *row, size_t n, size_t size, Widen *widen,
                              float *out) {
-  uint8_t rest[16] = {0};
-  float wide[4];
+  uint8_t rest[64] = {0};
+  float32x4_t x[4];
+  float wide[16];
   size_t i = 0;
-  for (; i + 4 <= n; i += 4, row += 4 * size) vst1q_f32(out + i, widen(row));
+  for (; i + 16 <= n; i += 16, row += 16 * size) {
+    widen(row, x);
+    store(out + i, x);
+  }
   if (i == n) return;
   memcpy(rest, row, (n - i) * size);
-  vst1q_f32(wide, widen(rest));
+  widen(rest, x);
+  store(wide, x);
   memcpy(out + i, wide, (n - i) * sizeof *out);
 }
 
-/* The five functions of a type. */
-#define SUMS_OF(type, size)                                            \
-  static float type##_dot(const float *q, const void *row, size_t n) { \
-    return sum(q, row, n, size, widen_##type, product);                \
-  }                                                                    \
-  static float type##_l2(const float *q, const void *row, size_t n) {  \
-    return sum(q, row, n, size, widen_##type, squared_difference);     \
-  }                                                                    \
-  static float type##_l1(const float *q, const void *row, size_t n) {  \
-    return sum(q, row, n, size, widen_##type, difference);             \
-  }                                                                    \
-  static float type##_norm(const void *row, size_t n) {                \
-    return sum_of_squares(row, n, size, widen_##type);                 \
-  }                                                                    \
-  static void type##_widen(const void *row, size_t n, float *out) {    \
-    widen_all(row, n, size, widen_##type, out);                        \
-  }
-
-SUMS_OF(float32, 4)
-SUMS_OF(float16, 2)
-SUMS_OF(bfloat16, 2)
-SUMS_OF(int8, 1)
+ANN_SUMS_OF(, ann_neon_float32, 4, widen_float32)
+ANN_SUMS_OF(static, float16, 2, widen_float16)
+ANN_SUMS_OF(static, bfloat16, 2, widen_bfloat16)
+ANN_SUMS_OF(, ann_neon_int8, 1, widen_int8)
 
 /* ---- of whole numbers ---- */
 
@@ -206,10 +208,9 @@ static int64_t common(const uint8_t *a, const uint8_t *b, size_t n) {
   return count(a, b, n, both);
 }
 
-#define ROW_SUMS(type) {type##_dot, type##_l2, type##_l1, type##_norm, type##_widen}
-
 const AnnSums ann_sums_neon = {
-  {ROW_SUMS(float32), ROW_SUMS(float16), ROW_SUMS(bfloat16), ROW_SUMS(int8)},
+  {ANN_SUMS_ROW(ann_neon_float32), ANN_SUMS_ROW(float16), ANN_SUMS_ROW(bfloat16),
+   ANN_SUMS_ROW(ann_neon_int8)},
   whole_dot,
   whole_l2,
   whole_l1,

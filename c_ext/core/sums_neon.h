@@ -5,6 +5,7 @@
 #include "core/sums.h"
 
 #if defined(__aarch64__) && !defined(__AARCH64EB__)
+ANN_SUMS_SHARED(ann_neon)
 extern const AnnSums ann_sums_neon;
 #endif
 

@@ -10,6 +10,8 @@
 
 #include <immintrin.h>
 
+#include "core/sums_of.h"
+
 #define AVX2 __attribute__((target("avx2,f16c,popcnt")))
 #define INLINE inline __attribute__((always_inline))
 
@@ -105,28 +107,10 @@ AVX2 static INLINE void widen_all(const uint8_t *row, size_t n, size_t size, Wid
   memcpy(out + i, wide, (n - i) * sizeof *out);
 }
 
-/* The five functions of a type. */
-#define SUMS_OF(type, size)                                                 \
-  AVX2 static float type##_dot(const float *q, const void *row, size_t n) { \
-    return sum(q, row, n, size, widen_##type, product);                     \
-  }                                                                         \
-  AVX2 static float type##_l2(const float *q, const void *row, size_t n) {  \
-    return sum(q, row, n, size, widen_##type, squared_difference);          \
-  }                                                                         \
-  AVX2 static float type##_l1(const float *q, const void *row, size_t n) {  \
-    return sum(q, row, n, size, widen_##type, difference);                  \
-  }                                                                         \
-  AVX2 static float type##_norm(const void *row, size_t n) {                \
-    return sum_of_squares(row, n, size, widen_##type);                      \
-  }                                                                         \
-  AVX2 static void type##_widen(const void *row, size_t n, float *out) {    \
-    widen_all(row, n, size, widen_##type, out);                             \
-  }
-
-SUMS_OF(float32, 4)
-SUMS_OF(float16, 2)
-SUMS_OF(bfloat16, 2)
-SUMS_OF(int8, 1)
+ANN_SUMS_OF(AVX2, ann_avx2_float32, 4, widen_float32)
+ANN_SUMS_OF(AVX2 static, float16, 2, widen_float16)
+ANN_SUMS_OF(AVX2 static, bfloat16, 2, widen_bfloat16)
+ANN_SUMS_OF(AVX2, ann_avx2_int8, 1, widen_int8)
 
 /* ---- of whole numbers ---- */
 
@@ -232,10 +216,9 @@ AVX2 static int64_t common(const uint8_t *a, const uint8_t *b, size_t n) {
   return total;
 }
 
-#define ROW_SUMS(type) {type##_dot, type##_l2, type##_l1, type##_norm, type##_widen}
-
 const AnnSums ann_sums_avx2 = {
-  {ROW_SUMS(float32), ROW_SUMS(float16), ROW_SUMS(bfloat16), ROW_SUMS(int8)},
+  {ANN_SUMS_ROW(ann_avx2_float32), ANN_SUMS_ROW(float16), ANN_SUMS_ROW(bfloat16),
+   ANN_SUMS_ROW(ann_avx2_int8)},
   whole_dot,
   whole_l2,
   whole_l1,

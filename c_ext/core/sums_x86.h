@@ -5,7 +5,9 @@
 #include "core/sums.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
-extern const AnnSums ann_sums_avx2; /* only after ann_kernel_x86_has_avx2() */
+/* All of it only after ann_kernel_x86_has_avx2(). */
+ANN_SUMS_SHARED(ann_avx2)
+extern const AnnSums ann_sums_avx2;
 #endif
 
 #endif
