@@ -26,7 +26,10 @@ static int to_halves(const AnnElement *element, const float *x, int64_t n, uint1
 static void to_int8(const float *x, int64_t n, double scale, int8_t *out) {
   double largest = 0;
   int64_t i;
-  for (i = 0; i < n; i++) largest = fmax(largest, fabs((double)x[i]));
+  /* Not by fmax: of that loop gcc 12 for 64-bit ARM makes an internal error. */
+  for (i = 0; i < n; i++) {
+    if (fabs((double)x[i]) > largest) largest = fabs((double)x[i]);
+  }
   for (i = 0; i < n; i++) {
     /* Multiplied before it is divided, so that the largest is exactly 127. */
     double y = scale != 0     ? (double)x[i] * scale
