@@ -23,25 +23,8 @@ int ann_space_equal(const AnnSpace *a, const AnnSpace *b) {
 
 int ann_space_is_own_nearest(const AnnSpace *space) { return space->geometry == ANN_DISTANCE; }
 
-int ann_space_from_blobs(const AnnSpace *space, const void *blobs, int64_t n_bytes, int64_t n,
-                         void *out_vectors) {
-  char message[ANN_VECTOR_MESSAGE];
-  int64_t size = space->blob_size, i;
-  int rc = n_bytes == n * size ? ANN_OK : ANN_ERROR;
-  for (i = 0; i < n && rc == ANN_OK; i++) {
-    rc = ann_element_from_blob(space->element, (const uint8_t *)blobs + i * size, size,
-                               space->dimensions, (uint8_t *)out_vectors + i * size, message);
-  }
-  return rc;
-}
-
-void ann_space_to_blobs(const AnnSpace *space, const void *vectors, int64_t n,
-                        void *out_blobs) {
-  int64_t size = space->blob_size, i;
-  for (i = 0; i < n; i++) {
-    ann_element_to_blob(space->element, (const uint8_t *)vectors + i * size, space->dimensions,
-                        (uint8_t *)out_blobs + i * size);
-  }
+void ann_space_to_blob(const AnnSpace *space, const void *vector, void *out_blob) {
+  ann_element_to_blob(space->element, vector, space->dimensions, out_blob);
 }
 
 double ann_space_norm(const AnnSpace *space, const void *vector) {

@@ -29,9 +29,7 @@ void ann_space_init(AnnSpace *space, const AnnElement *element, const AnnMetric 
 int ann_space_equal(const AnnSpace *a, const AnnSpace *b);
 int ann_space_is_own_nearest(const AnnSpace *space);
 
-int ann_space_from_blobs(const AnnSpace *space, const void *blobs, int64_t n_bytes, int64_t n,
-                         void *out_vectors);
-void ann_space_to_blobs(const AnnSpace *space, const void *vectors, int64_t n, void *out_blobs);
+void ann_space_to_blob(const AnnSpace *space, const void *vector, void *out_blob);
 
 void ann_space_as_query(const AnnSpace *space, const void *vector, void *out_query);
 int ann_space_is_query_of(const AnnSpace *space, const void *query, const void *vector);
@@ -71,13 +69,13 @@ static inline int ann_bound_allows(const AnnBound *query, const AnnBound *row, f
 /* ann_space_init: element and metric go together.  A space owns nothing.
 ** ann_space_is_own_nearest: whether no vector is nearer to one than itself.
 **
-** ann_space_from_blobs: n vectors that lie one after the other; ANN_OK, or ANN_ERROR when there
-** are not as many bytes or a component is not allowed.  ann_space_to_blobs: the way back.
+** ann_space_to_blob: a vector as it is stored; out_blob may be where the vector is.
 **
 ** ann_space_as_query: out_query, of query_size bytes, may be where the vector is.
 ** ann_space_is_query_of: whether the query is what as_query makes of the vector.
-** ann_space_queries_…_blobs: the same for queries, whose blobs are of float32 but for those of
-** bits.
+** ann_space_queries_from_blobs: n queries that lie one after the other, each of query_blob_size
+** bytes, of float32 but for those of bits; ANN_OK, or ANN_ERROR when there are not as many bytes
+** or a component is not allowed.  ann_space_queries_to_blobs: the way back.
 **
 ** ann_space_norm: of a vector that many distances are taken to, what makes them faster: its
 ** squared length, or 0 if the metric has no use for it. ann_origin_distance_of: the same number

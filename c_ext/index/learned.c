@@ -96,17 +96,27 @@ int ann_learned_get(AnnLearned *learned, AnnLearnedQueries *out_queries) {
   return rc;
 }
 
+/* Fold a query into the table's history: by its stored bytes, whatever the host's order. */
+static int fold(AnnLearned *learned, const void *query) {
+  int64_t size = ann_space_query_blob_size(learned->space);
+  uint8_t *blob = ann_alloc((uint64_t)size);
+  if (!blob) return ANN_NOMEM;
+  ann_space_queries_to_blobs(learned->space, query, 1, blob);
+  ann_state_fold(learned->state, ANN_CONFIG_LEARNED, blob, size);
+  ann_free(blob);
+  return ANN_OK;
+}
+
 int ann_learned_add(AnnLearned *learned, const void *query) {
   AnnRng rng;
   int64_t at;
   int rc = load(learned);
   if (rc == ANN_OK) rc = make_room(learned);
+  if (rc == ANN_OK) rc = fold(learned, query);
   if (rc != ANN_OK) return rc;
   rng = ann_rng_keyed(learned->seed, KEY_LEARNED, (uint64_t)learned->seen);
   learned->seen += learned->seen < INT64_MAX;
   learned->dirty = 1;
-  ann_state_fold(learned->state, ANN_CONFIG_LEARNED, query,
-                 ann_space_query_blob_size(learned->space));
   at = learned->n < learned->most ? learned->n++
                                   : (int64_t)ann_rng_below(&rng, (uint64_t)learned->seen);
   if (at >= learned->most) return ANN_OK;

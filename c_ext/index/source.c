@@ -1,6 +1,12 @@
 /* source.c -- see source.h. */
 #include "index/source.h"
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define ANN_SOURCE_CONVERTS 1
+#else
+#define ANN_SOURCE_CONVERTS 0
+#endif
+
 /* What differs between kinds of sources. */
 typedef struct AnnSourceKind {
   int get, has, scan, max, count; /* statements of index/db.h */
@@ -23,6 +29,7 @@ struct AnnSource {
   AnnState *state; /* borrowed */
   const AnnSourceKind *kind;
   const AnnSpace *space; /* borrowed */
+  void *blob;            /* owned: where vectors are converted, or NULL */
 };
 
 int ann_source_new(AnnDb *db, AnnState *state, const AnnSpace *space, AnnSource **out_source) {
@@ -33,10 +40,15 @@ int ann_source_new(AnnDb *db, AnnState *state, const AnnSpace *space, AnnSource 
   source->state = state;
   source->kind = &own_table;
   source->space = space;
-  return ANN_OK;
+  if (!ANN_SOURCE_CONVERTS) return ANN_OK;
+  source->blob = ann_alloc((uint64_t)space->blob_size);
+  return source->blob ? ANN_OK : ANN_NOMEM;
 }
 
-void ann_source_free(AnnSource *source) { ann_free(source); }
+void ann_source_free(AnnSource *source) {
+  if (source) ann_free(source->blob);
+  ann_free(source);
+}
 
 int64_t ann_source_vector_bytes(const AnnSource *source) { return source->space->blob_size; }
 
@@ -158,40 +170,28 @@ int ann_source_max(AnnSource *source, int64_t *out_id) {
 
 /* ---- writing ---- */
 
-/* Bind a vector as its blob; on a little-endian host its own bytes. */
-static int bind_vector(const AnnSource *source, sqlite3_stmt *stmt, int i, const void *vector) {
-  uint64_t size = (uint64_t)source->space->blob_size;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  void *blob = sqlite3_malloc64(size);
-  if (!blob) return ANN_NOMEM;
-  ann_space_to_blobs(source->space, vector, 1, blob);
-  return sqlite3_bind_blob64(stmt, i, blob, size, sqlite3_free);
+/* A vector as it is stored, until the next is asked for; on a little-endian host itself. */
+static const void *as_stored(const AnnSource *source, const void *vector) {
+#if ANN_SOURCE_CONVERTS
+  ann_space_to_blob(source->space, vector, source->blob);
+  return source->blob;
 #else
-  return sqlite3_bind_blob64(stmt, i, vector, size, SQLITE_STATIC);
+  (void)source;
+  return vector;
 #endif
 }
 
-/* Fold the row into the table's history: by its stored bytes, whatever the host's order. */
-static int fold(AnnSource *source, int64_t id, const void *vector) {
-  int64_t size = ann_source_vector_bytes(source);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  void *blob = ann_alloc((uint64_t)size);
-  if (!blob) return ANN_NOMEM;
-  ann_space_to_blobs(source->space, vector, 1, blob);
-  ann_state_fold(source->state, id, blob, size);
-  ann_free(blob);
-#else
-  ann_state_fold(source->state, id, vector, size);
-#endif
-  return ANN_OK;
+static void bind_vector(const AnnSource *source, sqlite3_stmt *stmt, int i,
+                        const void *vector) {
+  sqlite3_bind_blob64(stmt, i, as_stored(source, vector),
+                      (uint64_t)ann_source_vector_bytes(source), SQLITE_STATIC);
 }
 
-/* The row has another content, or none. */
-static int changed(AnnSource *source, int64_t id, const void *vector) {
+/* The row has another content, or none: so has the table, by the row's stored bytes. */
+static void changed(AnnSource *source, int64_t id, const void *vector) {
   ann_db_changed(source->db);
-  if (vector) return fold(source, id, vector);
-  ann_state_fold(source->state, id, NULL, 0);
-  return ANN_OK;
+  ann_state_fold(source->state, id, vector ? as_stored(source, vector) : NULL,
+                 vector ? ann_source_vector_bytes(source) : 0);
 }
 
 int ann_source_put(AnnSource *source, const int64_t *id, const void *vector, int64_t *out_id) {
@@ -201,8 +201,7 @@ int ann_source_put(AnnSource *source, const int64_t *id, const void *vector, int
   if (!stmt) return rc;
   if (id) sqlite3_bind_int64(stmt, 1, *id);
   else sqlite3_bind_null(stmt, 1);
-  rc = bind_vector(source, stmt, 2, vector);
-  if (rc != ANN_OK) return rc;
+  bind_vector(source, stmt, 2, vector);
   sqlite3_step(stmt);
   rc = sqlite3_reset(stmt);
   if ((rc & 0xff) == SQLITE_CONSTRAINT && id) {
@@ -211,7 +210,8 @@ int ann_source_put(AnnSource *source, const int64_t *id, const void *vector, int
   }
   if (rc != ANN_OK) return ann_db_sqlite_failed(db, rc);
   *out_id = id ? *id : sqlite3_last_insert_rowid(ann_db_handle(db));
-  return changed(source, *out_id, vector);
+  changed(source, *out_id, vector);
+  return ANN_OK;
 }
 
 int ann_source_update(AnnSource *source, int64_t id, const void *vector) {
@@ -219,9 +219,9 @@ int ann_source_update(AnnSource *source, int64_t id, const void *vector) {
   sqlite3_stmt *stmt = ann_db_stmt(source->db, ANN_STMT_VECTOR_UPDATE, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, id);
-  rc = bind_vector(source, stmt, 2, vector);
-  if (rc == ANN_OK) rc = ann_db_run(source->db, stmt);
-  if (rc == ANN_OK) rc = changed(source, id, vector);
+  bind_vector(source, stmt, 2, vector);
+  rc = ann_db_run(source->db, stmt);
+  if (rc == ANN_OK) changed(source, id, vector);
   return rc;
 }
 
@@ -233,6 +233,6 @@ int ann_source_delete(AnnSource *source, int64_t id, int *out_found) {
   sqlite3_bind_int64(stmt, 1, id);
   rc = ann_db_run(source->db, stmt);
   *out_found = rc == ANN_OK && sqlite3_changes(ann_db_handle(source->db)) > 0;
-  if (*out_found) rc = changed(source, id, NULL);
+  if (*out_found) changed(source, id, NULL);
   return rc;
 }

@@ -183,7 +183,7 @@ static int column_vector(Cursor *cursor, sqlite3_context *out) {
                         &found);
   }
   if (rc == ANN_OK && found) {
-    ann_space_to_blobs(space, cursor->vector, 1, cursor->vector);
+    ann_space_to_blob(space, cursor->vector, cursor->vector);
     sqlite3_result_blob64(out, cursor->vector, (uint64_t)space->blob_size, SQLITE_TRANSIENT);
   }
   rc = ann_context_report(store, rc, &cursor->base.pVtab->zErrMsg);

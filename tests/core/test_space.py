@@ -92,7 +92,7 @@ def test_many_vectors_come_and_go_at_once(core, rng):
     out = np.zeros_like(vectors)
 
     def read(blob, n):
-        return core.lib.ann_space_from_blobs(space, blob, len(blob), n, core.pointer(out))
+        return core.lib.ann_space_queries_from_blobs(space, blob, len(blob), n, core.pointer(out))
 
     blob = vectors.astype("<f4").tobytes()
     assert read(blob, 3) == 0
@@ -104,8 +104,10 @@ def test_many_vectors_come_and_go_at_once(core, rng):
         bad[i, 4] = np.nan
         assert read(bad.tobytes(), 3) == 1
     back = core.ffi.new("uint8_t[]", len(blob))
-    core.lib.ann_space_to_blobs(space, core.pointer(vectors), 3, back)
+    core.lib.ann_space_queries_to_blobs(space, core.pointer(vectors), 3, back)
     assert bytes(back) == blob
+    core.lib.ann_space_to_blob(space, core.pointer(vectors[1]), back)
+    assert bytes(back)[:20] == blob[20:40]
 
 
 @pytest.mark.parametrize("metric", METRICS)
