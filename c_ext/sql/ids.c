@@ -7,6 +7,7 @@
 
 #include "core/gather.h"
 #include "core/json.h"
+#include "sql/operand.h"
 #include "sql/value.h"
 
 /* ---- one value ---- */
@@ -152,14 +153,6 @@ void ann_ids_clear(AnnIds *ids) {
 
 /* ---- ann_id_set(ids) ---- */
 
-static void fail(sqlite3_context *out, const char *clause, int rc) {
-  char *sentence = NULL;
-  if (rc != ANN_NOMEM) sentence = sqlite3_mprintf("ann_id_set: %s", clause);
-  if (sentence) sqlite3_result_error(out, sentence, -1);
-  else sqlite3_result_error_nomem(out);
-  sqlite3_free(sentence);
-}
-
 static void step(sqlite3_context *out, int argc, sqlite3_value **argv) {
   char clause[ANN_VECTOR_MESSAGE];
   AnnGather *gather = sqlite3_aggregate_context(out, sizeof *gather);
@@ -167,7 +160,7 @@ static void step(sqlite3_context *out, int argc, sqlite3_value **argv) {
   (void)argc;
   if (gather && sqlite3_value_type(argv[0]) == SQLITE_NULL) return;
   rc = gather ? add_value(gather, argv[0], clause) : ANN_NOMEM;
-  if (rc != ANN_OK) fail(out, clause, rc);
+  if (rc != ANN_OK) ann_operand_fail(out, "ann_id_set", clause, rc);
 }
 
 static void final(sqlite3_context *out) {
@@ -178,7 +171,7 @@ static void final(sqlite3_context *out) {
   if (!gather) gather = &none; /* of no rows: the empty set */
   rc = ann_gather_finish(gather, &bytes, &size);
   if (rc == ANN_OK) sqlite3_result_blob64(out, bytes, (uint64_t)size, ann_free);
-  else fail(out, "", rc);
+  else ann_operand_fail(out, "ann_id_set", "", rc);
   ann_gather_clear(gather);
 }
 
