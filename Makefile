@@ -20,7 +20,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-fast test-faults test-kernels test-neon fuzz asan format lint clean \
-	bench bench-kernels bench-quick bench-targets bench-report bench-recall bench-life bench-filter
+	bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life bench-filter
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -98,6 +98,9 @@ bench: build $(VENV)/.bench ## ours and its peers side by side on real data: mos
 
 bench-quick: build $(VENV)/.bench ## a taste of it: 20,000 rows, six libraries, under five minutes
 	$(BIN)/python bench/compare.py --quick $(BENCH_CHOICE)
+
+bench-types: build $(VENV)/.bench ## the other element types and metrics beside the peers that have them: half an hour
+	$(BIN)/python bench/compare.py --data text-float16 text-int8 text-bit sift-l1 $(BENCH_CHOICE)
 
 bench-targets: build $(VENV)/.bench ## what the project promises of itself, each beside its target
 	$(BIN)/python bench/targets.py

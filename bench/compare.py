@@ -3,6 +3,7 @@
     python bench/compare.py                                  # everything: most of an hour
     python bench/compare.py --quick                          # a taste: under five minutes
     python bench/compare.py --data text --peers sqlite_ann hnswlib --rows 50000
+    python bench/compare.py --data text-int8 text-bit sift-l1      # other types and metrics: `make bench-types`
 
 For each data set:
 
@@ -29,7 +30,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -145,10 +146,12 @@ def start(action: str, job: dict[str, Any], threads: int, log: Any) -> subproces
 
 def variants(run: Run) -> list[dict[str, Any]]:
     """An entry for every peer and way to build, nothing of it measured yet."""
-    n, dim = run.dataset.base.shape
+    n, dim = len(run.dataset.base), run.dataset.dim
     found = []
     for name in run.plan.peers:
         peer = peers.PEERS[name]()
+        if (run.dataset.element, run.dataset.metric) not in peer.takes:
+            continue
         builds = peer.builds(n, dim)
         for options in builds[:1] if run.plan.quick else builds:
             settings = peer.settings(options, n)
@@ -163,7 +166,7 @@ def job(run: Run, built: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "peer": built["peer"],
         "options": built["options"],
-        "metric": run.dataset.metric,
+        "space": {"dim": run.dataset.dim, "metric": run.dataset.metric, "element": run.dataset.element},
         "folder": str(run.folder),
         "file": str(folder / "index"),
         "setting": built["points"][len(built["points"]) // 2]["setting"],  # of the first query
@@ -256,7 +259,8 @@ def running(plan: Plan, progress: Progress, name: str) -> Iterator[Run]:
     folder.mkdir(parents=True)
     for part, array in {"base": dataset.base, "queries": dataset.queries, "truth": truth}.items():
         np.save(folder / f"{part}.npy", array)
-    about = {"data": name, "metric": dataset.metric, "rows": len(dataset.base), "dimensions": dataset.base.shape[1]}
+    about = {"data": name, "rows": len(dataset.base), "dimensions": dataset.dim}
+    about |= {"type": dataset.element, "metric": dataset.metric}
     result = {**about, "queries": len(dataset.queries), "k": peers.K, **circumstances(plan.peers), "quick": plan.quick}
     run = Run(plan, progress, dataset, folder, {**result, "builds": [], "left_out": []}, progress.add_task(name))
     todo = variants(run)
@@ -273,13 +277,12 @@ def running(plan: Plan, progress: Progress, name: str) -> Iterator[Run]:
 
 def sample(name: str, rows: int | None) -> tuple[data.Dataset, np.ndarray]:
     """The data set, or so many of its rows at random; and the true neighbours, int64 (q, >= K)."""
-    if not data.is_here(name):
-        data.fetch(name)
+    data.bring(name)
     whole = data.load(name)
     if rows is None or rows >= len(whole.base):
         return whole, data.ground_truth(whole)
     chosen = np.sort(np.random.default_rng(0).permutation(len(whole.base))[:rows])
-    part = data.Dataset(name, whole.metric, whole.base[chosen], whole.queries)
+    part = replace(whole, base=whole.base[chosen])
     return part, data.exact_neighbours(part.base, part.queries, part.metric, peers.K)
 
 
@@ -347,7 +350,7 @@ def summary(result: dict[str, Any]) -> Table:
 def arguments() -> Plan:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", choices=sorted(data.RECIPES), metavar="NAME")
+    parser.add_argument("--data", nargs="+", choices=data.NAMES, metavar="NAME", help=", ".join(data.NAMES))
     parser.add_argument("--peers", nargs="+", choices=list(peers.PEERS), metavar="PEER", help=", ".join(peers.PEERS))
     parser.add_argument("--rows", type=int, help="of each data set, at random; all if not given")
     parser.add_argument("--quick", action="store_true")

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import math
 import os
 import re
 import shutil
@@ -43,9 +44,14 @@ class Dataset:
     """A table to be searched, and what to ask it."""
 
     name: str
-    metric: str  # 'cosine' or 'l2'
-    base: np.ndarray  # float32 (n, d), row i has the id i
-    queries: np.ndarray  # float32 (q, d), none of them a row of base
+    metric: str  # 'cosine' or 'l2'; of a variant any
+    base: np.ndarray  # float32 (n, d), row i has the id i; of a variant its element type's, bits packed
+    queries: np.ndarray  # (q, …) like base, none of them a row of base
+    element: str = "float32"
+
+    @property
+    def dim(self) -> int:
+        return self.base.shape[1] * (8 if self.element == "bit" else 1)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,9 @@ def cache_folder() -> Path:
 
 
 def load(name: str) -> Dataset:
-    """The data set `name`, which must have been fetched."""
+    """The data set `name`, or its variant, which must have been fetched."""
+    if name in VARIANTS:
+        return variant(name)
     metric, folder = RECIPES[name].metric, cache_folder() / name
     if not is_here(name):
         raise FileNotFoundError(f"no data set {name} in {folder.parent}: python bench/data.py fetch {name}")
@@ -75,6 +83,31 @@ def load(name: str) -> Dataset:
     if metric == "cosine":
         base = base[base.any(axis=1)]
     return Dataset(name, metric, base, np.load(folder / "queries.npy"))
+
+
+def variant(name: str) -> Dataset:
+    """A data set in another element type, or with another metric."""
+    parent, element, metric = VARIANTS[name]
+    whole = load(parent)
+    convert = ELEMENTS[element]
+    return Dataset(name, metric, convert(whole.base), convert(whole.queries), element)
+
+
+def whole_numbers(vectors: np.ndarray) -> np.ndarray:
+    """Unit vectors by one scale for all, rounded: int8. What is above eight standard deviations is cut off."""
+    return np.rint(vectors * (127 * math.sqrt(vectors.shape[1]) / 8)).clip(-127, 127).astype(np.int8)
+
+
+def signs(vectors: np.ndarray) -> np.ndarray:
+    """A bit for each component, 1 where it is above 0: uint8 (n, d / 8), d a multiple of 8."""
+    return np.packbits(vectors > 0, axis=1, bitorder="little")
+
+
+def bring(name: str) -> None:
+    """Fetch what `load` needs, unless it is here."""
+    parent = VARIANTS[name][0] if name in VARIANTS else name
+    if not is_here(parent):
+        fetch(parent)
 
 
 def is_here(name: str) -> bool:
@@ -102,8 +135,11 @@ def exact_neighbours(base: np.ndarray, queries: np.ndarray, metric: str, k: int)
     2. All rows whose score is within rounding of the k-th best are measured in float64.
     3. These are sorted by distance, then by id.
     """
+    if metric not in ("cosine", "l2"):
+        return np.stack([nearest(base, query, metric, k) for query in queries])
     rows, asked = (normalized(base), normalized(queries)) if metric == "cosine" else (base, queries)
-    half_squares = np.einsum("ij,ij->i", base, base) / 2 if metric == "l2" else np.zeros(len(base), np.float32)
+    rows, asked = rows.astype(np.float32, copy=False), asked.astype(np.float32, copy=False)
+    half_squares = np.einsum("ij,ij->i", rows, rows) / 2 if metric == "l2" else np.zeros(len(base), np.float32)
     slack = 1e-5 * (1 + 2 * half_squares.max())
     truth = np.empty((len(queries), k), np.int64)
     step = max(1, TRUTH_BLOCK // len(base))
@@ -117,9 +153,22 @@ def exact_neighbours(base: np.ndarray, queries: np.ndarray, metric: str, k: int)
     return truth
 
 
+def nearest(base: np.ndarray, query: np.ndarray, metric: str, k: int) -> np.ndarray:
+    """The k nearest rows of one query, ties by smaller id: int64 (k,)."""
+    distances = np.concatenate([exact_distances(part, query, metric) for part in np.array_split(base, 64)])
+    ids = np.flatnonzero(distances <= np.partition(distances, k - 1)[k - 1])
+    return np.asarray(ids[np.lexsort((ids, distances[ids]))[:k]])
+
+
 def exact_distances(rows: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
-    """Distances (squared for l2) of float32 (m, d) rows to a query (d,), computed in float64: (m,)."""
+    """Distances (squared for l2) of (m, …) rows to a query of their type, computed in float64: (m,)."""
+    if metric == "hamming":
+        return np.asarray(BITS_SET[rows ^ query].sum(axis=1), np.float64)
     rows, query = rows.astype(np.float64), query.astype(np.float64)
+    if metric == "l1":
+        return np.asarray(np.abs(rows - query).sum(axis=1))
+    if metric == "dot":
+        return np.asarray(-(rows @ query))
     distances: np.ndarray = ((rows - query) ** 2).sum(axis=1)
     if metric == "cosine":
         lengths = np.sqrt((rows**2).sum(axis=1) * (query**2).sum())
@@ -327,6 +376,22 @@ RECIPES = {
     "words": Recipe("250,002 Russian word vectors, 300-d (PyPI natasha)", "cosine", prepare_words),
     "sift": Recipe("SIFT descriptors of pictures, 128-d (Debian plasma-workspace-wallpapers)", "l2", prepare_sift),
 }
+
+VARIANTS = {  # name -> data set, element type, metric
+    "text-float16": ("text", "float16", "cosine"),
+    "text-int8": ("text", "int8", "l2"),
+    "text-bit": ("text", "bit", "hamming"),
+    "sift-l1": ("sift", "float32", "l1"),
+    "words-dot": ("words", "float32", "dot"),
+}
+ELEMENTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "float32": lambda vectors: vectors,
+    "float16": lambda vectors: vectors.astype(np.float16),
+    "int8": whole_numbers,
+    "bit": signs,
+}
+BITS_SET = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
+NAMES = sorted([*RECIPES, *VARIANTS])
 
 
 # ---- The command ----------------------------------------------------------------------------------

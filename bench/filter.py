@@ -40,7 +40,7 @@ import apsw
 import compare
 import data
 import numpy as np
-from peers import SqliteVec, Vec1
+from peers import Space, SqliteVec, Vec1
 from rich.console import Console
 from rich.table import Table
 
@@ -219,7 +219,7 @@ def built(peer: SqliteVec | Vec1, dataset: data.Dataset, folder: Path, rng: np.r
     """A peer's table; vec1's has a column g, in which every number from 0 is once, to restrict a search by."""
     path = folder / f"{peer.name}.db"
     if isinstance(peer, SqliteVec):
-        peer.build(dataset.base, dataset.metric, path, {})
+        peer.build(dataset.base, Space(dataset.base.shape[1], dataset.metric), path, {})
         db = peer.connect(path)
         db.execute("CREATE TEMP TABLE fit(id INTEGER PRIMARY KEY)")
         return db

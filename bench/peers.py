@@ -1,8 +1,9 @@
 """The libraries that `make bench` measures, ours among them, each behind the same four calls.
 
     peer = PEERS["hnswlib"]()
-    peer.build(base, "cosine", path, {"M": 16})     # -> the file is there; this is what is timed
-    peer.open(path, 384, "cosine", {"M": 16})       # in another process
+    space = Space(384, "cosine")
+    peer.build(base, space, path, {"M": 16})        # -> the file is there; this is what is timed
+    peer.open(path, space, {"M": 16})               # in another process
     peer.set({"ef": 80})                            # how carefully to search
     peer.search(query)                              # -> the ids of the ten nearest
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +30,28 @@ THREADS = 2  # of a build, where the peer has them; a search has one
 Options = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Space:
+    """What the vectors are, and what near means.
+
+    A row of them is float32 (dim,), float16 (dim,), int8 (dim,), or of bits uint8 (dim / 8,), as
+    np.packbits(…, bitorder="little") gives them.
+    """
+
+    dim: int
+    metric: str
+    element: str = "float32"
+
+
+def spaces(**metrics: str) -> frozenset[tuple[str, str]]:
+    """What a library can: pairs of an element type and a metric.
+
+    >>> sorted(spaces(int8="l2 dot"))
+    [('int8', 'dot'), ('int8', 'l2')]
+    """
+    return frozenset((element, metric) for element, some in metrics.items() for metric in some.split())
+
+
 class Peer:
     """One library. A subclass fills in the grid and the four calls."""
 
@@ -36,6 +60,7 @@ class Peer:
     modules: ClassVar[tuple[str, ...]]  # to be imported before the clock starts
     in_sqlite: ClassVar[bool] = False
     unit_length: ClassVar[bool] = False  # wants the vectors of a cosine normalized
+    takes: ClassVar[frozenset[tuple[str, str]]] = spaces(float32="cosine l2")
 
     def builds(self, n: int, dim: int) -> list[Options]:
         """Ways to build for n rows of `dim` components, the most usual first."""
@@ -45,11 +70,11 @@ class Peer:
         """Ways to search what `options` built, from fast to careful."""
         return [{}]
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
-        """Index float32 (n, d), row i having the id i, and save it."""
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
+        """Index (n, …) vectors of the space, row i having the id i, and save it."""
         raise NotImplementedError
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
+    def open(self, path: Path, space: Space, options: Options) -> None:
         """Make what `build` saved ready for searching, with one thread."""
         raise NotImplementedError
 
@@ -57,7 +82,7 @@ class Peer:
         """Search like this from now on."""
 
     def search(self, query: np.ndarray) -> Iterable[int]:
-        """The ids of the K rows nearest to float32 (d,), as this library gives them."""
+        """The ids of the K rows nearest to a vector of the space, as this library gives them."""
         raise NotImplementedError
 
 
@@ -81,7 +106,7 @@ class InSqlite(Peer):
     def load(self, db: apsw.Connection) -> None:
         raise NotImplementedError
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
+    def open(self, path: Path, space: Space, options: Options) -> None:
         self.db = self.connect(path)
 
 
@@ -91,6 +116,12 @@ class Ours(InSqlite):
     name = "sqlite_ann"
     packages = ("sqlite_ann",)
     modules = ("sqlite_ann",)
+    takes = spaces(
+        float32="cosine angular l2 l1 dot",
+        float16="cosine angular l2 l1 dot",
+        int8="cosine angular l2 l1 dot",
+        bit="hamming jaccard",
+    )
 
     def settings(self, options: Options, n: int) -> list[Options]:
         return [{"recall": recall} for recall in (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)]
@@ -100,19 +131,19 @@ class Ours(InSqlite):
 
         sqlite_ann.load(db)
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
         import sqlite_ann
 
         db = self.connect(path)
-        index = sqlite_ann.Index.create(db, "v", dim=base.shape[1], metric=metric, **options)
+        index = sqlite_ann.Index.create(db, "v", dim=space.dim, metric=space.metric, type=space.element, **options)
         index.add(np.arange(len(base)), base)
         index.optimize()
         db.close()
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
+    def open(self, path: Path, space: Space, options: Options) -> None:
         import sqlite_ann
 
-        super().open(path, dim, metric, options)
+        super().open(path, space, options)
         self.index = sqlite_ann.Index(self.db, "v")
         self.recall = 0.95
 
@@ -154,10 +185,10 @@ class Vec1(InSqlite):
 
         apsw.sqlite_extra.load(db, "vec1")
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
         db = self.connect(path)
         db.execute("SELECT vec1_config('nthread', ?)", (THREADS,))
-        wanted = json.dumps({"distance": self.metrics[metric], **options})
+        wanted = json.dumps({"distance": self.metrics[space.metric], **options})
         with db:
             db.execute("CREATE VIRTUAL TABLE v USING vec1(vector)")
             db.executemany("INSERT INTO v(rowid, vector) VALUES(?, ?)", as_rows(base))
@@ -170,9 +201,11 @@ class Vec1(InSqlite):
             )
         db.close()
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
-        super().open(path, dim, metric, options)
-        self.sql = f"SELECT rowid FROM v(?1, ?2) ORDER BY vec1_{self.metrics[metric]}_distance(?1, vector) LIMIT {K}"
+    def open(self, path: Path, space: Space, options: Options) -> None:
+        super().open(path, space, options)
+        self.sql = (
+            f"SELECT rowid FROM v(?1, ?2) ORDER BY vec1_{self.metrics[space.metric]}_distance(?1, vector) LIMIT {K}"
+        )
 
     def set(self, setting: Options) -> None:
         self.json = '{{"nprobe": {nprobe}, "k": {k}}}'.format(**setting)
@@ -187,22 +220,33 @@ class SqliteVec(InSqlite):
     name = "sqlite-vec"
     packages = ("sqlite-vec",)
     modules = ("sqlite_vec",)
+    takes = spaces(float32="cosine l2 l1", int8="cosine l2 l1", bit="hamming")
+    columns: ClassVar[dict[str, str]] = {"float32": "float", "int8": "int8", "bit": "bit"}
 
     def load(self, db: apsw.Connection) -> None:
         import sqlite_vec
 
         db.load_extension(sqlite_vec.loadable_path())
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
         db = self.connect(path)
         with db:
-            db.execute(f"CREATE VIRTUAL TABLE v USING vec0(e float[{base.shape[1]}] distance_metric={metric})")
-            db.executemany("INSERT INTO v(rowid, e) VALUES(?, ?)", as_rows(base))
+            near = "" if space.element == "bit" else f"distance_metric={space.metric}"
+            column = f"e {self.columns[space.element]}[{space.dim}] {near}"
+            db.execute(f"CREATE VIRTUAL TABLE v USING vec0({column})")
+            db.executemany(f"INSERT INTO v(rowid, e) VALUES(?, {self.vector(space)})", as_rows(base))
         db.close()
 
+    def open(self, path: Path, space: Space, options: Options) -> None:
+        super().open(path, space, options)
+        self.sql = f"SELECT rowid, distance FROM v WHERE e MATCH {self.vector(space)} AND k = {K}"
+
+    def vector(self, space: Space) -> str:
+        """A bound blob as a vector of that type."""
+        return "?" if space.element == "float32" else f"vec_{space.element}(?)"
+
     def search(self, query: np.ndarray) -> Iterable[int]:
-        sql = f"SELECT rowid, distance FROM v WHERE e MATCH ? AND k = {K}"
-        return [id for id, _ in self.db.execute(sql, (query.tobytes(),))]
+        return [id for id, _ in self.db.execute(self.sql, (query.tobytes(),))]
 
 
 class Vectorlite(InSqlite):
@@ -223,11 +267,11 @@ class Vectorlite(InSqlite):
 
         db.load_extension(vectorlite_py.vectorlite_path())
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
         db = self.connect(path)
         hnsw = ", ".join(f"{key}={value}" for key, value in options.items())
         db.execute(
-            f"CREATE VIRTUAL TABLE v USING vectorlite(e float32[{base.shape[1]}] {metric}, hnsw({hnsw}), '{path}.hnsw')"
+            f"CREATE VIRTUAL TABLE v USING vectorlite(e float32[{space.dim}] {space.metric}, hnsw({hnsw}), '{path}.hnsw')"
         )
         with db:
             db.executemany("INSERT INTO v(rowid, e) VALUES(?, ?)", as_rows(base))
@@ -248,6 +292,10 @@ class Annoy(Peer):
     name = "annoy"
     packages = ("annoy",)
     modules = ("annoy",)
+    takes = spaces(float32="cosine l2 l1 dot", bit="hamming")
+    metrics: ClassVar[dict[str, str]] = {
+        "cosine": "angular", "l2": "euclidean", "l1": "manhattan", "dot": "dot", "hamming": "hamming",
+    }  # fmt: skip
 
     def builds(self, n: int, dim: int) -> list[Options]:
         return [{"n_trees": n_trees} for n_trees in (25, 100)]
@@ -256,28 +304,33 @@ class Annoy(Peer):
         wanted = (500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000)
         return [{"search_k": k} for k in wanted if options["n_trees"] * K <= k <= 4 * n]
 
-    def index(self, dim: int, metric: str) -> Any:
+    def index(self, space: Space) -> Any:
         from annoy import AnnoyIndex
 
-        return AnnoyIndex(dim, {"cosine": "angular", "l2": "euclidean"}[metric])
+        self.is_bits = space.element == "bit"
+        return AnnoyIndex(space.dim, self.metrics[space.metric])
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
-        index = self.index(base.shape[1], metric)
+    def given(self, vector: np.ndarray) -> np.ndarray:
+        """As Annoy takes it: bits are numbers of their own."""
+        return np.unpackbits(vector, bitorder="little") if self.is_bits else vector
+
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
+        index = self.index(space)
         index.set_seed(0)
         for i, vector in enumerate(base):
-            index.add_item(i, vector)
+            index.add_item(i, self.given(vector))
         index.build(options["n_trees"], n_jobs=THREADS)
         index.save(str(path))
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
-        self.annoy = self.index(dim, metric)
+    def open(self, path: Path, space: Space, options: Options) -> None:
+        self.annoy = self.index(space)
         self.annoy.load(str(path))
 
     def set(self, setting: Options) -> None:
         self.search_k = setting["search_k"]
 
     def search(self, query: np.ndarray) -> Iterable[int]:
-        ids: list[int] = self.annoy.get_nns_by_vector(query, K, self.search_k)
+        ids: list[int] = self.annoy.get_nns_by_vector(self.given(query), K, self.search_k)
         return ids
 
 
@@ -285,6 +338,7 @@ class Hnswlib(Peer):
     name = "hnswlib"
     packages = ("hnswlib",)
     modules = ("hnswlib",)
+    takes = spaces(float32="cosine l2 dot")
 
     def builds(self, n: int, dim: int) -> list[Options]:
         return [{"M": M, "ef_construction": 200} for M in (16, 32)]
@@ -292,19 +346,19 @@ class Hnswlib(Peer):
     def settings(self, options: Options, n: int) -> list[Options]:
         return [{"ef": ef} for ef in (10, 20, 40, 80, 160, 320, 640)]
 
-    def index(self, dim: int, metric: str) -> Any:
+    def index(self, space: Space) -> Any:
         import hnswlib
 
-        return hnswlib.Index(space=metric, dim=dim)
+        return hnswlib.Index(space={"dot": "ip"}.get(space.metric, space.metric), dim=space.dim)
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
-        index = self.index(base.shape[1], metric)
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
+        index = self.index(space)
         index.init_index(max_elements=len(base), random_seed=0, **options)
         index.add_items(base, np.arange(len(base)), num_threads=THREADS)
         index.save_index(str(path))
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
-        self.hnsw = self.index(dim, metric)
+    def open(self, path: Path, space: Space, options: Options) -> None:
+        self.hnsw = self.index(space)
         self.hnsw.load_index(str(path))
         self.hnsw.set_num_threads(1)
 
@@ -320,6 +374,11 @@ class Usearch(Peer):
     name = "usearch"
     packages = ("usearch",)
     modules = ("usearch.index",)
+    takes = spaces(float32="cosine l2 dot", float16="cosine l2 dot", int8="cosine l2 dot", bit="hamming jaccard")
+    metrics: ClassVar[dict[str, str]] = {
+        "cosine": "cos", "l2": "l2sq", "dot": "ip", "hamming": "hamming", "jaccard": "tanimoto",
+    }  # fmt: skip
+    dtypes: ClassVar[dict[str, str]] = {"float32": "f32", "float16": "f16", "int8": "i8", "bit": "b1"}
 
     def builds(self, n: int, dim: int) -> list[Options]:
         return [{"connectivity": 16, "expansion_add": 128}]
@@ -327,18 +386,18 @@ class Usearch(Peer):
     def settings(self, options: Options, n: int) -> list[Options]:
         return [{"expansion": expansion} for expansion in (10, 20, 40, 80, 160, 320, 640)]
 
-    def index(self, dim: int, metric: str, options: Options) -> Any:
+    def index(self, space: Space, options: Options) -> Any:
         from usearch.index import Index
 
-        return Index(ndim=dim, metric={"cosine": "cos", "l2": "l2sq"}[metric], dtype="f32", **options)
+        return Index(ndim=space.dim, metric=self.metrics[space.metric], dtype=self.dtypes[space.element], **options)
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
-        index = self.index(base.shape[1], metric, options)
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
+        index = self.index(space, options)
         index.add(np.arange(len(base)), base, threads=THREADS)
         index.save(str(path))
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
-        self.usearch = self.index(dim, metric, options)
+    def open(self, path: Path, space: Space, options: Options) -> None:
+        self.usearch = self.index(space, options)
         self.usearch.load(str(path))
 
     def set(self, setting: Options) -> None:
@@ -350,35 +409,37 @@ class Usearch(Peer):
 
 
 class Faiss(Peer):
-    """What the kinds of faiss share: they are made by a string of its factory."""
+    """What the kinds of faiss share: they are made by a string of its factory, and take float32."""
 
     packages = ("faiss-cpu",)
     modules = ("faiss",)
     unit_length = True
 
-    def factory(self, dim: int, options: Options) -> str:
+    def factory(self, space: Space, options: Options) -> str:
         raise NotImplementedError
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
         import faiss
 
         faiss.omp_set_num_threads(THREADS)
-        index = faiss.index_factory(base.shape[1], self.factory(base.shape[1], options))
+        near = {"l1": faiss.METRIC_L1, "dot": faiss.METRIC_INNER_PRODUCT}.get(space.metric, faiss.METRIC_L2)
+        index = faiss.index_factory(space.dim, self.factory(space, options), near)
         if "nlist" in options:
             # the default is 256 and would take most of the run; below 39 faiss warns
             faiss.extract_index_ivf(index.base_index).cp.max_points_per_centroid = 40
-        index.train(base)
-        index.add(base)
+        rows = base.astype(np.float32, copy=False)
+        index.train(rows)
+        index.add(rows)
         faiss.write_index(index, str(path))
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
+    def open(self, path: Path, space: Space, options: Options) -> None:
         import faiss
 
         faiss.omp_set_num_threads(1)
         self.faiss = faiss.read_index(str(path))
 
     def search(self, query: np.ndarray) -> Iterable[int]:
-        ids: Sequence[int] = self.faiss.search(query[None], K)[1][0]
+        ids: Sequence[int] = self.faiss.search(query[None].astype(np.float32, copy=False), K)[1][0]
         return ids
 
 
@@ -392,10 +453,10 @@ class FaissInverted(Faiss):
             for k in ((3, 8) if probes <= 16 else (8, 20))
         ]
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
+    def open(self, path: Path, space: Space, options: Options) -> None:
         import faiss
 
-        super().open(path, dim, metric, options)
+        super().open(path, space, options)
         self.lists = faiss.extract_index_ivf(self.faiss.base_index)
 
     def set(self, setting: Options) -> None:
@@ -409,7 +470,7 @@ class FaissQuantized(FaissInverted):
         near = [int(times * math.sqrt(n)) for times in (4, 8)]
         return [{"nlist": near[0], "m": dim // 2}, {"nlist": near[1], "m": dim // 4}]
 
-    def factory(self, dim: int, options: Options) -> str:
+    def factory(self, space: Space, options: Options) -> str:
         return "IVF{nlist},PQ{m}x4fsr,RFlat".format(**options)
 
 
@@ -419,12 +480,14 @@ class FaissBits(FaissInverted):
     def builds(self, n: int, dim: int) -> list[Options]:
         return [{"nlist": int(4 * math.sqrt(n))}]
 
-    def factory(self, dim: int, options: Options) -> str:
-        return f"RR{dim},IVF{options['nlist']},RaBitQfs,RFlat"
+    def factory(self, space: Space, options: Options) -> str:
+        return f"RR{space.dim},IVF{options['nlist']},RaBitQfs,RFlat"
 
 
 class FaissGraph(Faiss):
     name = "faiss-hnsw"
+    takes = spaces(float32="cosine l2 l1 dot", float16="cosine l2 dot", int8="l2 dot")
+    stored: ClassVar[dict[str, str]] = {"float32": "", "float16": "_SQfp16", "int8": "_SQ8_direct_signed"}
 
     def builds(self, n: int, dim: int) -> list[Options]:
         return [{"M": 32}]
@@ -432,11 +495,54 @@ class FaissGraph(Faiss):
     def settings(self, options: Options, n: int) -> list[Options]:
         return [{"ef": ef} for ef in (10, 20, 40, 80, 160, 320, 640)]
 
-    def factory(self, dim: int, options: Options) -> str:
-        return f"HNSW{options['M']}"
+    def factory(self, space: Space, options: Options) -> str:
+        return f"HNSW{options['M']}{self.stored[space.element]}"
 
     def set(self, setting: Options) -> None:
         self.faiss.hnsw.efSearch = setting["ef"]
+
+
+class FaissBinary(Peer):
+    """faiss on bits: its graph, and its inverted lists."""
+
+    name = "faiss-binary"
+    packages = ("faiss-cpu",)
+    modules = ("faiss",)
+    takes = spaces(bit="hamming")
+
+    def builds(self, n: int, dim: int) -> list[Options]:
+        return [{"M": 32}, {"nlist": int(4 * math.sqrt(n))}]
+
+    def settings(self, options: Options, n: int) -> list[Options]:
+        if "M" in options:
+            return [{"ef": ef} for ef in (10, 20, 40, 80, 160, 320, 640)]
+        return [{"nprobe": probes} for probes in doubling(2, options["nlist"])]
+
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
+        import faiss
+
+        faiss.omp_set_num_threads(THREADS)
+        kind = "BHNSW{M}" if "M" in options else "BIVF{nlist}"
+        index = faiss.index_binary_factory(space.dim, kind.format(**options))
+        index.train(base)
+        index.add(base)
+        faiss.write_index_binary(index, str(path))
+
+    def open(self, path: Path, space: Space, options: Options) -> None:
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        self.faiss = faiss.read_index_binary(str(path))
+
+    def set(self, setting: Options) -> None:
+        if "ef" in setting:
+            self.faiss.hnsw.efSearch = setting["ef"]
+        else:
+            self.faiss.nprobe = setting["nprobe"]
+
+    def search(self, query: np.ndarray) -> Iterable[int]:
+        ids: Sequence[int] = self.faiss.search(query[None], K)[1][0]
+        return ids
 
 
 class Numpy(Peer):
@@ -447,11 +553,11 @@ class Numpy(Peer):
     modules = ("numpy",)
     unit_length = True
 
-    def build(self, base: np.ndarray, metric: str, path: Path, options: Options) -> None:
+    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
         with path.open("wb") as file:
             np.save(file, base)
 
-    def open(self, path: Path, dim: int, metric: str, options: Options) -> None:
+    def open(self, path: Path, space: Space, options: Options) -> None:
         self.rows: np.ndarray = np.load(path)
         # |x - q|² / 2 = |x|² / 2 - x·q, up to what does not depend on x
         self.halves = np.einsum("ij,ij->i", self.rows, self.rows) / 2
@@ -494,6 +600,7 @@ PEERS: dict[str, type[Peer]] = {
         FaissQuantized,
         FaissBits,
         FaissGraph,
+        FaissBinary,
         Usearch,
         Vec1,
         SqliteVec,

@@ -1,16 +1,15 @@
-"""The figures of a run as a table in the README: what `make bench-report` writes.
+"""The figures of a run as tables: what `make bench-report` writes.
 
-    python bench/table.py [RESULT.json …]     # docs/bench.json and README.md, by default from build/bench/
+    python bench/table.py     # from build/bench/ to docs/, README.md and docs/MEASUREMENTS.md
 
-The results are kept, all in one, in docs/bench.json. The table stands in README.md between two comments that
-name this file; everything between them is replaced.
+The results are kept, all in one, in docs/bench.json, and those of other types and metrics in docs/bench-types.json.
+The tables stand between two comments that name this file; everything between them is replaced.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,10 @@ import front
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "docs" / "bench.json"
+KEPT_TYPES = ROOT / "docs" / "bench-types.json"
 MEASURED = ROOT / "build" / "bench"
 ORDER = ("fashion", "text", "words", "sift")
+TYPES = ("text-float16", "text-int8", "text-bit", "sift-l1")
 OURS = "sqlite_ann"
 CURVES = "docs/bench.svg"  # as README.md calls it; bench/plot.py draws it
 BEGIN = "<!-- written by bench/table.py: begin -->"
@@ -34,15 +35,15 @@ def load(paths: Sequence[Path]) -> list[dict[str, Any]]:
     for path in paths:
         found = json.loads(path.read_text())
         results += found if isinstance(found, list) else [found]
-    return sorted(results, key=lambda result: (*ORDER, result["data"]).index(result["data"]))
+    known = (*ORDER, *TYPES)
+    return sorted(results, key=lambda result: (*known, result["data"]).index(result["data"]))
 
 
 def lines(results: Sequence[dict[str, Any]]) -> list[str]:
-    """The curves and the Markdown table of all data sets, and below them what was measured on what."""
+    """The Markdown table of all data sets, and below it what was measured on what."""
     speeds = [f"queries/s at .{round(100 * recall)}" for recall in front.RECALLS]
     heads = ["data", "library", *speeds, "build, s", "on disk, MB", "memory, MB", "first query, ms"]
-    out = [f"![Recall against speed, a panel for each data set]({CURVES})", ""]
-    out += [row(heads), row(["---", "---", *["---:"] * (len(heads) - 2)])]
+    out = [row(heads), row(["---", "---", *["---:"] * (len(heads) - 2)])]
     for result in results:
         out += peer_rows(result)
     return [*out, "", *notes(results)]
@@ -54,7 +55,7 @@ def peer_rows(result: dict[str, Any]) -> list[str]:
     ours = figures(by_peer[OURS]) if OURS in by_peer else None
     out: list[str] = []
     for name, builds in by_peer.items():
-        label = f"**{result['data']}**, {result['rows']:,} × {result['dimensions']}" if not out else ""
+        label = "" if out else f"**{result['data']}**, {result['rows']:,} × {result['dimensions']}"
         by = ours if ours and name != OURS else [None] * 7
         cells = [cell(value, other) for value, other in zip(figures(builds), by, strict=True)]
         out.append(row([label, f"**{name}**" if name == OURS else name, *cells]))
@@ -149,14 +150,22 @@ def compact(results: Sequence[dict[str, Any]]) -> str:
     return "[" + ",\n".join(shown) + "]\n"
 
 
+def report(names: Sequence[str], kept: Path, page: Path, before: Sequence[str] = ()) -> None:
+    """Keep the results of these data sets and write their table into the page, if any was measured."""
+    paths = [path for path in (MEASURED / f"{name}.json" for name in names) if path.exists()]
+    if not paths:
+        return
+    results = load(paths)
+    kept.write_text(compact(results))
+    page.write_text(replaced(page.read_text("utf-8"), [*before, *lines(results)]), "utf-8")
+    told = ", ".join(result["data"] for result in results)
+    print(f"{kept.relative_to(ROOT)} and {page.relative_to(ROOT)} tell of {told}")
+
+
 def main() -> None:
-    """Keep the results, write the table."""
-    measured = [MEASURED / f"{name}.json" for name in ORDER]
-    results = load([Path(name) for name in sys.argv[1:]] or [path for path in measured if path.exists()])
-    KEPT.write_text(compact(results))
-    readme = ROOT / "README.md"
-    readme.write_text(replaced(readme.read_text("utf-8"), lines(results)), "utf-8")
-    print(f"{KEPT.relative_to(ROOT)} and README.md tell of {', '.join(result['data'] for result in results)}")
+    curves = f"![Recall against speed, a panel for each data set]({CURVES})"
+    report(ORDER, KEPT, ROOT / "README.md", [curves, ""])
+    report(TYPES, KEPT_TYPES, ROOT / "docs" / "MEASUREMENTS.md")
 
 
 if __name__ == "__main__":

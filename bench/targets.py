@@ -28,7 +28,7 @@ import compare
 import data
 import front
 import numpy as np
-from peers import Hnswlib, K, SqliteVec
+from peers import Hnswlib, K, Space, SqliteVec
 from rich.console import Console
 from rich.progress import track
 
@@ -154,8 +154,9 @@ def exact(place: Place) -> Iterator[Figure]:
     """recall=1 against sqlite-vec, which is always exact."""
     dataset, _ = sampled("words", place.rows)
     other, path = SqliteVec(), place.folder / "exact.db"
-    other.build(dataset.base, dataset.metric, path, {})
-    other.open(path, dataset.base.shape[1], dataset.metric, {})
+    space = Space(dataset.base.shape[1], dataset.metric)
+    other.build(dataset.base, space, path, {})
+    other.open(path, space, {})
     with opened(built(place, "words", place.rows)) as index:
         ours, theirs = usual(dataset.queries[:20], functools.partial(index.search, recall=1.0), other.search)
     yield ratio("words: exact search / sqlite-vec", ours / 1e3, theirs / 1e3, "<=", 1, "ms")
@@ -334,7 +335,9 @@ def build(place: Place) -> Iterator[Figure]:
             index.add(rows, dataset.base)
             assert index.info()["waiting"] == len(rows)
             ours = seconds(index.optimize)
-        theirs = seconds(other.build, dataset.base, metric, path, {"M": 16, "ef_construction": 200})
+        theirs = seconds(
+            other.build, dataset.base, Space(dataset.base.shape[1], metric), path, {"M": 16, "ef_construction": 200}
+        )
         yield ratio(f"{name}: build / hnswlib's", ours, theirs, "<=", 0.2, "s")
 
 

@@ -1,6 +1,6 @@
 """One peer in a process of its own: what `compare.py` starts, and talks to in lines of JSON.
 
-    python bench/worker.py build '{"peer": …, "options": …, "metric": …, "folder": …, "file": …}'
+    python bench/worker.py build '{"peer": …, "options": …, "space": …, "folder": …, "file": …}'
     python bench/worker.py serve '{…}'     # then a line for each round of queries, until its input ends
 
 `folder` holds base.npy, queries.npy and truth.npy. A build answers how long it took; a server answers at once
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import data
 import numpy as np
 import peers
 
@@ -32,9 +33,9 @@ def memory_peak() -> float:
 
 
 def vectors(job: dict[str, Any], name: str) -> np.ndarray:
-    """The array `name`, float32 (n, d), of length one where this peer wants it so."""
+    """The array `name`, (n, …) vectors of the space, of length one where this peer wants it so."""
     rows: np.ndarray = np.load(Path(job["folder"]) / f"{name}.npy")
-    if job["metric"] == "cosine" and peers.PEERS[job["peer"]].unit_length:
+    if job["space"]["metric"] == "cosine" and peers.PEERS[job["peer"]].unit_length:
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         rows = rows / np.where(lengths > 0, lengths, 1)
     return rows
@@ -52,7 +53,7 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
     """Index everything and save it."""
     base, peer = vectors(job, "base"), ready(job)
     start = time.perf_counter()
-    peer.build(base, job["metric"], Path(job["file"]), job["options"])
+    peer.build(base, peers.Space(**job["space"]), Path(job["file"]), job["options"])
     return {"seconds": time.perf_counter() - start, "build_mb": memory_peak()}
 
 
@@ -61,11 +62,14 @@ class Server:
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.queries = vectors(job, "queries")
+        self.asked = np.load(Path(job["folder"]) / "queries.npy")  # as they are, to tell what is near
+        self.base = np.load(Path(job["folder"]) / "base.npy", mmap_mode="r")
         self.truth: np.ndarray = np.load(Path(job["folder"]) / "truth.npy")[:, : peers.K]
+        self.metric = job["space"]["metric"]
         self.peer = ready(job)
         self.n_timed: dict[str, int] = {}  # of each setting: so that its rounds ask the same queries
         start = time.perf_counter()
-        self.peer.open(Path(job["file"]), self.queries.shape[1], job["metric"], job["options"])
+        self.peer.open(Path(job["file"]), peers.Space(**job["space"]), job["options"])
         opened = time.perf_counter()
         self.peer.set(job["setting"])
         np.asarray(self.peer.search(self.queries[0]))
@@ -83,7 +87,7 @@ class Server:
             times, _ = self.ask(self.queries[: self.n_timed[key]])
             return {"queries_per_s": len(times) / times.sum(), "search_mb": memory_peak()}
         times, found = self.ask(self.queries, 2 * order["seconds"])
-        hits = sum(len(np.intersect1d(ids, true)) for ids, true in zip(found, self.truth, strict=False))
+        hits = sum(self.hits(i, ids) for i, ids in enumerate(found))
         n = self.n_timed[key] = max(1, int(np.searchsorted(times.cumsum(), order["seconds"])))
         return {
             "recall": hits / (peers.K * len(found)),
@@ -91,6 +95,17 @@ class Server:
             "queries_per_s": n / times[:n].sum(),
             "search_mb": memory_peak(),
         }
+
+    def hits(self, i: int, found: np.ndarray) -> int:
+        """How many of the ids found for query i are as near as the K-th nearest: which of equals is no miss."""
+        ids = np.unique(found[(found >= 0) & (found < len(self.base))].astype(np.int64))
+        others = np.setdiff1d(ids, self.truth[i])
+        if not len(others):
+            return len(ids)
+        query, last = self.asked[i], self.base[self.truth[i][-1:]]
+        farthest = data.exact_distances(last, query, self.metric)[0]
+        near = data.exact_distances(self.base[others], query, self.metric) <= farthest
+        return min(peers.K, len(ids) - len(others) + int(near.sum()))
 
     def ask(self, queries: np.ndarray, seconds: float = np.inf) -> tuple[np.ndarray, list[Any]]:
         """Seconds of each query (m,) and the ids found, until the time is over."""
