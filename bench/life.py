@@ -3,6 +3,7 @@
     python bench/life.py                         # every life on every set, a good half hour
     python bench/life.py --sets text sift --lives grown window
     python bench/life.py --rows 20000            # of every set at most so many
+    python bench/life.py --sets text-int8 text-bit sift-l1     # other element types and metrics
 
 Each life ends with a table that holds some rows; beside it stands a fresh table of the same rows, loaded at once and
 optimized. No life calls `optimize`. Recall counts a row as found when it is as near as the tenth; queries are in no
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import data
 import numpy as np
+from peers import Space
 from rich.console import Console
 from rich.table import Table as Listing
 
@@ -41,10 +43,10 @@ class Material:
     """A set of vectors, in a random order, and one of another kind with the same shape."""
 
     name: str
-    metric: str
-    rows: np.ndarray  # float32 (n, d)
-    queries: np.ndarray  # float32 (q, d)
-    others: np.ndarray  # float32 (m, d), of another distribution, with queries of their own
+    space: Space
+    rows: np.ndarray  # (n, …) vectors of the space
+    queries: np.ndarray  # (q, …)
+    others: np.ndarray  # (m, …), of another distribution, with queries of their own
     other_queries: np.ndarray
 
 
@@ -210,11 +212,12 @@ UNLIKE = {"mean of ten": mean_of_ten, "mean of near": mean_of_neighbours, "less 
 def unlike(folder: Path, material: Material, kind: str) -> Iterator[Line]:
     """Loaded, optimized, and asked by such queries; then once more after learning 400 others of the kind."""
     rng = np.random.default_rng(4)
-    queries, learned = (UNLIKE[kind](material.rows, n, rng).astype(np.float32) for n in (QUERIES, 400))
-    with table(folder, "unlike", material.rows.shape[1], material.metric) as index:
+    rows = material.rows.astype(np.float32, copy=False)
+    queries, learned = (UNLIKE[kind](rows, n, rng).astype(np.float32) for n in (QUERIES, 400))
+    with table(folder, "unlike", material.space) as index:
         index.add(np.arange(len(material.rows)), material.rows)
         index.optimize()
-        far = limits(material.rows, queries, material.metric)
+        far = limits(material.rows, queries, material.space.metric)
         before, (usual_before,) = [recall_of(index, queries, far, asked) for asked in ASKED], usual(queries, index)
         yield Line(material.name, kind, len(material.rows), before, before, usual_before, usual_before, promised=False)
         index.learn(learned)
@@ -267,7 +270,7 @@ def limits(rows: np.ndarray, queries: np.ndarray, metric: str) -> np.ndarray:
 def recall_of(index: sqlite_ann.Index, queries: np.ndarray, far: np.ndarray, asked: float) -> float:
     """The share of K that are as near as the K-th: ties are no misses."""
     _, found = index.search(queries, k=K, recall=asked)
-    return float((found <= (far * (1 + 1e-6) + 1e-7)[:, None]).mean())
+    return float((found <= (far + 1e-6 * np.abs(far) + 1e-7)[:, None]).mean())
 
 
 def usual(queries: np.ndarray, *indexes: sqlite_ann.Index) -> list[float]:
@@ -283,27 +286,23 @@ def usual(queries: np.ndarray, *indexes: sqlite_ann.Index) -> list[float]:
 
 
 @contextlib.contextmanager
-def table(folder: Path, name: str, dim: int, metric: str) -> Iterator[sqlite_ann.Index]:
+def table(folder: Path, name: str, space: Space) -> Iterator[sqlite_ann.Index]:
     with tempfile.TemporaryDirectory(dir=folder) as place:
         db = sqlite_ann.connect(str(Path(place) / f"{name}.db"))
         db.execute("PRAGMA journal_mode=wal; PRAGMA synchronous=normal")
         with contextlib.closing(db):
-            yield sqlite_ann.Index.create(db, "v", dim=dim, metric=metric)
+            yield sqlite_ann.Index.create(db, "v", dim=space.dim, metric=space.metric, type=space.element)
 
 
 def measured(folder: Path, material: Material, life: str) -> Line:
     """Live it, and build the same rows anew."""
     queries = material.other_queries if life == "another" else material.queries
-    dim = material.rows.shape[1]
-    with (
-        table(folder, "lived", dim, material.metric) as index,
-        table(folder, "fresh", dim, material.metric) as fresh,
-    ):
+    with table(folder, "lived", material.space) as index, table(folder, "fresh", material.space) as fresh:
         lived = Life(index)
         LIVES[life](lived, material)
         ids = np.array(sorted(lived.rows))
         rows = np.stack([lived.rows[id_] for id_ in ids.tolist()])
-        far = limits(rows, queries, material.metric)
+        far = limits(rows, queries, material.space.metric)
         fresh.add(ids, rows)
         fresh.optimize()
         times = usual(queries, index, fresh)
@@ -315,7 +314,7 @@ def measured(folder: Path, material: Material, life: str) -> Line:
 def built(folder: Path, name: str, metric: str, vectors: np.ndarray) -> Line:
     """Only a build, of a set that is made; the last 500 vectors are the queries."""
     rows, queries = np.split(vectors.astype(np.float32), [len(vectors) - QUERIES])
-    with table(folder, "built", rows.shape[1], metric) as index:
+    with table(folder, "built", Space(rows.shape[1], metric)) as index:
         index.add(np.arange(len(rows)), rows)
         index.optimize()
         far = limits(rows, queries, metric)
@@ -325,22 +324,33 @@ def built(folder: Path, name: str, metric: str, vectors: np.ndarray) -> Line:
 
 
 def materials(names: list[str], most: int) -> Iterator[Material]:
-    """The sets, each with another of the same shape: the set's own rows, their components in another order and sign."""
+    """The sets, each with another of the same shape: the set's own rows otherwise."""
     for name in names:
         dataset = data.load(name)
         rng = np.random.default_rng(1)
         rows = dataset.base[rng.permutation(len(dataset.base))][:most]
         queries = dataset.queries[:QUERIES]
-        turn, sign = rng.permutation(rows.shape[1]), rng.choice([-1, 1], rows.shape[1]).astype(np.float32)
-        shift = np.float32(0 if dataset.metric == "cosine" else np.abs(rows).mean())
-        others = [np.ascontiguousarray(some[:, turn] * sign + shift) for some in (rows, queries)]
-        yield Material(name, dataset.metric, rows, queries, *others)
+        yield Material(
+            name, Space(dataset.dim, dataset.metric, dataset.element), rows, queries, *otherwise(rows, queries)
+        )
+
+
+def otherwise(rows: np.ndarray, queries: np.ndarray) -> list[np.ndarray]:
+    """The same with their components in another order and sign, or their bytes of bits turned over."""
+    rng = np.random.default_rng(2)
+    turn = rng.permutation(rows.shape[1])
+    if rows.dtype == np.uint8:
+        mask = rng.integers(0, 256, rows.shape[1], np.uint8)
+        return [np.ascontiguousarray(some[:, turn] ^ mask) for some in (rows, queries)]
+    sign = rng.choice([-1, 1], rows.shape[1]).astype(rows.dtype)
+    shift = rows.dtype.type(np.abs(rows).mean() if rows.dtype == np.float32 else 0)
+    return [np.ascontiguousarray(some[:, turn] * sign + shift) for some in (rows, queries)]
 
 
 def shown(lines: list[Line]) -> Listing:
     listing = Listing("set", "life", "rows", *(f"{asked:.2f}" for asked in ASKED), "fresh", "µs", "times fresh", "kept")
     for line in lines:
-        fresh = " ".join(f"{recall:.3f}"[1:] for recall in line.fresh)
+        fresh = " ".join(f"{recall:.3f}".lstrip("0") for recall in line.fresh)
         recalls = [f"{recall:.3f}" for recall in line.recalls]
         figures = (fresh, f"{line.microseconds:.0f}", f"{line.slower:.2f}")
         kept = ("yes" if line.kept else "no") if line.promised else ""
@@ -350,7 +360,9 @@ def shown(lines: list[Line]) -> Listing:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--sets", nargs="*", default=["text", "words", "sift", "fashion", "songs"])
+    parser.add_argument(
+        "--sets", nargs="*", choices=data.NAMES, metavar="SET", default=["text", "words", "sift", "fashion", "songs"]
+    )
     parser.add_argument("--lives", nargs="*", default=[life for life in LIVES if life != "commits"], choices=LIVES)
     parser.add_argument("--rows", type=int, default=30_000)
     parser.add_argument("--no-unlike", action="store_true", help="leave out the queries that are not like the rows")
@@ -363,7 +375,7 @@ def main() -> None:
         for life in arguments.lives:
             lines.append(measured(folder, material, life))
             console.print(f"{lines[-1].set} {life}: {lines[-1].recalls} {lines[-1].slower:.2f}", highlight=False)
-        if not arguments.no_unlike:
+        if not arguments.no_unlike and material.space.element != "bit":
             for kind in UNLIKE:
                 lines += unlike(folder, material, kind)
     if not arguments.no_commits:
