@@ -11,6 +11,10 @@
 #define DEFAULT_LEAF_CAPACITY 256 /* docs/MEASUREMENTS.md, "leaf size" */
 #define DEFAULT_CACHE_MB 256      /* docs/SQL.md, "cache_mb" */
 
+/* Said to those who declare an id, a second vector or a title. */
+static const char only_vectors[] =
+    "; a row has a rowid and one vector, other columns are for a table with the same ids";
+
 static const char *skip_space(const char *p) {
   while (isspace((unsigned char)*p)) p++;
   return p;
@@ -48,6 +52,50 @@ static int refuse(char **out_message, char *message) {
   return message ? ANN_ERROR : ANN_NOMEM;
 }
 
+/* Of the metrics that go with the column's type, which stands before all options. */
+static int set_metric(const char *table, const char *value, AnnSpace *space,
+                      char **out_message) {
+  const AnnMetric *metric = ann_metric_named(space->element, value);
+  char names[ANN_NAMES];
+  if (!metric) {
+    return refuse(out_message,
+                  sqlite3_mprintf("ann table %s, option metric: expected %s for %s, got \"%s\"",
+                                  table, ann_metric_names(space->element, names),
+                                  space->element->named.name, value));
+  }
+  ann_space_init(space, space->element, metric, space->dimensions);
+  return ANN_OK;
+}
+
+/* What may stand behind the dimensions, as sqlite-vec has it: "distance_metric=l2". */
+static int parse_suffix(const char *table, const char *text, AnnOptions *options,
+                        char **out_message) {
+  const char *p = skip_space(text);
+  char *word, *value = NULL;
+  int rc = ANN_NOMEM;
+  if (!*p) return ANN_OK;
+  word = read_name(&p);
+  if (!word) return ANN_NOMEM;
+  p = skip_space(p);
+  if (sqlite3_stricmp(word, "distance_metric") == 0 && *p == '=') {
+    p = skip_space(p + 1);
+    value = read_name(&p);
+    if (!value) goto done;
+  }
+  if (value && !*skip_space(p)) {
+    rc = set_metric(table, value, &options->space, out_message);
+  } else {
+    rc = refuse(out_message,
+                sqlite3_mprintf("ann table %s, column %s: expected nothing after the "
+                                "dimensions but \"distance_metric = l2\", got \"%s\"",
+                                table, options->column, skip_space(text)));
+  }
+done:
+  sqlite3_free(word);
+  sqlite3_free(value);
+  return rc;
+}
+
 /* "embedding float32[64]" */
 static int parse_column(const char *table, const char *text, AnnIsReserved is_reserved,
                         AnnOptions *options, char **out_message) {
@@ -66,8 +114,8 @@ static int parse_column(const char *table, const char *text, AnnIsReserved is_re
     rc = refuse(
         out_message,
         sqlite3_mprintf(
-            "ann table %s: expected a column such as \"embedding float32[64]\", got \"%s\"",
-            table, text));
+            "ann table %s: expected a column such as \"embedding float32[64]\", got \"%s\"%s",
+            table, text, only_vectors));
     goto done;
   }
   element = ann_element_named(type);
@@ -76,7 +124,7 @@ static int parse_column(const char *table, const char *text, AnnIsReserved is_re
     rc = refuse(out_message,
                 sqlite3_mprintf("ann table %s, column %s: expected type %s, got \"%s\"", table,
                                 options->column, ann_element_names(names), type));
-  } else if (end == p + 1 || *skip_space(end) != ']' || *skip_space(skip_space(end) + 1)) {
+  } else if (end == p + 1 || *skip_space(end) != ']') {
     rc = refuse(
         out_message,
         sqlite3_mprintf("ann table %s, column %s: expected dimensions such as [64], got \"%s\"",
@@ -94,6 +142,7 @@ static int parse_column(const char *table, const char *text, AnnIsReserved is_re
             table, options->column));
   } else {
     ann_space_init(&options->space, element, ann_metric_default(element), dimensions);
+    rc = parse_suffix(table, skip_space(end) + 1, options, out_message);
   }
 done:
   sqlite3_free(type);
@@ -115,21 +164,6 @@ static int parse_number(const char *table, const char *name, const char *value, 
             table, name, (long long)low, (long long)high, value));
   }
   *out_number = number;
-  return ANN_OK;
-}
-
-/* Of the metrics that go with the column's type, which stands before all options. */
-static int set_metric(const char *table, const char *value, AnnSpace *space,
-                      char **out_message) {
-  const AnnMetric *metric = ann_metric_named(space->element, value);
-  char names[ANN_NAMES];
-  if (!metric) {
-    return refuse(out_message,
-                  sqlite3_mprintf("ann table %s, option metric: expected %s for %s, got \"%s\"",
-                                  table, ann_metric_names(space->element, names),
-                                  space->element->named.name, value));
-  }
-  ann_space_init(space, space->element, metric, space->dimensions);
   return ANN_OK;
 }
 
@@ -181,10 +215,11 @@ static int parse_option(const char *table, const char *text, AnnOptions *options
   if (!name) return ANN_NOMEM;
   p = skip_space(p);
   if (!name[0] || *p != '=') {
-    rc = refuse(out_message,
-                sqlite3_mprintf(
-                    "ann table %s: expected an option such as \"metric = cosine\", got \"%s\"",
-                    table, text));
+    rc =
+        refuse(out_message,
+               sqlite3_mprintf(
+                   "ann table %s: expected an option such as \"metric = cosine\", got \"%s\"%s",
+                   table, text, only_vectors));
     goto done;
   }
   p = skip_space(p + 1);

@@ -1,6 +1,6 @@
 /* options.h -- the arguments of CREATE VIRTUAL TABLE … USING ann(…).
 **
-**   <column> <type>[<dimensions>] [, name = value]…
+**   <column> <type>[<dimensions>] [distance_metric = value] [, name = value]…
 */
 #ifndef ANN_INDEX_OPTIONS_H
 #define ANN_INDEX_OPTIONS_H

@@ -160,7 +160,10 @@ BAD_TABLES = [
     ("e double[3]", 'ann table t, column e: expected type float32, float16, bfloat16, int8 or bit, got "double"'),
     ("e float32[]", 'ann table t, column e: expected dimensions such as [64], got "[]"'),
     ("e float32[x]", 'ann table t, column e: expected dimensions such as [64], got "[x]"'),
-    ("e float32[3] NOT NULL", 'ann table t, column e: expected dimensions such as [64], got "[3] NOT NULL"'),
+    (
+        "e float32[3] NOT NULL",
+        'ann table t, column e: expected nothing after the dimensions but "distance_metric = l2", got "NOT NULL"',
+    ),
     ("e float32[0]", "ann table t, column e: expected 1 to 65536 dimensions, got 0"),
     ("e float32[-3]", "ann table t, column e: expected 1 to 65536 dimensions, got -3"),
     ("e float32[65537]", "ann table t, column e: expected 1 to 65536 dimensions, got 65537"),
