@@ -214,7 +214,8 @@ void ann_search_start(AnnSearcher *s, const AnnQuery *query, int64_t most) {
   s->k = s->n_steps = 0;
 }
 
-int64_t ann_searcher_bytes(const AnnSearcher *s) {
+/* What it holds of the search under way. */
+static int64_t bytes_of(const AnnSearcher *s) {
   return (s->pool_allocated + s->given_allocated) * (int64_t)sizeof(AnnRanked) +
          s->ranked.n * 2 * (int64_t)sizeof(AnnHashSlot);
 }
@@ -230,7 +231,7 @@ static void clear(AnnSearcher *s) {
 
 void ann_searcher_rest(AnnSearcher *s) {
   AnnStore *store = s->store;
-  if (ann_searcher_bytes(s) > MOST_KEPT) {
+  if (bytes_of(s) > MOST_KEPT) {
     clear(s);
     memset(s, 0, sizeof *s);
     s->store = store;

@@ -23,8 +23,6 @@ int ann_searcher_new(AnnStore *store, AnnSearcher **out_searcher);
 void ann_searcher_free(AnnSearcher *searcher);
 /* Its search is over: give back the memory of a large one. */
 void ann_searcher_rest(AnnSearcher *searcher);
-/* What it holds of the search under way. */
-int64_t ann_searcher_bytes(const AnnSearcher *searcher);
 
 /* Inside ann_store_begin, as all that follows.  query: copied; what it points to is borrowed
 ** until the next start; its k is not looked at.  most: that will be asked for; asking for more

@@ -168,6 +168,18 @@ int ann_arguments_equal(const AnnArguments *a, const AnnArguments *b) {
   return 1;
 }
 
+int64_t ann_arguments_bytes(const AnnArguments *arguments) {
+  int64_t bytes = 0;
+  int i;
+  for (i = 0; i < ANN_N_ARGS; i++) {
+    sqlite3_value *shown = arguments->of[i].shown;
+    int type = shown ? sqlite3_value_type(shown) : SQLITE_NULL;
+    bytes += arguments->of[i].ids.set.size;
+    if (type == SQLITE_TEXT || type == SQLITE_BLOB) bytes += sqlite3_value_bytes(shown);
+  }
+  return bytes;
+}
+
 void ann_arguments_clear(AnnArguments *arguments) {
   int i;
   for (i = 0; i < ANN_N_ARGS; i++) {

@@ -90,6 +90,8 @@ int ann_arguments_read(const AnnForm *form, int bits, sqlite3_value **argv,
 void ann_arguments_result(const AnnArguments *arguments, int argument, sqlite3_context *out);
 /* Do both ask the same, but for the table and what is searched for? */
 int ann_arguments_equal(const AnnArguments *a, const AnnArguments *b);
+/* Memory of the values that were given. */
+int64_t ann_arguments_bytes(const AnnArguments *arguments);
 void ann_arguments_clear(AnnArguments *arguments);
 
 #endif

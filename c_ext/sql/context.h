@@ -32,8 +32,9 @@ typedef struct AnnTable {
 
 /* SQLite's part: one of the virtual tables that have a table. */
 typedef struct AnnVtab {
-  sqlite3_vtab base; /* first */
-  AnnTable *table;   /* counted */
+  sqlite3_vtab base;          /* first */
+  AnnTable *table;            /* counted */
+  struct AnnAnswers *answers; /* owned: of its searches; made at the first */
 #ifndef NDEBUG
   AnnOrder order;
 #endif
@@ -51,6 +52,9 @@ static inline AnnTable *ann_table_of(const sqlite3_vtab *vtab) {
   ann_order_keep(&((AnnVtab *)(vtab))->order, \
                  ann_db_name(((AnnVtab *)(vtab))->table->store->db), call, n)
 #endif
+
+/* How the text of a statement of ours begins that is not at rest between SQLite's calls. */
+#define ANN_SCAN_MARK "/* scan of an ann table */ "
 
 typedef struct AnnContext {
   sqlite3 *db;        /* borrowed */

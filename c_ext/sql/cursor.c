@@ -17,7 +17,7 @@ enum { PLAN_LOW = 1, PLAN_HIGH = 2, PLAN_EQUAL = 4, PLAN_MATCH = 8, PLAN_SHIFT =
 
 typedef struct Cursor {
   sqlite3_vtab_cursor base;
-  AnnMemo memo;       /* owned: MATCH, the result that is read, or was */
+  AnnMemo memo;       /* owned: the result of MATCH that is read, or was */
   void *vector;       /* owned: scratch of MATCH */
   sqlite3_stmt *rows; /* owned: a scan of (id, vector); NULL: MATCH */
   int rows_end;       /* the scan is behind its last row */
@@ -94,7 +94,7 @@ int ann_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
 int ann_cursor_close(sqlite3_vtab_cursor *base) {
   Cursor *cursor = (Cursor *)base;
   sqlite3_finalize(cursor->rows);
-  ann_memo_clear(&cursor->memo);
+  ann_memo_close(&cursor->memo);
   ann_free(cursor->vector);
   ann_free(cursor);
   return ANN_OK;
@@ -130,8 +130,8 @@ static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
   }
   if (rc == ANN_OK) {
     sql = sqlite3_mprintf(
-        "SELECT id, vector FROM \"%w\".\"%w_vectors\" WHERE id BETWEEN %lld AND "
-        "%lld ORDER BY id",
+        ANN_SCAN_MARK "SELECT id, vector FROM \"%w\".\"%w_vectors\" WHERE id BETWEEN %lld AND "
+                      "%lld ORDER BY id",
         ann_db_schema(store->db), ann_db_name(store->db), low, high);
     rc = sql ? sqlite3_prepare_v2(ann_db_handle(store->db), sql, -1, &cursor->rows, NULL)
              : ANN_NOMEM;
@@ -142,15 +142,28 @@ static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
   return rc == ANN_OK ? step_rows(cursor) : rc;
 }
 
+static int filter_search(Cursor *cursor, int bits, sqlite3_value **argv) {
+  AnnVtab *vtab = (AnnVtab *)cursor->base.pVtab;
+  if (!vtab->answers) vtab->answers = ann_alloc_zero(1, sizeof *vtab->answers);
+  if (!vtab->answers) return ANN_NOMEM;
+  return ann_memo_ask(&cursor->memo, vtab->answers, vtab->table, &ann_columns_form, bits, argv,
+                      &vtab->base.zErrMsg);
+}
+
+void ann_cursor_forget(sqlite3_vtab *base) {
+  AnnVtab *vtab = (AnnVtab *)base;
+  if (vtab->answers) ann_answers_clear(vtab->answers);
+  ann_free(vtab->answers);
+}
+
 int ann_cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *words, int argc,
                       sqlite3_value **argv) {
   Cursor *cursor = (Cursor *)base;
   (void)words, (void)argc;
   sqlite3_finalize(cursor->rows);
   cursor->rows = NULL;
-  if (!(plan & PLAN_MATCH)) return filter_scan(cursor, plan, argv);
-  return ann_memo_ask(&cursor->memo, ann_table_of(base->pVtab), &ann_columns_form,
-                      plan >> PLAN_SHIFT, argv, &base->pVtab->zErrMsg);
+  return plan & PLAN_MATCH ? filter_search(cursor, plan >> PLAN_SHIFT, argv)
+                           : filter_scan(cursor, plan, argv);
 }
 
 int ann_cursor_next(sqlite3_vtab_cursor *base) {

@@ -16,5 +16,7 @@ int ann_cursor_next(sqlite3_vtab_cursor *base);
 int ann_cursor_eof(sqlite3_vtab_cursor *base);
 int ann_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which);
 int ann_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out_rowid);
+/* The virtual table goes: what its searches found goes with it. */
+void ann_cursor_forget(sqlite3_vtab *vtab);
 
 #endif

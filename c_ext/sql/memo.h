@@ -1,8 +1,11 @@
-/* memo.h -- the last result of a search, remembered.
+/* memo.h -- the results of searches, remembered.
 **
-** SQLite asks a search anew for every row of an outer loop, often the same.  A result is given
-** again when the same is asked in the same run of the same statements, and neither the database
-** nor an ann table has changed since.
+** SQLite asks a search anew for every row of an outer loop, often the same, and a statement may
+** ask the same in two places.  A result is given again when the same is asked in the same run of
+** the same statements, and neither the database nor an ann table has changed since: by the cursor
+** that has it, by another one that reads it now, or from among those that were read last.
+**
+**   ann_memo_ask   compares a question with at most ANN_MEMO_RESTED + as many as are open
 */
 #ifndef ANN_SQL_MEMO_H
 #define ANN_SQL_MEMO_H
@@ -18,18 +21,30 @@ typedef struct AnnStamp {
   int64_t generation;        /* AnnContext's */
 } AnnStamp;
 
-/* Zeroed: nothing is remembered. */
+/* What one cursor reads.  Zeroed: nothing. */
 typedef struct AnnMemo {
   AnnStream *stream; /* owned, or NULL: what was asked, and the rows found so far */
   AnnStamp stamp;
+  struct AnnAnswers *answers; /* borrowed: once something was asked */
+  struct AnnMemo *next;       /* in answers->open */
 } AnnMemo;
 
-/* The search from xFilter's values in the place of the one before, or that one again, when it
-** answers the same question.  Its stream stands at the first row; NULL on an error. */
-int ann_memo_ask(AnnMemo *memo, AnnTable *table, const AnnForm *form, int bits,
-                 sqlite3_value **argv, char **out_message);
-/* Give what is remembered to another place, which forgets its own. */
-void ann_memo_move(AnnMemo *from, AnnMemo *to);
-void ann_memo_clear(AnnMemo *memo);
+#define ANN_MEMO_RESTED 64 /* a choice: comparing a question with so many costs a microsecond */
+
+/* The results of one virtual table.  Zeroed: none. */
+typedef struct AnnAnswers {
+  AnnMemo *open;                   /* borrowed: the cursors' */
+  AnnMemo rested[ANN_MEMO_RESTED]; /* owned: no cursor has them; the oldest first */
+  int n_rested;
+  int64_t bytes; /* of the rested */
+} AnnAnswers;
+
+/* The search from xFilter's values in the place of the one before, or a result that answers the
+** same question.  Its stream stands at the first row; NULL on an error. */
+int ann_memo_ask(AnnMemo *memo, AnnAnswers *answers, AnnTable *table, const AnnForm *form,
+                 int bits, sqlite3_value **argv, char **out_message);
+/* The cursor closes. */
+void ann_memo_close(AnnMemo *memo);
+void ann_answers_clear(AnnAnswers *answers);
 
 #endif

@@ -5,16 +5,14 @@
 #include "sql/memo.h"
 #include "sql/plan.h"
 
-#define MOST_SPARE ((int64_t)1 << 20) /* bytes of a result that is kept when nobody reads it */
-
 enum { COLUMN_ID, COLUMN_DISTANCE, COLUMN_RANK, COLUMN_FIRST };
 
 typedef struct Function {
   sqlite3_vtab base;
   AnnContext *context; /* borrowed */
   const AnnForm *form;
-  AnnMemo spare; /* owned: of the last cursor that closed */
-  AnnHold hold;  /* owned: of the table last searched */
+  AnnAnswers answers; /* owned */
+  AnnHold hold;       /* owned: of the table last searched */
 } Function;
 
 typedef struct Cursor {
@@ -66,7 +64,7 @@ static int connect_function(sqlite3 *db, void *aux, int argc, const char *const 
 static int disconnect(sqlite3_vtab *vtab) {
   Function *function = (Function *)vtab;
   sqlite3_free(vtab->zErrMsg);
-  ann_memo_clear(&function->spare);
+  ann_answers_clear(&function->answers);
   ann_hold_clear(&function->hold);
   ann_free(function);
   return ANN_OK;
@@ -99,14 +97,8 @@ static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
 }
 
 static int close_cursor(sqlite3_vtab_cursor *base) {
-  Cursor *cursor = (Cursor *)base;
-  Function *function = (Function *)base->pVtab;
-  /* Before SQLite 3.41 a correlated subquery closes and opens its cursor every time. */
-  if (cursor->memo.stream && ann_stream_bytes(cursor->memo.stream) <= MOST_SPARE) {
-    ann_memo_move(&cursor->memo, &function->spare);
-  }
-  ann_memo_clear(&cursor->memo);
-  ann_free(cursor);
+  ann_memo_close(&((Cursor *)base)->memo);
+  ann_free(base);
   return ANN_OK;
 }
 
@@ -120,8 +112,8 @@ static int filter(sqlite3_vtab_cursor *base, int bits, const char *words, int ar
                             &table, &base->pVtab->zErrMsg);
   (void)words, (void)argc;
   if (rc != ANN_OK) return rc;
-  if (!cursor->memo.stream) ann_memo_move(&function->spare, &cursor->memo);
-  return ann_memo_ask(&cursor->memo, table, function->form, bits, argv, &base->pVtab->zErrMsg);
+  return ann_memo_ask(&cursor->memo, &function->answers, table, function->form, bits, argv,
+                      &base->pVtab->zErrMsg);
 }
 
 static int next(sqlite3_vtab_cursor *base) {

@@ -169,7 +169,7 @@ static int take_searcher(AnnStream *stream, AnnTable *table) {
 
 /* Give it back when there is nothing to go on with. */
 static void give_searcher(AnnStream *stream, AnnTable *table) {
-  if (table->searcher || stream->table_serial != table->serial) {
+  if (!table || table->searcher || stream->table_serial != table->serial) {
     ann_searcher_free(stream->searcher);
   } else if (stream->searcher) {
     ann_searcher_rest(stream->searcher);
@@ -245,8 +245,8 @@ int ann_stream_finish(AnnStream *stream, char **out_message) {
 }
 
 int64_t ann_stream_bytes(const AnnStream *stream) {
-  return stream->n_allocated * (int64_t)sizeof *stream->rows +
-         (stream->searcher ? ann_searcher_bytes(stream->searcher) : 0);
+  return stream->n_allocated * (int64_t)sizeof *stream->rows + stream->size +
+         ann_arguments_bytes(&stream->arguments);
 }
 
 int ann_stream_eof(const AnnStream *stream) { return !stream || stream->at >= stream->n_rows; }
@@ -266,9 +266,21 @@ void ann_stream_result(const AnnStream *stream, int column, sqlite3_context *out
 
 /* ---- life ---- */
 
-void ann_stream_end(AnnStream *stream, AnnTable *table) {
-  if (stream) give_searcher(stream, table);
-  ann_stream_free(stream);
+void ann_stream_rest(AnnStream *stream, AnnTable *table) {
+  give_searcher(stream, table);
+  stream->asked = 0;
+}
+
+int ann_stream_copy(const AnnStream *from, AnnStream *to) {
+  int rc = ann_grow(&to->rows, to->n_rows, from->n_rows, &to->n_allocated, sizeof *to->rows);
+  if (rc != ANN_OK) return rc;
+  if (from->n_rows > 0) {
+    memcpy(to->rows, from->rows, (size_t)from->n_rows * sizeof *to->rows);
+  }
+  to->n_rows = from->n_rows;
+  to->has_item = from->has_item;
+  to->exhausted = from->exhausted;
+  return ANN_OK;
 }
 
 void ann_stream_free(AnnStream *stream) {
@@ -301,10 +313,9 @@ int ann_stream_new(AnnTable *table, const AnnForm *form, int bits, sqlite3_value
 }
 
 int ann_stream_asks_same(const AnnStream *a, const AnnStream *b) {
-  return strcmp(a->name, b->name) == 0 && strcmp(a->schema, b->schema) == 0 &&
-         a->size == b->size && a->item == b->item &&
-         ann_arguments_equal(&a->arguments, &b->arguments) &&
-         memcmp(a->query, b->query, (size_t)a->size) == 0;
+  return a->size == b->size && a->item == b->item &&
+         memcmp(a->query, b->query, (size_t)a->size) == 0 && strcmp(a->name, b->name) == 0 &&
+         strcmp(a->schema, b->schema) == 0 && ann_arguments_equal(&a->arguments, &b->arguments);
 }
 
 void ann_stream_again(AnnStream *stream, AnnStream *asked) {

@@ -46,7 +46,7 @@ int ann_stream_start(AnnStream *stream, AnnTable *table, char **out_message);
 int ann_stream_next(AnnStream *stream, char **out_message);
 /* Compute all rows that are still to come; stays where it is. */
 int ann_stream_finish(AnnStream *stream, char **out_message);
-/* Memory of the rows found so far, and of what the search goes on with. */
+/* Memory of what was asked, and of the rows found so far. */
 int64_t ann_stream_bytes(const AnnStream *stream);
 /* Whether it stands behind the last row, as NULL does. */
 int ann_stream_eof(const AnnStream *stream);
@@ -57,8 +57,12 @@ int ann_stream_asks_same(const AnnStream *a, const AnnStream *b);
 /* Go back to the first row, for one who asked the same: what reads back is as it was asked
 ** now. */
 void ann_stream_again(AnnStream *stream, AnnStream *asked);
+/* Nobody reads for now: what it lent of the table's is there for the search that comes.  The table
+** may be NULL, or another one.  The rows stay; whoever reads beyond them has it begin anew. */
+void ann_stream_rest(AnnStream *stream, AnnTable *table);
+/* Take over the rows of a search for the same.  Beyond them it begins anew, too, and so finds what
+** the other finds. */
+int ann_stream_copy(const AnnStream *from, AnnStream *to);
 void ann_stream_free(AnnStream *stream);
-/* The same, and what it lent of the table's is there for the search that comes. */
-void ann_stream_end(AnnStream *stream, AnnTable *table);
 
 #endif

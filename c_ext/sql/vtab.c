@@ -45,6 +45,7 @@ static void forget_message(sqlite3_vtab *vtab) {
 
 static int release(sqlite3_vtab *vtab) {
   forget_message(vtab);
+  ann_cursor_forget(vtab);
   ann_context_give(ann_table_of(vtab));
   ann_free(vtab);
   return ANN_OK;
