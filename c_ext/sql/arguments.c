@@ -5,7 +5,7 @@
 
 #include "sql/value.h"
 
-enum { NAME, QUERY, COUNT, RECALL, DISTANCE, FLAG, IDS };
+enum { NAME, QUERY, COUNT, RECALL, DISTANCE, FLAG, ROWS, IDS };
 
 typedef struct Row {
   const char *name;
@@ -127,6 +127,10 @@ int ann_arguments_read(const AnnForm *form, int bits, sqlite3_value **argv,
       rc = ann_value_distance(form->function, name, value, &argument->number, out_message);
       break;
     case FLAG: argument->count = value ? sqlite3_value_int64(value) : 0; break;
+    case ROWS:
+      argument->count = value ? sqlite3_value_int64(value) : -1;
+      argument->is_given = argument->count >= 0;
+      break;
     case IDS:
       rc = read_ids(form->function, name, value_at(bits, argv, i), argument, out_message);
       break;

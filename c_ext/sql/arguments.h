@@ -18,12 +18,13 @@
 ** RECALL      above 0 and at most 1                   the number in force
 ** DISTANCE    a number; infinite is none              the number
 ** FLAG        0 or 1                                  the number in force
+** ROWS        a whole number; below 0: not given      -
 ** IDS         ids (ids.h), by = or IN (…)             as they were given; of a list the first,
 **                                                     which stands for all
 **
 ** Hidden columns come in the order of the rows, and so do arguments in brackets and the values
 ** in xFilter.  QUERY is `item` in ann_search_item, and the visible column in MATCH; LISTED
-** is `id IN (…)`.
+** is `id IN (…)`; LIMIT and OFFSET are the statement's own, where they can stand for k (plan.h).
 */
 /* clang-format off */
 /* ANN_ARG_…     name            kind      hidden column of    its number where    EXPLAIN QUERY
@@ -38,7 +39,9 @@
   ROW(EXCLUDE,      "exclude",      IDS,      1, 1, 1,            0,                  "without the excluded ids") \
   ROW(ONLY,         "only",         IDS,      1, 1, 1,            0,                  "among the ids of only") \
   ROW(SELF,         "exclude_self", FLAG,     0, 1, 0,            0,                  "") \
-  ROW(LISTED,       "id",           IDS,      0, 0, 0,            0,                  "among the listed ids")
+  ROW(LISTED,       "id",           IDS,      0, 0, 0,            0,                  "among the listed ids") \
+  ROW(LIMIT,        "LIMIT",        ROWS,     0, 0, 0,            0,                  "") \
+  ROW(OFFSET,       "OFFSET",       ROWS,     0, 0, 0,            0,                  "")
 /* clang-format on */
 
 #define ANN_ARGUMENT_CONSTANT(constant, name, kind, search, item, match, otherwise, words) \

@@ -81,6 +81,25 @@ int ann_cursor_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   return plan_scan(info);
 }
 
+/* MATCH where SQLite cannot make a search of it, and asks of one row after another. */
+static void refuse_match(sqlite3_context *out, int argc, sqlite3_value **argv) {
+  (void)argc, (void)argv;
+  sqlite3_result_error(out,
+                       "MATCH: expected a search of the table, got a question to each row; "
+                       "write it beside AND, to the right of LEFT JOIN in ON, or as ann_search",
+                       -1);
+}
+
+int ann_cursor_find_function(sqlite3_vtab *vtab, int argc, const char *name,
+                             void (**out_function)(sqlite3_context *, int, sqlite3_value **),
+                             void **out_user) {
+  (void)vtab, (void)argc;
+  if (strcmp(name, "match") != 0) return 0;
+  *out_function = refuse_match;
+  *out_user = NULL;
+  return 1;
+}
+
 /* ---- cursors ---- */
 
 int ann_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
@@ -204,14 +223,26 @@ static int column_vector(Cursor *cursor, sqlite3_context *out) {
   return rc;
 }
 
+/* A column of a row that no search found.  Who gives an argument means a search. */
+static int column_scanned(Cursor *cursor, sqlite3_context *out, int which) {
+  sqlite3_vtab *vtab = cursor->base.pVtab;
+  int argument = ann_arguments_at(&ann_columns_form, which);
+  if (which == ANN_COLUMN_VECTOR) {
+    sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
+  }
+  if (argument < 0) return ANN_OK;
+  vtab->zErrMsg =
+      sqlite3_mprintf("ann table %s: expected %s beside a search by MATCH, got no search",
+                      ann_db_name(ann_table_of(vtab)->store->db),
+                      ann_arguments_name(&ann_columns_form, argument));
+  return vtab->zErrMsg ? ANN_ERROR : ANN_NOMEM;
+}
+
 int ann_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   Cursor *cursor = (Cursor *)base;
   if (sqlite3_vtab_nochange(out)) return ANN_OK;
-  if (!cursor->rows) {
-    if (which == ANN_COLUMN_VECTOR) return column_vector(cursor, out);
-    ann_stream_result(cursor->memo.stream, which, out);
-  } else if (which == ANN_COLUMN_VECTOR) {
-    sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
-  }
+  if (cursor->rows) return column_scanned(cursor, out, which);
+  if (which == ANN_COLUMN_VECTOR) return column_vector(cursor, out);
+  ann_stream_result(cursor->memo.stream, which, out);
   return ANN_OK;
 }

@@ -8,6 +8,9 @@
 #include "index/api.h"
 
 int ann_cursor_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info);
+int ann_cursor_find_function(sqlite3_vtab *vtab, int argc, const char *name,
+                             void (**out_function)(sqlite3_context *, int, sqlite3_value **),
+                             void **out_user);
 int ann_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor);
 int ann_cursor_close(sqlite3_vtab_cursor *base);
 int ann_cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *words, int argc,

@@ -36,10 +36,14 @@ static int take(const AnnForm *form, sqlite3_index_info *info, int i, int argume
   return ANN_OK;
 }
 
+static int is_limit(int op) {
+  return op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET;
+}
+
 /* Which argument a constraint gives, or -1. */
 static int argument_of(const AnnForm *form, sqlite3_index_info *info, int i) {
   int column = info->aConstraint[i].iColumn, op = info->aConstraint[i].op;
-  if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) return -1;
+  if (is_limit(op)) return -1;
   if (column == form->id || column < 0) {
     return op == SQLITE_INDEX_CONSTRAINT_EQ && sqlite3_vtab_in(info, i, -1) ? ANN_ARG_LISTED
                                                                             : -1;
@@ -81,10 +85,38 @@ static int order_is_ours(const AnnForm *form, const sqlite3_index_info *info) {
   return 1;
 }
 
+/* Does SQLite read the first rows of the search, dropping none? */
+static int reads_first_rows(const AnnForm *form, const sqlite3_index_info *info,
+                            const int *chosen) {
+  int i, argument;
+  if (info->nOrderBy > 0 && !order_is_ours(form, info)) return 0;
+  for (i = 0; i < info->nConstraint; i++) {
+    if (is_limit(info->aConstraint[i].op)) {
+      if (!info->aConstraint[i].usable) return 0;
+      continue;
+    }
+    for (argument = 0; argument < ANN_N_ARGS && chosen[argument] != i; argument++) continue;
+    if (argument == ANN_N_ARGS) return 0;
+  }
+  return 1;
+}
+
+/* MATCH without k: take LIMIT and OFFSET, which SQLite applies all the same. */
+static void take_limit(const AnnForm *form, const sqlite3_index_info *info, int *chosen) {
+  int i, op;
+  if (form->kind != ANN_FORM_MATCH || chosen[ANN_ARG_K] >= 0) return;
+  if (!reads_first_rows(form, info, chosen)) return;
+  for (i = 0; i < info->nConstraint; i++) {
+    op = info->aConstraint[i].op;
+    if (op == SQLITE_INDEX_CONSTRAINT_LIMIT) chosen[ANN_ARG_LIMIT] = i;
+    if (op == SQLITE_INDEX_CONSTRAINT_OFFSET) chosen[ANN_ARG_OFFSET] = i;
+  }
+}
+
 /* The planner's idea of k: a literal or bound value, when it can be seen. */
 static double rows_expected(sqlite3_index_info *info, const int *chosen) {
   sqlite3_value *value = NULL;
-  int at = chosen[ANN_ARG_K];
+  int at = chosen[chosen[ANN_ARG_K] >= 0 ? ANN_ARG_K : ANN_ARG_LIMIT];
   if (at >= 0 && sqlite3_vtab_rhs_value(info, at, &value) == SQLITE_OK && value &&
       sqlite3_value_type(value) == SQLITE_INTEGER && sqlite3_value_int64(value) > 0) {
     return (double)sqlite3_value_int64(value);
@@ -92,12 +124,18 @@ static double rows_expected(sqlite3_index_info *info, const int *chosen) {
   return DEFAULT_ROWS;
 }
 
+/* Where k comes from, for EXPLAIN QUERY PLAN. */
+static const char *source_of_k(const AnnForm *form, const int *chosen) {
+  if (chosen[ANN_ARG_K] >= 0) return "k given";
+  if (chosen[ANN_ARG_LIMIT] >= 0) return "k by LIMIT";
+  return form->kind == ANN_FORM_MATCH ? "as many as are read" : "k by default";
+}
+
 /* For EXPLAIN QUERY PLAN; NULL when out of memory. */
-static char *in_words(const int *chosen, int in_order) {
+static char *in_words(const AnnForm *form, const int *chosen, int in_order) {
   sqlite3_str *words = sqlite3_str_new(NULL);
   int i;
-  sqlite3_str_appendf(words, "nearest neighbours, %s",
-                      chosen[ANN_ARG_K] >= 0 ? "k given" : "k by default");
+  sqlite3_str_appendf(words, "nearest neighbours, %s", source_of_k(form, chosen));
   for (i = ANN_N_ARGS - 1; i >= 0; i--) {
     if (chosen[i] >= 0 && ann_arguments_words(i)[0]) {
       sqlite3_str_appendf(words, ", %s", ann_arguments_words(i));
@@ -112,11 +150,13 @@ int ann_plan_search(const AnnForm *form, sqlite3_index_info *info, char **out_me
   double rows;
   int rc = choose(form, info, chosen, out_message);
   if (rc != ANN_OK) return rc;
+  take_limit(form, info, chosen);
   for (i = 0; i < ANN_N_ARGS; i++) {
     if (chosen[i] < 0) continue;
     bits |= 1 << i;
     info->aConstraintUsage[chosen[i]].argvIndex = ++n;
-    info->aConstraintUsage[chosen[i]].omit = i != ANN_ARG_LISTED;
+    info->aConstraintUsage[chosen[i]].omit = i != ANN_ARG_LISTED && i != ANN_ARG_LIMIT &&
+                                             i != ANN_ARG_OFFSET;
     if (ann_arguments_takes_list(i) && sqlite3_vtab_in(info, chosen[i], -1)) {
       sqlite3_vtab_in(info, chosen[i], 1);
     }
@@ -126,7 +166,7 @@ int ann_plan_search(const AnnForm *form, sqlite3_index_info *info, char **out_me
   info->estimatedCost = SEARCH_COST + rows;
   info->estimatedRows = rows < 1e15 ? (sqlite3_int64)rows : (sqlite3_int64)1e15;
   info->orderByConsumed = order_is_ours(form, info);
-  info->idxStr = in_words(chosen, info->orderByConsumed);
+  info->idxStr = in_words(form, chosen, info->orderByConsumed);
   info->needToFreeIdxStr = 1;
   return info->idxStr ? ANN_OK : ANN_NOMEM;
 }

@@ -9,6 +9,10 @@
 **   of ids            column IN (…), or =               an error
 ** the query of MATCH  column MATCH value                an error
 ** the ids to keep to  id IN (…)                         id = …, id < … are left to SQLite
+** k of MATCH          k = value, else LIMIT and OFFSET  rows come for as long as they are read
+**
+** LIMIT stands for k only where SQLite drops none of the rows that the search gives: with nothing
+** but arguments in WHERE, and by distance or in any order.  SQLite hands it down from 3.41 on.
 **
 ** An argument whose value is not yet known in the join order tried answers
 ** SQLITE_CONSTRAINT, so that the planner tries another.  `id = …` is never taken: it is

@@ -93,13 +93,22 @@ static int read_query(AnnStream *stream, AnnTable *table, sqlite3_value *value,
                                              : read_given(stream, table, value, out_message);
 }
 
+/* As many rows as the statement reads; INT64_MAX where it does not say. */
+static int64_t rows_read(const AnnArguments *arguments) {
+  const AnnArgument *limit = &arguments->of[ANN_ARG_LIMIT];
+  const AnnArgument *offset = &arguments->of[ANN_ARG_OFFSET];
+  int64_t skipped = offset->is_given ? offset->count : 0;
+  if (!limit->is_given || limit->count > INT64_MAX - skipped) return INT64_MAX;
+  return limit->count + skipped;
+}
+
 /* Without k: all within max_distance; MATCH goes on as long as someone reads. */
 static void decide_k(AnnStream *stream) {
   AnnArgument *k = &stream->arguments.of[ANN_ARG_K];
   int is_open = stream->arguments.of[ANN_ARG_MAX_DISTANCE].is_given ||
                 stream->form->kind == ANN_FORM_MATCH;
   if (!k->is_given && !is_open) k->count = ANN_DEFAULT_K;
-  stream->k = k->count ? k->count : INT64_MAX;
+  stream->k = k->count ? k->count : rows_read(&stream->arguments);
 }
 
 /* ---- more rows, from the index; reach() alone calls this ---- */

@@ -180,6 +180,7 @@ static const Module module = {
     .xSync = ann_transaction_sync,
     .xCommit = ann_transaction_commit,
     .xRollback = ann_transaction_rollback,
+    .xFindFunction = ann_cursor_find_function,
     .xRename = rename_table,
     .xSavepoint = ann_transaction_savepoint,
     .xRelease = ann_transaction_release,

@@ -333,7 +333,7 @@ def test_an_ordinary_table_can_be_joined_on_the_rowid(v):
 
 def test_hidden_columns_are_null_and_not_in_a_star(v):
     assert v.execute("SELECT * FROM v WHERE rowid = 1").fetchall() == [(np.float32([1, 0]).tobytes(),)]
-    assert v.execute("SELECT distance, rank, k, recall, v FROM v WHERE rowid = 1").get == (None,) * 5
+    assert v.execute("SELECT distance, rank, v FROM v WHERE rowid = 1").get == (None,) * 3
 
 
 # --- counters of the connection ------------------------------------------------------------------
