@@ -150,6 +150,11 @@ READS: dict[str, Callable[[apsw.Connection], list[tuple]]] = {
         (vectors(1, 12).tobytes(),),
     ).fetchall(),
     "item": lambda db: db.execute("SELECT id FROM ann_search_item('v', 77, 10)").fetchall(),
+    "match_twice": lambda db: db.execute(
+        "WITH n AS NOT MATERIALIZED (SELECT rowid AS id FROM v WHERE embedding MATCH ? AND k = 20)"
+        " SELECT a.id, near.id FROM n a JOIN n b USING (id), ann_search_item('v', a.id % 3 * 3 + 3, 2) AS near",
+        (vectors(1, 12).tobytes(),),
+    ).fetchall(),
     "scan": lambda db: db.execute("SELECT rowid, embedding FROM v").fetchall(),
     "check": lambda db: db.execute("SELECT * FROM ann_check('v')").fetchall(),
     "pages": lambda db: db.execute("SELECT * FROM ann_pages('v')").fetchall(),
