@@ -15,6 +15,9 @@
 
 enum { PLAN_LOW = 1, PLAN_HIGH = 2, PLAN_EQUAL = 4, PLAN_MATCH = 8, PLAN_SHIFT = 4 };
 
+#define HOW_TO_SEARCH \
+  "; write MATCH beside AND, to the right of LEFT JOIN in ON, or use ann_search"
+
 typedef struct Cursor {
   sqlite3_vtab_cursor base;
   AnnMemo memo;       /* owned: the result of MATCH that is read, or was */
@@ -68,6 +71,29 @@ static int plan_scan(sqlite3_index_info *info) {
   return ANN_OK;
 }
 
+/* An argument that is named where nothing is searched for, or -1.  UPDATE … FROM may name every
+** column, the one for commands, too. */
+static int argument_named(const sqlite3_index_info *info) {
+  int i, argument = -1;
+  for (i = 0; i < info->nConstraint && argument < 0; i++) {
+    argument = ann_arguments_at(&ann_columns_form, info->aConstraint[i].iColumn);
+  }
+  if (argument >= 0 || info->colUsed >> ANN_COLUMN_COMMAND & 1) return argument;
+  for (i = ann_arguments_end(&ann_columns_form) - 1; i >= ANN_COLUMN_FIRST; i--) {
+    if (info->colUsed >> i & 1) argument = ann_arguments_at(&ann_columns_form, i);
+  }
+  return argument;
+}
+
+/* To the right of a LEFT JOIN it would be NULL, and so might hide that MATCH is no search. */
+static int refuse_argument(sqlite3_vtab *vtab, int argument) {
+  vtab->zErrMsg = sqlite3_mprintf(
+      "ann table %s: expected a search by MATCH beside %s, got none" HOW_TO_SEARCH,
+      ann_db_name(ann_table_of(vtab)->store->db),
+      ann_arguments_name(&ann_columns_form, argument));
+  return vtab->zErrMsg ? ANN_ERROR : ANN_NOMEM;
+}
+
 int ann_cursor_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   int i, rc;
   for (i = 0; i < info->nConstraint; i++) {
@@ -78,16 +104,16 @@ int ann_cursor_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
       return rc;
     }
   }
-  return plan_scan(info);
+  i = argument_named(info);
+  return i >= 0 ? refuse_argument(vtab, i) : plan_scan(info);
 }
 
 /* MATCH where SQLite cannot make a search of it, and asks of one row after another. */
 static void refuse_match(sqlite3_context *out, int argc, sqlite3_value **argv) {
   (void)argc, (void)argv;
-  sqlite3_result_error(out,
-                       "MATCH: expected a search of the table, got a question to each row; "
-                       "write it beside AND, to the right of LEFT JOIN in ON, or as ann_search",
-                       -1);
+  sqlite3_result_error(
+      out, "MATCH: expected a search of the table, got a question to each row" HOW_TO_SEARCH,
+      -1);
 }
 
 int ann_cursor_find_function(sqlite3_vtab *vtab, int argc, const char *name,
@@ -223,26 +249,14 @@ static int column_vector(Cursor *cursor, sqlite3_context *out) {
   return rc;
 }
 
-/* A column of a row that no search found.  Who gives an argument means a search. */
-static int column_scanned(Cursor *cursor, sqlite3_context *out, int which) {
-  sqlite3_vtab *vtab = cursor->base.pVtab;
-  int argument = ann_arguments_at(&ann_columns_form, which);
-  if (which == ANN_COLUMN_VECTOR) {
-    sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
-  }
-  if (argument < 0) return ANN_OK;
-  vtab->zErrMsg =
-      sqlite3_mprintf("ann table %s: expected %s beside a search by MATCH, got no search",
-                      ann_db_name(ann_table_of(vtab)->store->db),
-                      ann_arguments_name(&ann_columns_form, argument));
-  return vtab->zErrMsg ? ANN_ERROR : ANN_NOMEM;
-}
-
 int ann_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   Cursor *cursor = (Cursor *)base;
   if (sqlite3_vtab_nochange(out)) return ANN_OK;
-  if (cursor->rows) return column_scanned(cursor, out, which);
-  if (which == ANN_COLUMN_VECTOR) return column_vector(cursor, out);
-  ann_stream_result(cursor->memo.stream, which, out);
+  if (!cursor->rows) {
+    if (which == ANN_COLUMN_VECTOR) return column_vector(cursor, out);
+    ann_stream_result(cursor->memo.stream, which, out);
+  } else if (which == ANN_COLUMN_VECTOR) {
+    sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
+  }
   return ANN_OK;
 }

@@ -219,6 +219,9 @@ def test_a_limit_of_groups_is_not_k(forest, queries, sql):
 # --- where no search can be made -----------------------------------------------------------------
 
 
+HOW = "write MATCH beside AND, to the right of LEFT JOIN in ON, or use ann_search"
+
+
 @pytest.fixture
 def beside(small):
     """small beside image(id), ids 1 to 100."""
@@ -263,20 +266,22 @@ def test_match_is_a_search_on_either_side_of_a_join(beside, join, rows):
     ],
 )
 def test_match_that_can_be_no_search_is_refused(beside, refused, sql):
-    message = (
-        "MATCH: expected a search of the table, got a question to each row; write it beside AND,"
-        " to the right of LEFT JOIN in ON, or as ann_search"
-    )
+    message = {
+        False: f"MATCH: expected a search of the table, got a question to each row; {HOW}",
+        True: f"ann table v: expected a search by MATCH beside k, got none; {HOW}",
+    }["k = 4" in sql]
     refused(beside.db, sql, (), message)
 
 
 @pytest.mark.parametrize("argument", ["k", "recall", "search_k", "max_distance", "exclude", "only"])
 def test_an_argument_without_a_search_is_refused(beside, refused, argument):
-    message = f"ann table v: expected {argument} beside a search by MATCH, got no search"
+    message = f"ann table v: expected a search by MATCH beside {argument}, got none; {HOW}"
     refused(beside.db, f"SELECT rowid FROM v WHERE {argument} = 1", (), message)
     refused(beside.db, f"SELECT {argument} FROM v", (), message)
     left = "SELECT * FROM image LEFT JOIN v ON v.rowid = image.id"
     refused(beside.db, f"{left} WHERE v.{argument} = 4 AND embedding MATCH '[0,0]'", (), message)
+    refused(beside.db, f"{left} WHERE distance < 4 AND embedding MATCH '[0,0]' AND v.{argument} = 4", (), message)
+    refused(beside.db, f"UPDATE v SET embedding = '[0,0]' WHERE {argument} = 4", (), message)
 
 
 def test_rows_are_written_and_read_without_a_search(beside):

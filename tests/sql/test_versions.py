@@ -92,6 +92,8 @@ QUERIES = {
     "replace": "REPLACE INTO v(rowid, embedding) VALUES (5000, '[0,0,0,0,0,0]')",
     "ignore": "INSERT OR IGNORE INTO v(rowid, embedding) VALUES (5000, '[9,9,9,9,9,9]')",
     "update": "UPDATE v SET rowid = 6000 WHERE rowid = 5000",
+    "update from": "UPDATE v SET embedding = '[0,0,0,0,0,1]' FROM few WHERE v.rowid = few.id + 5997",
+    "updated": "SELECT id, distance FROM ann_search('v', '[0,0,0,0,0,1]', 1)",
     "delete": "DELETE FROM v WHERE rowid IN (SELECT id FROM ann_search('v', '[3,3,3,3,3,3]', 20))",
     "after": "SELECT count(*), sum(rowid) FROM v",
     "rebuild": "INSERT INTO v(v) VALUES ('rebuild')",
