@@ -29,7 +29,7 @@ typedef struct AnnMemo {
   struct AnnMemo *next;       /* in answers->open */
 } AnnMemo;
 
-#define ANN_MEMO_RESTED 64 /* a choice: comparing a question with so many costs a microsecond */
+#define ANN_MEMO_RESTED 64 /* a choice: few enough to compare a question with each */
 
 /* The results of one virtual table.  Zeroed: none. */
 typedef struct AnnAnswers {
