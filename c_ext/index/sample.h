@@ -37,7 +37,8 @@ typedef struct AnnCost {
   uint32_t inspected;            /* entries looked at when its leaf was done */
   uint32_t better;               /* estimates at least as good as its best one; 0: not known */
 } AnnCost;
-#define ANN_NOT_REACHED UINT32_MAX /* inspected, of one that was not found */
+/* inspected, of one that was not found; better, of one with more than were counted */
+#define ANN_NOT_REACHED UINT32_MAX
 
 typedef struct AnnSample {
   const AnnSpace *space; /* borrowed */

@@ -10,7 +10,11 @@
 
 #define NEAR_CANDIDATES 2400 /* estimates kept to see where the true 100 are among them */
 #define FAR_CANDIDATES 12000 /* and the true 1,000 */
-#define HISTORY 4096         /* leaves of which AnnTrial.history tells: 80 kB */
+/* One block of entries in so many tells how many estimates there are beyond these, and so many
+** of its estimates are kept: 38,400 are counted, those from 2,400 on to some percent. */
+#define THINNED_SHARE 16
+#define THINNED_CANDIDATES 2400
+#define HISTORY 4096   /* leaves of which AnnTrial.history tells: 80 kB */
 #define POLL_LEAVES 64 /* read between two looks at an interrupt: less than a millisecond */
 
 int ann_trial_init(AnnTrial *trial, AnnStore *store, atomic_int *stopped) {
@@ -23,6 +27,7 @@ int ann_trial_init(AnnTrial *trial, AnnStore *store, atomic_int *stopped) {
   trial->history = ann_alloc_array(HISTORY, sizeof *trial->history);
   if (!trial->history) rc = ANN_NOMEM;
   if (rc == ANN_OK) rc = ann_shortlist_reserve(&trial->shortlist, FAR_CANDIDATES);
+  if (rc == ANN_OK) rc = ann_shortlist_reserve(&trial->thinned, THINNED_CANDIDATES);
   for (j = 0; j < ANN_EFFORT_RULES && rc == ANN_OK; j++) {
     rc = ann_topk_reserve(&trial->best[j], ann_effort_ks[j]);
   }
@@ -35,6 +40,7 @@ void ann_trial_clear(AnnTrial *trial) {
   ann_probe_clear(&trial->probe);
   ann_walk_clear(&trial->walk);
   ann_shortlist_clear(&trial->shortlist);
+  ann_shortlist_clear(&trial->thinned);
   for (j = 0; j < ANN_EFFORT_RULES; j++) ann_topk_clear(&trial->best[j]);
   ann_free(trial->history);
   memset(trial, 0, sizeof *trial);
@@ -106,23 +112,23 @@ void ann_trial_learn(const AnnTrial *trial, AnnSample *sample, int query) {
 static void start(AnnTrial *trial) {
   int j, i;
   ann_shortlist_restart(&trial->shortlist, trial->n_candidates);
+  ann_shortlist_restart(&trial->thinned, THINNED_CANDIDATES);
   for (j = 0; j < ANN_EFFORT_RULES; j++) {
     trial->best[j].n = 0;
     trial->reach[j] = 0;
   }
-  for (i = 0; i < trial->n_wanted; i++) trial->wanted[i].cost.inspected = ANN_NOT_REACHED;
-  trial->inspected = trial->n_leaves = 0;
-  trial->self_estimate = INFINITY;
+  for (i = 0; i < trial->n_wanted; i++) {
+    trial->wanted[i].cost.inspected = ANN_NOT_REACHED;
+    trial->wanted[i].estimate = INFINITY;
+  }
+  trial->inspected = trial->n_leaves = trial->n_blocks = 0;
   ann_probe_set_query(&trial->probe, trial->store, trial->query);
 }
 
 /* One estimate into the best of all and, for the rule, the best k of each k. */
 static void keep_estimate(AnnTrial *trial, float value, int64_t id) {
   int j;
-  if (trial->has_self && id == trial->self) {
-    if (value < trial->self_estimate) trial->self_estimate = value;
-    return;
-  }
+  if (trial->has_self && id == trial->self) return;
   (void)ann_shortlist_add(&trial->shortlist, value, id);
   /* The best of the most hold those of the fewer. */
   if (value >= ann_topk_worst(&trial->best[ANN_EFFORT_RULES - 1])) return;
@@ -131,7 +137,17 @@ static void keep_estimate(AnnTrial *trial, float value, int64_t id) {
   }
 }
 
-static int scan_leaf(AnnTrial *trial, AnnStore *reader, const AnnStep *leaf) {
+/* All estimates of one block in some. */
+static void thin(AnnTrial *trial, const AnnPage *page, int first, const float *values) {
+  int n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK, i;
+  if (trial->n_blocks++ % THINNED_SHARE != 0) return;
+  for (i = 0; i < n; i++) {
+    if (!(values[i] <= trial->thinned.limit)) continue;
+    (void)ann_shortlist_add(&trial->thinned, values[i], ann_page_id(page, first + i));
+  }
+}
+
+static int scan_leaf(AnnTrial *trial, const AnnStep *leaf, AnnPage **out_page) {
   AnnPage *page = NULL;
   float values[ANN_BLOCK];
   int first, rc = ann_walk_page(&trial->walk, leaf, &page);
@@ -139,6 +155,7 @@ static int scan_leaf(AnnTrial *trial, AnnStore *reader, const AnnStep *leaf) {
   for (first = 0; first < page->n; first += ANN_BLOCK) {
     uint32_t within = ann_page_estimate(page, first / ANN_BLOCK, &trial->probe.lookup,
                                         leaf->base, trial->shortlist.limit, values);
+    thin(trial, page, first, values);
     for (; within; within &= within - 1) {
       int at = ann_lowest_bit(within);
       keep_estimate(trial, values[at], ann_page_id(page, first + at));
@@ -146,7 +163,7 @@ static int scan_leaf(AnnTrial *trial, AnnStore *reader, const AnnStep *leaf) {
   }
   trial->inspected += page->n;
   trial->n_leaves++;
-  if (reader && ann_budget_is_exceeded(&reader->budget)) ann_pages_trim_leaves(reader->pages);
+  *out_page = page;
   return ANN_OK;
 }
 
@@ -156,15 +173,26 @@ static int is_in(const AnnWanted *wanted, uint32_t number, int trees) {
   return t < trees;
 }
 
-/* After a leaf: what of the wanted rows was in it; how many that is. */
-static int note(AnnTrial *trial, uint32_t number) {
+/* The estimate that a leaf has of a wanted row, if it is better than those before. */
+static void note_estimate(const AnnTrial *trial, const AnnStep *leaf, const AnnPage *page,
+                          AnnWanted *wanted) {
+  float values[ANN_BLOCK];
+  int at = ann_page_find(page, wanted->id);
+  if (at < 0) return;
+  (void)ann_page_estimate(page, at / ANN_BLOCK, &trial->probe.lookup, leaf->base, INFINITY,
+                          values);
+  if (values[at % ANN_BLOCK] < wanted->estimate) wanted->estimate = values[at % ANN_BLOCK];
+}
+
+/* After a leaf: what of the wanted rows was in it; how many of them were not met before. */
+static int note(AnnTrial *trial, const AnnStep *leaf, const AnnPage *page) {
   int n = 0, i, j;
   for (i = 0; i < trial->n_wanted; i++) {
-    AnnCost *cost = &trial->wanted[i].cost;
-    if (cost->inspected != ANN_NOT_REACHED ||
-        !is_in(&trial->wanted[i], number, trial->store->options.trees)) {
-      continue;
-    }
+    AnnWanted *wanted = &trial->wanted[i];
+    AnnCost *cost = &wanted->cost;
+    if (!is_in(wanted, leaf->number, trial->store->options.trees)) continue;
+    note_estimate(trial, leaf, page, wanted);
+    if (cost->inspected != ANN_NOT_REACHED) continue;
     for (j = 0; j < ANN_EFFORT_RULES; j++) cost->reach[j] = (float)trial->reach[j];
     cost->inspected = trial->inspected < ANN_NOT_REACHED ? (uint32_t)trial->inspected
                                                          : ANN_NOT_REACHED - 1;
@@ -173,47 +201,37 @@ static int note(AnnTrial *trial, uint32_t number) {
   return n;
 }
 
-/* One of 64 bits for an id: most ids that are not wanted are told by it. */
-static uint64_t mark_of(int64_t id) {
-  return (uint64_t)1 << ((uint64_t)id * 0x9E3779B97F4A7C15u >> 58);
+/* How many of a list are at least as good. */
+static uint32_t count_within(const AnnShortlist *list, float estimate) {
+  uint32_t n = 0, at;
+  for (at = 0; at < (uint32_t)list->n; at++) n += list->keys[at] <= estimate;
+  return n;
 }
 
-/* The best estimate of each wanted row; +infinity where none is kept. */
-static void best_estimates(const AnnTrial *trial, float *out_best) {
-  const AnnShortlist *list = &trial->shortlist;
-  uint64_t marks = 0;
-  int64_t at;
-  int i;
-  for (i = 0; i < trial->n_wanted; i++) {
-    marks |= mark_of(trial->wanted[i].id);
-    out_best[i] = INFINITY;
-  }
-  for (at = 0; at < list->n; at++) {
-    if (!(marks & mark_of(list->ids[at]))) continue;
-    for (i = 0; i < trial->n_wanted; i++) {
-      if (list->ids[at] == trial->wanted[i].id && list->keys[at] < out_best[i]) {
-        out_best[i] = list->keys[at];
-      }
-    }
-  }
+/* Are there as good ones that the list has forgotten? */
+static int is_beyond(const AnnShortlist *list, float estimate) {
+  return list->n == list->wanted && !(estimate <= list->limit);
 }
 
-/* How many of the estimates are at least as good as each wanted row's best one; copies of an id
-** after its best one tell nothing, and would be found. */
+/* How many estimates are at least as good as a wanted row's best one; copies of an id after its
+** best one tell nothing, and would be found.  A row that was not met is lost in any case, and
+** not by its estimate. */
+static uint32_t rank_of(const AnnTrial *trial, const AnnWanted *wanted) {
+  uint32_t n = count_within(&trial->shortlist, wanted->estimate), all;
+  if (wanted->cost.inspected == ANN_NOT_REACHED) return 1;
+  if (wanted->rank == ANN_SELF_RANK) n++; /* which is not in the list */
+  if (!is_beyond(&trial->shortlist, wanted->estimate)) return n;
+  if (is_beyond(&trial->thinned, wanted->estimate)) return ANN_NOT_REACHED;
+  all = THINNED_SHARE * count_within(&trial->thinned, wanted->estimate);
+  return all > n ? all : n + 1;
+}
+
 static void rank_estimates(AnnTrial *trial) {
-  const AnnShortlist *list = &trial->shortlist;
-  float best[ANN_SAMPLE_RANKS];
   int i;
   ann_shortlist_select(&trial->shortlist);
-  best_estimates(trial, best);
+  ann_shortlist_select(&trial->thinned);
   for (i = 0; i < trial->n_wanted; i++) {
-    if (trial->wanted[i].rank == ANN_SELF_RANK) best[i] = trial->self_estimate;
-  }
-  for (i = 0; i < trial->n_wanted; i++) {
-    int is_self = trial->wanted[i].rank == ANN_SELF_RANK;
-    uint32_t n = is_self || best[i] == INFINITY, at;
-    for (at = 0; at < (uint32_t)list->n; at++) n += list->keys[at] <= best[i];
-    trial->wanted[i].cost.better = n;
+    trial->wanted[i].cost.better = rank_of(trial, &trial->wanted[i]);
   }
 }
 
@@ -252,6 +270,7 @@ static void note_reach(AnnTrial *trial, const AnnStep *leaf) {
 
 void ann_trial_run(AnnTrial *trial, AnnStore *reader, const AnnPoll *poll) {
   AnnStep leaf;
+  AnnPage *page = NULL;
   int rc, found = 1, missing = trial->n_wanted;
   trial->walk.reader = reader;
   start(trial);
@@ -260,9 +279,11 @@ void ann_trial_run(AnnTrial *trial, AnnStore *reader, const AnnPoll *poll) {
     rc = ann_walk_next(&trial->walk, &leaf, &found);
     if (rc != ANN_OK || !found) break;
     note_reach(trial, &leaf);
-    rc = scan_leaf(trial, reader, &leaf);
-    if (rc == ANN_OK) missing -= note(trial, leaf.number);
-    if (rc == ANN_OK && trial->n_leaves % POLL_LEAVES == 0) rc = go_on(trial, poll);
+    rc = scan_leaf(trial, &leaf, &page);
+    if (rc != ANN_OK) break;
+    missing -= note(trial, &leaf, page);
+    if (reader && ann_budget_is_exceeded(&reader->budget)) ann_pages_trim_leaves(reader->pages);
+    if (trial->n_leaves % POLL_LEAVES == 0) rc = go_on(trial, poll);
   }
   if (rc == ANN_OK) rank_estimates(trial);
   trial->rc = rc;

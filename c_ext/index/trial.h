@@ -4,10 +4,13 @@
 ** row, what the search had done when it read the first leaf that has it.  So what is measured
 ** is what searches do, in their order and with their estimates.
 **
+** How many estimates are better than a row's is counted among the best ones, which are kept, and
+** beyond them among one block of entries in sixteen.
+**
 ** Each trial has its own memory, made beforehand, so that several are run at the same time as
 ** far as their pages are in memory; others the SQLite thread runs again.
 **
-** Cost: that of a search as deep.  Memory: 300 kB, and 50 bytes a page of the forest.
+** Cost: that of a search as deep.  Memory: 360 kB, and 50 bytes a page of the forest.
 */
 #ifndef ANN_INDEX_TRIAL_H
 #define ANN_INDEX_TRIAL_H
@@ -23,6 +26,7 @@ typedef struct AnnWanted {
   int64_t id;
   uint32_t pages[ANN_MAX_TREES]; /* the leaves that have it */
   int rank;                      /* whose cost it is */
+  float estimate;                /* the best of those leaves that were read */
   AnnCost cost;
 } AnnWanted;
 
@@ -40,19 +44,20 @@ typedef struct AnnTrial {
   int64_t self;         /* the id that is left out ... */
   int has_self;         /* ... if the vector is a row */
   int64_t most;         /* entries to look at, at most */
-  int64_t n_candidates; /* estimates to keep: a neighbour not among them counts as lost */
+  int64_t n_candidates; /* best estimates to keep, all of them */
   int n_wanted;
   AnnWanted wanted[ANN_SAMPLE_RANKS];
   /* the search */
-  AnnProbe probe;                 /* owned */
-  AnnWalk walk;                   /* owned */
-  AnnShortlist shortlist;         /* owned */
+  AnnProbe probe;         /* owned */
+  AnnWalk walk;           /* owned */
+  AnnShortlist shortlist; /* owned */
+  AnnShortlist thinned;   /* owned: the best of some blocks, kept whatever the others are */
   AnnTopk best[ANN_EFFORT_RULES]; /* owned: best of different ids, for the rule */
   double reach[ANN_EFFORT_RULES]; /* the rule's largest ratio so far */
   AnnWhen *history;               /* owned: what was found after each leaf, the first ones */
   int64_t inspected, n_leaves;    /* looked at */
-  float self_estimate; /* the best of the query's own row, which is not in the lists */
-  int rc;              /* result */
+  int64_t n_blocks;               /* of them */
+  int rc;                         /* result */
 } AnnTrial;
 
 /* ANN_OK or a failure with nothing owned.  clear takes what init failed on.  Before a worker
