@@ -119,7 +119,7 @@ float ann_centre_score(int geometry, const uint8_t *record, float base, float qu
   float spread = ann_get_f32(record + ANN_CENTRE_SPREAD);
   /* For a product the best member lies about two deviations along the query. */
   if (geometry == ANN_PRODUCT) return base - 2.0f * sqrtf(query_norm * spread / (float)length);
-  return base + ANN_SPREAD_WEIGHT * spread;
+  return base + ANN_SPREAD_WEIGHT * (spread < base ? spread : base);
 }
 
 void ann_centre_prefetch(const uint8_t *record, int64_t length) {

@@ -61,7 +61,9 @@ void ann_centre_prefetch(const uint8_t *record, int64_t length);
 ** A centre is what its record says: callers encode it first and use the decoded one.
 ** ann_centre_base: |q - c|^2, or -<q, c>.
 ** ann_centre_score: the order in which leaves are read, smaller first: for distances, base +
-** ANN_SPREAD_WEIGHT x the mean squared radius (docs/MEASUREMENTS.md, "order of leaves").
+** ANN_SPREAD_WEIGHT x the mean squared radius, or the base where that is less: a wide leaf must
+** not wait behind all narrow ones around a query near its centre, which may be a row of it
+** (docs/MEASUREMENTS.md, "order of leaves").
 ** ann_centre_prefetch: a hint that the centre is about to be read.
 */
 

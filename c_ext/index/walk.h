@@ -143,7 +143,8 @@ static inline void ann_walk_measure(AnnWalk *walk, AnnStep *step) {
 /* How near a page seems: its centre's distance, exact or estimated, and a part of its
 ** spread. */
 static inline float ann_walk_nearness(int level, float distance, float spread) {
-  return distance + (level > 0 ? -ANN_WALK_REACH : ANN_SPREAD_WEIGHT) * spread;
+  if (level > 0) return distance - ANN_WALK_REACH * spread;
+  return distance + ANN_SPREAD_WEIGHT * (spread < distance ? spread : distance);
 }
 
 /* ---- every directory ---- */
