@@ -352,6 +352,7 @@ class Sampling:
     compared: int
     placed: int
     changes: int
+    own: list[int]  # rows tried, most and second most inspected, most better estimates
     ids: list[int]  # of the queries
     vectors: Floats  # of the queries, (n, d)
     nearest: dict[int, Neighbours]  # by query
@@ -365,7 +366,7 @@ def parse_sampling(
     """None also where the bytes are no calibration in progress, which is no damage."""
     if not isinstance(blob, bytes) or not isinstance(sampled, bytes) or len(blob) < 64:
         return None
-    version, stage, n, rows, measured, compared, placed, changes = struct.unpack_from("<5I4xqqq", blob)
+    version, stage, n, rows, measured, compared, placed, changes, *own = struct.unpack_from("<5I4xqqq4I", blob)
     if version != 1 or stage not in (1, 2) or not 1 <= n <= 800 or rows > n or measured > n:
         return None
     if not 0 <= placed <= 1 << 48 or not 0 <= changes <= changes_now:
@@ -381,7 +382,7 @@ def parse_sampling(
     vectors = _queries(kind, sampled, n, dimensions)
     if len(blob) != at + costs.nbytes or not (costs["reach"] >= 0).all() or vectors is None:
         return None
-    return Sampling(stage, rows, measured, compared, placed, changes, ids, vectors, nearest, far, costs)
+    return Sampling(stage, rows, measured, compared, placed, changes, own, ids, vectors, nearest, far, costs)
 
 
 def _neighbours(blob: bytes, at: int, queries: Iterable[int], most: int) -> tuple[dict[int, Neighbours], int]:

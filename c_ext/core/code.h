@@ -57,6 +57,13 @@ float ann_centre_score(int geometry, const uint8_t *record, float base, float qu
 void ann_centre_prefetch(const uint8_t *record, int64_t length);
 /* cffi:off */
 
+/* What an estimate counts as.  No squared distance is below 0: an estimate that is, errs by as
+** much at least, and its row may as well be so far away.  Rows whose leaf is many times wider than
+** what lies around the query would else come before all that are near. */
+static inline float ann_code_distance(int geometry, float estimate) {
+  return geometry == ANN_DISTANCE && estimate < 0 ? -estimate : estimate;
+}
+
 /* x, centre, query: rotated, `length` components.  query_norm: squared length.
 ** A centre is what its record says: callers encode it first and use the decoded one.
 ** ann_centre_base: |q - c|^2, or -<q, c>.

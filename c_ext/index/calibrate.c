@@ -86,9 +86,8 @@ static int run_trials(Calibration *c, int n) {
   return rc;
 }
 
-/* Try the queries, a group at a time. */
-static int measure(Calibration *c) {
-  AnnSample *sample = &c->sample;
+/* Try the queries of a sample, a group at a time. */
+static int measure(Calibration *c, AnnSample *sample) {
   int rc = ANN_OK, n, i;
   while (rc == ANN_OK && sample->n_measured < sample->n) {
     for (n = 0; n < c->n_trials && sample->n_measured + n < sample->n && rc == ANN_OK; n++) {
@@ -102,13 +101,33 @@ static int measure(Calibration *c) {
   return rc;
 }
 
+/* Try more rows, each for itself alone. */
+static int measure_own(Calibration *c) {
+  AnnOwn *own = &c->sample.own;
+  int rc = ANN_OK, i;
+  for (i = 0; i < ANN_SAMPLE_OWN && rc == ANN_OK; i++) {
+    AnnSample rows;
+    rc = ann_sample_init(&rows, c->sample.space, c->n_rows);
+    if (rc == ANN_OK) {
+      rows.own = *own;
+      rc = ann_pick_own(c->store, own->n, c->n_rows, &rows);
+    }
+    if (rc == ANN_OK) rc = measure(c, &rows);
+    *own = rows.own;
+    own->n += (uint32_t)c->n_rows;
+    ann_sample_clear(&rows);
+  }
+  return rc;
+}
+
 int ann_calibrate(AnnStore *store, AnnPool *pool) {
   Calibration c;
   int rc = init(&c, store, pool);
   if (rc == ANN_OK) rc = ann_progresses_cancel(store->progresses);
   if (rc == ANN_OK) rc = ann_pick_sample(store, c.n_rows, &c.sample);
   if (rc == ANN_OK) rc = find_truth(&c);
-  if (rc == ANN_OK) rc = measure(&c);
+  if (rc == ANN_OK) rc = measure(&c, &c.sample);
+  if (rc == ANN_OK) rc = measure_own(&c);
   if (rc == ANN_OK) rc = ann_fit(store, &c.sample);
   if (rc == ANN_OK) rc = ann_learned_measured(store->learned);
   store->state.calibrated_rows = store->state.placed;

@@ -29,10 +29,8 @@ typedef struct Costs {
   AnnRanked *values;     /* owned: scratch, n */
 } Costs;
 
-/* Does a neighbour of that rank stand for the k nearest (k = 0: for the row itself)?  Every
-** rank is to count alike. */
+/* Does a neighbour of that rank stand for the k nearest?  Every rank is to count alike. */
 static int stands_for(int rank, int k) {
-  if (k == 0) return rank == ANN_SELF_RANK;
   if (k > ANN_SAMPLE_NEAR) return rank >= ANN_NEAR_RANKS && rank < ANN_SELF_RANK;
   if (k <= 10) return rank < k;
   return rank >= 9 && rank < ANN_NEAR_RANKS; /* 10, 20, ... 100 */
@@ -90,31 +88,22 @@ static void fit_cell(Costs *costs, double miss, AnnEffort *cell) {
   cell->reach = quantile(costs->values, n, 1 - MISSED_SHARE * miss);
 }
 
-/* A stored row is to find itself in so many searches; the largest of some hundred is exceeded
-** by one row in some hundred: to be safe, so much more. */
-#define SELF_SHARE 0.999
+/* A stored row is to find itself in 999 of 1,000 searches.  The second largest cost of n rows is
+** exceeded by two rows in n + 1; of fewer than these it is the largest, and so much more. */
+#define SELF_ROWS 2000
 #define SELF_MARGIN 1.25
-/* One row in a hundred that is badly placed must not make all searches read half of the forest:
-** no more than so many times what all but these need. */
-#define SELF_USUAL 0.99
-#define SELF_MOST 2.5
+/* Estimates to rank cost little where a row's own is among the first, as it mostly is; where it is
+** not, many are about as good, and they become more with every row. */
+#define SELF_KEEP 3
 
-/* What finds the sampled rows themselves.  Of products a row's own is not the largest. */
-static int fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
-  Costs self;
-  double least, most;
-  int64_t i;
-  int rc = costs_init(&self, sample, 0, 0, 0);
-  if (rc == ANN_OK && self.n > 0 && ann_space_is_own_nearest(sample->space)) {
-    for (i = 0; i < self.n; i++) set_value(&self, i, (double)self.items[i]->better);
-    grid->least_keep = (int64_t)(SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE));
-    for (i = 0; i < self.n; i++) set_value(&self, i, (double)self.items[i]->inspected);
-    least = SELF_MARGIN * quantile(self.values, self.n, SELF_SHARE);
-    most = SELF_MOST * quantile(self.values, self.n, SELF_USUAL);
-    grid->least_inspect = (int64_t)(least < most ? least : most);
-  }
-  costs_clear(&self);
-  return rc;
+/* What finds the rows themselves.  Of products a row's own is not the largest. */
+static void fit_self(const AnnSample *sample, AnnEffortGrid *grid) {
+  const AnnOwn *own = &sample->own;
+  double least = own->second;
+  if (!ann_space_is_own_nearest(sample->space)) return;
+  if (own->n < SELF_ROWS) least = SELF_MARGIN * (double)own->inspected;
+  grid->least_inspect = (int64_t)least;
+  grid->least_keep = SELF_KEEP * (int64_t)own->better;
 }
 
 /* 0 stands for no rule: products, and recalls that need nearly everything.  Where the first
@@ -166,6 +155,6 @@ int ann_fit(AnnStore *store, const AnnSample *sample) {
   int rc;
   if (sample->n_measured == 0) return ANN_OK;
   rc = fit_rows(store, sample, &grid);
-  if (rc == ANN_OK) rc = fit_self(sample, &grid);
+  fit_self(sample, &grid);
   return rc == ANN_OK ? ann_effort_save(store->efforts, &grid) : rc;
 }

@@ -18,6 +18,7 @@
 #define SLICE_COMPONENTS ((int64_t)40000000)
 #define WORK_PER_ROW 64
 #define SLICE_LEAVES 256 /* read in a slice: 2 to 4 ms when they come from SQLite */
+#define SLICE_ROWS 64    /* searched for by themselves in a slice */
 #define USUAL_LEAVES 200 /* that a query is taken to need, to tell how many slices there are */
 /* A trial gives up after so many entries, or after what searches for 100 need at .99, times: */
 #define FEWEST_ENTRIES 160000
@@ -70,8 +71,8 @@ static int deepest(AnnStore *store, int64_t *out_entries) {
   return rc;
 }
 
-static int measure_some(AnnStore *store, AnnProgress *progress) {
-  AnnSample *sample = &progress->sample;
+/* Some more of a sample's queries. */
+static int measure_some(AnnStore *store, AnnSample *sample) {
   AnnTrial trial;
   AnnPoll poll = {ann_db_tick, store->db};
   atomic_int stopped = 0;
@@ -93,6 +94,27 @@ static int measure_some(AnnStore *store, AnnProgress *progress) {
   return rc;
 }
 
+static int64_t own_rows(const AnnSample *sample) {
+  return ANN_SAMPLE_OWN * (int64_t)sample->n_rows;
+}
+
+/* Some more rows, each for itself alone. */
+static int measure_own(AnnStore *store, AnnOwn *own) {
+  AnnSample rows;
+  int rc = ann_sample_init(&rows, &store->options.space, SLICE_ROWS);
+  if (rc == ANN_OK) {
+    rows.own = *own;
+    rc = ann_pick_own(store, own->n, SLICE_ROWS, &rows);
+  }
+  while (rc == ANN_OK && rows.n_measured < rows.n) rc = measure_some(store, &rows);
+  if (rc == ANN_OK) *own = rows.own;
+  own->n += SLICE_ROWS;
+  ann_sample_clear(&rows);
+  return rc;
+}
+
+static int is_measured(const AnnSample *sample) { return sample->n_measured == sample->n; }
+
 /* It was measured on the way, mostly near the end: it holds for the rows of now.  Counted for
 ** those of the beginning, their growth was taken twice, and searches did up to 1.7 times the
 ** work.  What was exchanged meanwhile still counts. */
@@ -110,17 +132,16 @@ static int finish(AnnStore *store, const AnnProgress *progress) {
 
 static int slice(AnnStore *store) {
   AnnProgress *progress = NULL;
+  AnnSample *sample;
   int rc = ann_progresses_get(store->progresses, &progress);
   if (rc != ANN_OK) return rc;
   if (!progress) return begin(store);
   progress->dirty = 1;
-  if (progress->stage == ANN_STAGE_TRUTH) rc = find_some_truth(store, progress);
-  else rc = measure_some(store, progress);
-  if (rc == ANN_OK && progress->stage == ANN_STAGE_MEASURE &&
-      progress->sample.n_measured == progress->sample.n) {
-    rc = finish(store, progress);
-  }
-  return rc;
+  sample = &progress->sample;
+  if (progress->stage == ANN_STAGE_TRUTH) return find_some_truth(store, progress);
+  if (!is_measured(sample)) return measure_some(store, sample);
+  if (sample->own.n < own_rows(sample)) return measure_own(store, &sample->own);
+  return finish(store, progress);
 }
 
 /* Changes from one slice to the next. */
@@ -129,7 +150,7 @@ static int64_t interval(const AnnStore *store) {
   int64_t n = ann_sample_size(&store->options.space, state->placed, ROWS_EACH, MOST_QUERIES);
   int64_t leaves = state->leaf_pages < USUAL_LEAVES ? state->leaf_pages : USUAL_LEAVES;
   int64_t slices = 2 + state->placed / rows_per_slice(store, n + ANN_SAMPLE_MOST_FAR) +
-                   n * leaves / SLICE_LEAVES;
+                   n * leaves / SLICE_LEAVES + ANN_SAMPLE_OWN * n / SLICE_ROWS;
   int64_t changes = state->calibrated_rows / SPAN_SHARE / slices;
   return changes > 0 ? changes : 1;
 }

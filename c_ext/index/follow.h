@@ -7,7 +7,8 @@
 **
 **   pick       one slice: the sample's rows (sample.h)
 **   truth      their true neighbours, some hundred rows of the table a slice (truth.h)
-**   measure    what these cost to find, some queries a slice (trial.h)
+**   measure    what these cost to find, some queries a slice (trial.h); then what more rows cost
+**              to find themselves
 **
 ** and then the grid is fitted (fit.h).  Rows that are written meanwhile, behind where the pass
 ** over the table is, are not among the neighbours; those that were changed are left out.

@@ -7,6 +7,7 @@
 
 #define TRIES 20                   /* entries drawn for each query wanted, at most */
 #define KEY_SAMPLE 0x736d70u       /* "smp": apart from the streams of core/bisect.c */
+#define KEY_OWN 0x6f776eu          /* "own" */
 #define GOLDEN 0x9E3779B97F4A7C15u /* 2^64 / the golden ratio: i x this is evenly spread */
 
 /* The leaves of the forest, in the order of their directories. */
@@ -73,7 +74,6 @@ static int take_given(AnnStore *store, AnnSample *sample) {
   AnnLearnedQueries given;
   int64_t size = store->options.space.query_size, i;
   int rc = ann_learned_get(store->learned, &given);
-  sample->n_rows = sample->n;
   for (i = 0; rc == ANN_OK && i < given.n && sample->n < sample->n_wanted; i++) {
     memcpy(sample->queries + sample->n * size, given.queries + i * size, (size_t)size);
     sample->ids[sample->n++] = 0;
@@ -81,9 +81,9 @@ static int take_given(AnnStore *store, AnnSample *sample) {
   return rc;
 }
 
-int ann_pick_sample(AnnStore *store, int n_rows, AnnSample *sample) {
-  AnnRng rng = ann_rng_keyed((uint64_t)store->options.seed, KEY_SAMPLE,
-                             (uint64_t)(store->state.placed + store->state.changes));
+/* From the try `first` on. */
+static int draw_rows(AnnStore *store, AnnRng *rng, int64_t first, int n_rows,
+                     AnnSample *sample) {
   AnnIdSet taken;
   Leaves leaves;
   int64_t i;
@@ -91,10 +91,24 @@ int ann_pick_sample(AnnStore *store, int n_rows, AnnSample *sample) {
   ann_idset_init(&taken);
   for (i = 0; rc == ANN_OK && leaves.n > 0 && sample->n < n_rows && i < (int64_t)TRIES * n_rows;
        i++) {
-    rc = draw(store, sample, &leaves, i, &rng, &taken);
+    rc = draw(store, sample, &leaves, first + i, rng, &taken);
   }
   ann_free(leaves.numbers);
   ann_idset_clear(&taken);
+  sample->n_rows = sample->n;
+  return rc;
+}
+
+int ann_pick_own(AnnStore *store, uint32_t turn, int n_rows, AnnSample *sample) {
+  AnnRng rng = ann_rng_keyed((uint64_t)store->options.seed, KEY_OWN, turn);
+  int rc = draw_rows(store, &rng, turn, n_rows, sample);
+  return rc == ANN_OK ? ann_sample_make_truths(sample) : rc;
+}
+
+int ann_pick_sample(AnnStore *store, int n_rows, AnnSample *sample) {
+  AnnRng rng = ann_rng_keyed((uint64_t)store->options.seed, KEY_SAMPLE,
+                             (uint64_t)(store->state.placed + store->state.changes));
+  int rc = draw_rows(store, &rng, 0, n_rows, sample);
   if (rc == ANN_OK) rc = take_given(store, sample);
   return rc == ANN_OK ? ann_sample_make_truths(sample) : rc;
 }

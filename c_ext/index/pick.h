@@ -15,5 +15,8 @@
 ** spread over its leaves, and take the given queries: the same for the same pages and counters.
 ** sample: initialized, and empty. */
 int ann_pick_sample(AnnStore *store, int n_rows, AnnSample *sample);
+/* The same without the given queries, of which there are no truths: rows to be searched for by
+** themselves.  turn: where to go on, for rows of other leaves than the last time. */
+int ann_pick_own(AnnStore *store, uint32_t turn, int n_rows, AnnSample *sample);
 
 #endif

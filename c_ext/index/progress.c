@@ -73,6 +73,10 @@ static void encode_header(const AnnProgress *progress, uint8_t *p) {
   ann_put64(p + 24, (uint64_t)progress->from);
   ann_put64(p + 32, (uint64_t)progress->rows);
   ann_put64(p + 40, (uint64_t)progress->changes);
+  ann_put32(p + 48, progress->sample.own.n);
+  ann_put32(p + 52, progress->sample.own.inspected);
+  ann_put32(p + 56, progress->sample.own.second);
+  ann_put32(p + 60, progress->sample.own.better);
 }
 
 /* Ascending, so that the bytes do not depend on how often it was stored. */
@@ -178,6 +182,10 @@ static int decode_header(AnnProgresses *owner, Bytes *bytes, AnnProgress *progre
   rc = ann_sample_init(sample, owner->space, (int)n);
   sample->n_rows = (int)n_rows;
   sample->n_measured = (int)n_measured;
+  sample->own.n = ann_get32(p + 48);
+  sample->own.inspected = ann_get32(p + 52);
+  sample->own.second = ann_get32(p + 56);
+  sample->own.better = ann_get32(p + 60);
   return rc;
 }
 

@@ -22,6 +22,9 @@
 #define ANN_SAMPLE_MOST 400
 /* So many of them for k = 1,000: their neighbours are dear to find, and there are many. */
 #define ANN_SAMPLE_MOST_FAR 48
+/* Rows that are searched for by themselves alone, for each of the queries: that is soon done, as
+** most are in the first leaves. */
+#define ANN_SAMPLE_OWN 5
 #define ANN_SAMPLE_NEAR 100
 #define ANN_SAMPLE_FAR 125 /* x ANN_TRUTH_SHARE = 1,000, ann_effort_ks' last */
 #define ANN_NEAR_RANKS 19
@@ -40,6 +43,15 @@ typedef struct AnnCost {
 /* inspected, of one that was not found; better, of one with more than were counted */
 #define ANN_NOT_REACHED UINT32_MAX
 
+/* What it costs rows to find themselves, at which one in a thousand may fail: what needs more rows
+** than there are queries, and of them those that cost most. */
+typedef struct AnnOwn {
+  uint32_t n;         /* rows that were tried */
+  uint32_t inspected; /* as in AnnCost: the largest of all ... */
+  uint32_t second;    /* ... and the second largest */
+  uint32_t better;    /* the largest */
+} AnnOwn;
+
 typedef struct AnnSample {
   const AnnSpace *space; /* borrowed */
   int n, n_wanted;       /* queries; room for */
@@ -52,6 +64,7 @@ typedef struct AnnSample {
   int n_truths;          /* of them made */
   AnnCost *costs;        /* owned: n_wanted x ANN_SAMPLE_RANKS */
   int n_measured;        /* queries whose costs are known: the first ones */
+  AnnOwn own;            /* of these and other rows */
 } AnnSample;
 
 /* How many queries are to be picked for a table of so many rows: one for rows_each of them,

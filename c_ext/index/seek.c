@@ -39,9 +39,11 @@ static int keep_estimate(AnnSeek *seek, float estimate, int64_t id) {
 static int take(AnnSeek *seek, const AnnPage *page, int first, uint32_t within,
                 const float *estimates) {
   int rc = ANN_OK;
+  int geometry = seek->store->options.space.geometry;
   for (; within && rc == ANN_OK; within &= within - 1) {
     int at = ann_lowest_bit(within);
-    rc = keep_estimate(seek, estimates[at], ann_page_id(page, first + at));
+    rc = keep_estimate(seek, ann_code_distance(geometry, estimates[at]),
+                       ann_page_id(page, first + at));
   }
   return rc;
 }

@@ -48,6 +48,10 @@ void ann_trial_clear(AnnTrial *trial) {
 
 /* ---- asking ---- */
 
+static uint32_t as_count(int64_t n) {
+  return n < ANN_NOT_REACHED ? (uint32_t)n : ANN_NOT_REACHED - 1;
+}
+
 /* Whether a neighbour is still as far as it was when it was found. */
 static int is_unchanged(AnnStore *store, const AnnOrigin *origin, const AnnRanked *neighbour,
                         int *out_same) {
@@ -105,6 +109,24 @@ void ann_trial_learn(const AnnTrial *trial, AnnSample *sample, int query) {
   int i;
   memset(costs, 0, ANN_SAMPLE_RANKS * sizeof *costs);
   for (i = 0; i < trial->n_wanted; i++) costs[trial->wanted[i].rank] = trial->wanted[i].cost;
+  ann_trial_learn_own(trial, &sample->own);
+}
+
+void ann_trial_learn_own(const AnnTrial *trial, AnnOwn *own) {
+  int i;
+  for (i = 0; i < trial->n_wanted; i++) {
+    AnnCost cost = trial->wanted[i].cost;
+    if (trial->wanted[i].rank != ANN_SELF_RANK) continue;
+    /* One that was given up takes what was looked at, at least. */
+    if (cost.inspected == ANN_NOT_REACHED) cost.inspected = as_count(trial->inspected);
+    if (cost.inspected > own->inspected) {
+      own->second = own->inspected;
+      own->inspected = cost.inspected;
+    } else if (cost.inspected > own->second) {
+      own->second = cost.inspected;
+    }
+    if (cost.better > own->better) own->better = cost.better;
+  }
 }
 
 /* ---- searching ---- */
@@ -125,6 +147,10 @@ static void start(AnnTrial *trial) {
   ann_probe_set_query(&trial->probe, trial->store, trial->query);
 }
 
+static float distance_of(const AnnTrial *trial, float estimate) {
+  return ann_code_distance(trial->store->options.space.geometry, estimate);
+}
+
 /* One estimate into the best of all and, for the rule, the best k of each k. */
 static void keep_estimate(AnnTrial *trial, float value, int64_t id) {
   int j;
@@ -142,8 +168,9 @@ static void thin(AnnTrial *trial, const AnnPage *page, int first, const float *v
   int n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK, i;
   if (trial->n_blocks++ % THINNED_SHARE != 0) return;
   for (i = 0; i < n; i++) {
-    if (!(values[i] <= trial->thinned.limit)) continue;
-    (void)ann_shortlist_add(&trial->thinned, values[i], ann_page_id(page, first + i));
+    float value = distance_of(trial, values[i]);
+    if (!(value <= trial->thinned.limit)) continue;
+    (void)ann_shortlist_add(&trial->thinned, value, ann_page_id(page, first + i));
   }
 }
 
@@ -158,7 +185,7 @@ static int scan_leaf(AnnTrial *trial, const AnnStep *leaf, AnnPage **out_page) {
     thin(trial, page, first, values);
     for (; within; within &= within - 1) {
       int at = ann_lowest_bit(within);
-      keep_estimate(trial, values[at], ann_page_id(page, first + at));
+      keep_estimate(trial, distance_of(trial, values[at]), ann_page_id(page, first + at));
     }
   }
   trial->inspected += page->n;
@@ -176,12 +203,13 @@ static int is_in(const AnnWanted *wanted, uint32_t number, int trees) {
 /* The estimate that a leaf has of a wanted row, if it is better than those before. */
 static void note_estimate(const AnnTrial *trial, const AnnStep *leaf, const AnnPage *page,
                           AnnWanted *wanted) {
-  float values[ANN_BLOCK];
+  float values[ANN_BLOCK], value;
   int at = ann_page_find(page, wanted->id);
   if (at < 0) return;
   (void)ann_page_estimate(page, at / ANN_BLOCK, &trial->probe.lookup, leaf->base, INFINITY,
                           values);
-  if (values[at % ANN_BLOCK] < wanted->estimate) wanted->estimate = values[at % ANN_BLOCK];
+  value = distance_of(trial, values[at % ANN_BLOCK]);
+  if (value < wanted->estimate) wanted->estimate = value;
 }
 
 /* After a leaf: what of the wanted rows was in it; how many of them were not met before. */
@@ -194,14 +222,14 @@ static int note(AnnTrial *trial, const AnnStep *leaf, const AnnPage *page) {
     note_estimate(trial, leaf, page, wanted);
     if (cost->inspected != ANN_NOT_REACHED) continue;
     for (j = 0; j < ANN_EFFORT_RULES; j++) cost->reach[j] = (float)trial->reach[j];
-    cost->inspected = trial->inspected < ANN_NOT_REACHED ? (uint32_t)trial->inspected
-                                                         : ANN_NOT_REACHED - 1;
+    cost->inspected = as_count(trial->inspected);
     n++;
   }
   return n;
 }
 
-/* How many of a list are at least as good. */
+/* How many of a list are at least as good; and better, for a row itself: equal estimates are of
+** equal rows, any of which will do. */
 static uint32_t count_within(const AnnShortlist *list, float estimate) {
   uint32_t n = 0, at;
   for (at = 0; at < (uint32_t)list->n; at++) n += list->keys[at] <= estimate;
@@ -209,17 +237,26 @@ static uint32_t count_within(const AnnShortlist *list, float estimate) {
 }
 
 /* Are there as good ones that the list has forgotten? */
+static uint32_t count_below(const AnnShortlist *list, float estimate) {
+  uint32_t n = 0, at;
+  for (at = 0; at < (uint32_t)list->n; at++) n += list->keys[at] < estimate;
+  return n;
+}
+
 static int is_beyond(const AnnShortlist *list, float estimate) {
   return list->n == list->wanted && !(estimate <= list->limit);
 }
 
 /* How many estimates are at least as good as a wanted row's best one; copies of an id after its
 ** best one tell nothing, and would be found.  A row that was not met is lost in any case, and
-** not by its estimate. */
+** not by its estimate.  What comes before thousands of others is not a row itself, but one of as many
+** that are nearly the same. */
 static uint32_t rank_of(const AnnTrial *trial, const AnnWanted *wanted) {
-  uint32_t n = count_within(&trial->shortlist, wanted->estimate), all;
+  uint32_t n, all;
   if (wanted->cost.inspected == ANN_NOT_REACHED) return 1;
-  if (wanted->rank == ANN_SELF_RANK) n++; /* which is not in the list */
+  if (wanted->rank == ANN_SELF_RANK)
+    return count_below(&trial->shortlist, wanted->estimate) + 1;
+  n = count_within(&trial->shortlist, wanted->estimate);
   if (!is_beyond(&trial->shortlist, wanted->estimate)) return n;
   if (is_beyond(&trial->thinned, wanted->estimate)) return ANN_NOT_REACHED;
   all = THINNED_SHARE * count_within(&trial->thinned, wanted->estimate);

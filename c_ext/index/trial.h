@@ -71,7 +71,8 @@ int ann_trial_ask(AnnTrial *trial, const AnnSample *sample, int query);
 ** a worker, where what is not in memory ends it with ANN_NOT_HERE.  poll: NULL but in the
 ** SQLite thread. */
 void ann_trial_run(AnnTrial *trial, AnnStore *reader, const AnnPoll *poll);
-/* Note the costs found with the query. */
+/* Note the costs found with the query; and of its own row alone. */
 void ann_trial_learn(const AnnTrial *trial, AnnSample *sample, int query);
+void ann_trial_learn_own(const AnnTrial *trial, AnnOwn *own);
 
 #endif

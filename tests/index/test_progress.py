@@ -32,6 +32,8 @@ def begun(parts, owner, n=4):
 def test_what_is_stored_comes_back(parts, owner):
     progress = begun(parts, owner)
     progress.stage = parts.lib.ANN_STAGE_MEASURE
+    own = progress.sample.own
+    own.n, own.inspected, own.second, own.better = 64, 900, 800, 7
     assert not parts.lib.ann_progresses_is_clean(owner)
     assert (parts.lib.ann_progresses_flush(owner), parts.lib.ann_progresses_is_clean(owner)) == (0, 1)
     parts.lib.ann_progresses_drop(owner)
@@ -40,6 +42,7 @@ def test_what_is_stored_comes_back(parts, owner):
     sample = out[0].sample
     assert (out[0].stage, out[0].rows, out[0].changes, sample.n) == (parts.lib.ANN_STAGE_MEASURE, 5000, 70, 4)
     assert [sample.ids[i] for i in range(4)] == [10, 11, 12, 13]
+    assert (sample.own.n, sample.own.inspected, sample.own.second, sample.own.better) == (64, 900, 800, 7)
     assert [parts.ffi.cast("float *", sample.queries)[3 * i] for i in range(4)] == [0, 1, 2, 3]
     assert [sample.truths[i].exact.items[0].id for i in range(sample.n_truths)] == [100 + i for i in range(8)]
 
