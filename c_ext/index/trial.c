@@ -249,8 +249,8 @@ static int is_beyond(const AnnShortlist *list, float estimate) {
 
 /* How many estimates are at least as good as a wanted row's best one; copies of an id after its
 ** best one tell nothing, and would be found.  A row that was not met is lost in any case, and
-** not by its estimate.  What comes before thousands of others is not a row itself, but one of as many
-** that are nearly the same. */
+** not by its estimate.  Of a row itself the best ones alone are counted: behind thousands of
+** others it is one of as many that are nearly the same. */
 static uint32_t rank_of(const AnnTrial *trial, const AnnWanted *wanted) {
   uint32_t n, all;
   if (wanted->cost.inspected == ANN_NOT_REACHED) return 1;
