@@ -104,8 +104,9 @@ static int measure(Calibration *c, AnnSample *sample) {
 /* Try more rows, each for itself alone. */
 static int measure_own(Calibration *c) {
   AnnOwn *own = &c->sample.own;
-  int rc = ANN_OK, i;
-  for (i = 0; i < ANN_SAMPLE_OWN && rc == ANN_OK; i++) {
+  int64_t n = ann_sample_own(c->n_rows, c->store->state.placed);
+  int rc = ANN_OK;
+  while (rc == ANN_OK && own->n < n) {
     AnnSample rows;
     rc = ann_sample_init(&rows, c->sample.space, c->n_rows);
     if (rc == ANN_OK) {

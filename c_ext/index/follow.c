@@ -94,10 +94,6 @@ static int measure_some(AnnStore *store, AnnSample *sample) {
   return rc;
 }
 
-static int64_t own_rows(const AnnSample *sample) {
-  return ANN_SAMPLE_OWN * (int64_t)sample->n_rows;
-}
-
 /* Some more rows, each for itself alone. */
 static int measure_own(AnnStore *store, AnnOwn *own) {
   AnnSample rows;
@@ -140,7 +136,8 @@ static int slice(AnnStore *store) {
   sample = &progress->sample;
   if (progress->stage == ANN_STAGE_TRUTH) return find_some_truth(store, progress);
   if (!is_measured(sample)) return measure_some(store, sample);
-  if (sample->own.n < own_rows(sample)) return measure_own(store, &sample->own);
+  if (sample->own.n < ann_sample_own(sample->n_rows, progress->rows))
+    return measure_own(store, &sample->own);
   return finish(store, progress);
 }
 
@@ -150,7 +147,7 @@ static int64_t interval(const AnnStore *store) {
   int64_t n = ann_sample_size(&store->options.space, state->placed, ROWS_EACH, MOST_QUERIES);
   int64_t leaves = state->leaf_pages < USUAL_LEAVES ? state->leaf_pages : USUAL_LEAVES;
   int64_t slices = 2 + state->placed / rows_per_slice(store, n + ANN_SAMPLE_MOST_FAR) +
-                   n * leaves / SLICE_LEAVES + ANN_SAMPLE_OWN * n / SLICE_ROWS;
+                   n * leaves / SLICE_LEAVES + ann_sample_own(n, state->placed) / SLICE_ROWS;
   int64_t changes = state->calibrated_rows / SPAN_SHARE / slices;
   return changes > 0 ? changes : 1;
 }

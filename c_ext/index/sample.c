@@ -14,6 +14,11 @@ int ann_sample_size(const AnnSpace *space, int64_t rows, int64_t rows_each, int 
   return (int)(n < room ? n : room);
 }
 
+int64_t ann_sample_own(int64_t n_rows, int64_t rows) {
+  int64_t most = rows / ANN_SAMPLE_OWN_SHARE;
+  return ANN_SAMPLE_OWN * n_rows < most ? ANN_SAMPLE_OWN * n_rows : most;
+}
+
 int ann_sample_init(AnnSample *sample, const AnnSpace *space, int n_wanted) {
   memset(sample, 0, sizeof *sample);
   sample->space = space;

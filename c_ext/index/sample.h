@@ -25,6 +25,7 @@
 /* Rows that are searched for by themselves alone, for each of the queries: that is soon done, as
 ** most are in the first leaves. */
 #define ANN_SAMPLE_OWN 5
+#define ANN_SAMPLE_OWN_SHARE 5 /* one in so many rows of the table, at most */
 #define ANN_SAMPLE_NEAR 100
 #define ANN_SAMPLE_FAR 125 /* x ANN_TRUTH_SHARE = 1,000, ann_effort_ks' last */
 #define ANN_NEAR_RANKS 19
@@ -70,6 +71,8 @@ typedef struct AnnSample {
 /* How many queries are to be picked for a table of so many rows: one for rows_each of them,
 ** `most` at most. */
 int ann_sample_size(const AnnSpace *space, int64_t rows, int64_t rows_each, int most);
+/* How many rows are to be searched for by themselves, of `rows`, with n_rows queries. */
+int64_t ann_sample_own(int64_t n_rows, int64_t rows);
 /* Empty, with room for so many queries: ANN_OK or ANN_NOMEM.  clear takes what init failed
 ** on. */
 int ann_sample_init(AnnSample *sample, const AnnSpace *space, int n_wanted);
