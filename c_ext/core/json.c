@@ -18,6 +18,12 @@ static int refuse_number(const AnnJson *json, char *out_message) {
                 (long long)(json->at - json->text + 1));
 }
 
+static int refuse_name(const AnnJson *json, char *out_message) {
+  return refuse(out_message,
+                "expected a name in quotation marks at character %lld of the JSON text",
+                (long long)(json->at - json->text + 1));
+}
+
 static const char *skip_space(const char *p, const char *end) {
   while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) p++;
   return p;
@@ -74,35 +80,50 @@ int ann_json_open(AnnJson *json, const char *text, int64_t n_bytes, char *out_me
   return ANN_OK;
 }
 
-/* Past the comma between two numbers; stays before the end of the array. */
-static int skip_comma(AnnJson *json, char *out_message) {
-  if (json->at == json->end || *json->at == ']') return ANN_OK;
+/* The same of what is written as %c and comes at the end. */
+static int refuse_end(const AnnJson *json, const char *expected, char close,
+                      char *out_message) {
+  snprintf(out_message, ANN_VECTOR_MESSAGE, expected, close,
+           (long long)(json->at - json->text + 1));
+  return ANN_ERROR;
+}
+
+static int is_at(const AnnJson *json, char c) { return json->at < json->end && *json->at == c; }
+
+/* Past the comma between two numbers or members; stays before the end. */
+static int skip_comma(AnnJson *json, char close, char *out_message) {
+  if (json->at == json->end || *json->at == close) return ANN_OK;
   if (*json->at != ',') {
-    return refuse(out_message, "expected a comma or ] at character %lld of the JSON text",
-                  (long long)(json->at - json->text + 1));
+    return refuse_end(json, "expected a comma or %c at character %lld of the JSON text", close,
+                      out_message);
   }
   json->at = skip_space(json->at + 1, json->end);
-  return json->at == json->end || *json->at == ']' ? refuse_number(json, out_message) : ANN_OK;
+  if (json->at != json->end && *json->at != close) return ANN_OK;
+  return close == ']' ? refuse_number(json, out_message) : refuse_name(json, out_message);
+}
+
+/* To the next number or member, or *out_found = 0 behind the last one. */
+static int go_on(AnnJson *json, char close, int *out_found, char *out_message) {
+  *out_found = 0;
+  if (json->n > 0 && skip_comma(json, close, out_message) != ANN_OK) return ANN_ERROR;
+  if (json->at == json->end) {
+    return refuse_end(json, "expected %c at the end of the JSON text", close, out_message);
+  }
+  *out_found = *json->at != close;
+  if (*out_found || skip_space(json->at + 1, json->end) == json->end) return ANN_OK;
+  return refuse_end(json, "expected nothing after %c at character %lld of the JSON text", close,
+                    out_message);
 }
 
 int ann_json_next(AnnJson *json, char *out_number, int *out_found, char *out_message) {
   size_t length;
-  *out_found = 0;
-  if (json->n > 0 && skip_comma(json, out_message) != ANN_OK) return ANN_ERROR;
-  if (json->at == json->end) {
-    return refuse(out_message, "expected ] at the end of the JSON text", 0);
-  }
-  if (*json->at == ']') {
-    if (skip_space(json->at + 1, json->end) == json->end) return ANN_OK;
-    return refuse(out_message, "expected nothing after ] at character %lld of the JSON text",
-                  (long long)(json->at - json->text + 1));
-  }
+  int rc = go_on(json, ']', out_found, out_message);
+  if (rc != ANN_OK || !*out_found) return rc;
   length = number_length(json->at, json->end);
   if (length == 0 || length > LONGEST) return refuse_number(json, out_message);
   copy_number(json->at, length, out_number);
   json->at = skip_space(json->at + length, json->end);
   json->n++;
-  *out_found = 1;
   return ANN_OK;
 }
 
@@ -115,3 +136,77 @@ int64_t ann_json_length(const char *text, int64_t n_bytes) {
   for (; p < end; p++) n += *p == ',';
   return n;
 }
+
+/* ---- objects ---- */
+
+int ann_json_open_object(AnnJson *json, const char *text, int64_t n_bytes, char *out_message) {
+  json->text = text;
+  json->end = text + n_bytes;
+  json->at = skip_space(text, json->end);
+  json->n = 0;
+  if (!is_at(json, '{')) {
+    return refuse(out_message, "expected a JSON object, got other text", 0);
+  }
+  json->at = skip_space(json->at + 1, json->end);
+  return ANN_OK;
+}
+
+/* The length of the string at p with its quotation marks, or 0 when there is none. */
+static size_t string_length(const char *p, const char *end) {
+  const char *start = p;
+  if (p == end || *p != '"') return 0;
+  for (p++; p < end && *p != '"'; p++) {
+    if (*p == '\\' && ++p == end) return 0;
+  }
+  return p < end ? (size_t)(p + 1 - start) : 0;
+}
+
+/* The length of a value that is a number, a string, true, false or null; 0 of others. */
+static size_t value_length(const char *p, const char *end) {
+  static const char *const words[] = {"true", "false", "null"};
+  size_t length = number_length(p, end), i;
+  if (length == 0) length = string_length(p, end);
+  for (i = 0; i < sizeof words / sizeof *words && length == 0; i++) {
+    size_t n = strlen(words[i]);
+    if ((size_t)(end - p) >= n && memcmp(p, words[i], n) == 0) length = n;
+  }
+  return length;
+}
+
+int ann_json_next_member(AnnJson *json, AnnMember *out_member, int *out_found,
+                         char *out_message) {
+  size_t length;
+  int rc = go_on(json, '}', out_found, out_message);
+  if (rc != ANN_OK || !*out_found) return rc;
+  length = string_length(json->at, json->end);
+  if (length == 0) return refuse_name(json, out_message);
+  out_member->name = json->at + 1;
+  out_member->n_name = (int64_t)length - 2;
+  json->at = skip_space(json->at + length, json->end);
+  if (!is_at(json, ':')) {
+    return refuse(out_message, "expected a colon at character %lld of the JSON text",
+                  (long long)(json->at - json->text + 1));
+  }
+  json->at = skip_space(json->at + 1, json->end);
+  length = value_length(json->at, json->end);
+  if (length == 0) {
+    return refuse(out_message,
+                  "expected a number, a string or null at character %lld of the JSON text",
+                  (long long)(json->at - json->text + 1));
+  }
+  out_member->value = json->at;
+  out_member->n_value = (int64_t)length;
+  json->at = skip_space(json->at + length, json->end);
+  json->n++;
+  return ANN_OK;
+}
+
+int ann_json_is_number(const AnnMember *member, char *out_number) {
+  const char *end = member->value + member->n_value;
+  size_t length = number_length(member->value, end);
+  if (length == 0 || length > LONGEST) return 0;
+  copy_number(member->value, length, out_number);
+  return 1;
+}
+
+int ann_json_is_null(const AnnMember *member) { return member->value[0] == 'n'; }

@@ -5,26 +5,27 @@
 
 #include "sql/value.h"
 
-enum { NAME, QUERY, COUNT, RECALL, DISTANCE, FLAG, ROWS, IDS };
+enum { NAME, QUERY, COUNT, RECALL, DISTANCE, FRACTION, FLAG, WHOLE, ROWS, IDS, GROUPS };
 
 typedef struct Row {
   const char *name;
   int kind;
-  char is_column[3]; /* of which forms */
+  char is_column[4]; /* of which forms */
   double otherwise;  /* its number where it is not given */
   const char *words; /* for EXPLAIN QUERY PLAN */
 } Row;
 
-#define ROW(constant, name, kind, search, item, match, otherwise, words) \
-  {name, kind, {search, item, match}, otherwise, words},
+#define ROW(constant, name, kind, search, item, items, match, otherwise, words) \
+  {name, kind, {search, item, items, match}, otherwise, words},
 static const Row rows[ANN_N_ARGS] = {ANN_ARGUMENTS(ROW)};
 #undef ROW
 
 /* ---- columns ---- */
 
 const char *ann_arguments_name(const AnnForm *form, int argument) {
-  return form->kind == ANN_FORM_ITEM && argument == ANN_ARG_QUERY ? "item"
-                                                                  : rows[argument].name;
+  if (argument == ANN_ARG_QUERY && form->kind == ANN_FORM_ITEM) return "item";
+  if (argument == ANN_ARG_QUERY && form->kind == ANN_FORM_ITEMS) return "items";
+  return rows[argument].name;
 }
 
 const char *ann_arguments_words(int argument) { return rows[argument].words; }
@@ -104,6 +105,74 @@ static int read_ids(const char *function, const char *name, sqlite3_value *value
   return ann_ids_read(function, name, value, &argument->ids, out_message);
 }
 
+/* Groups are borrowed from the copy of them that is kept. */
+static int read_groups(const char *function, const char *name, sqlite3_value *value,
+                       AnnArgument *argument, char **out_message) {
+  int rc = keep(value, argument);
+  if (rc != ANN_OK || !value) return rc;
+  return ann_grouping_read(function, name, argument->shown, &argument->grouping, out_message);
+}
+
+static int read_flag(const char *function, const char *name, sqlite3_value *value,
+                     AnnArgument *argument, char **out_message) {
+  if (!value) return ANN_OK;
+  return ann_value_whole(function, name, 0, 1, value, &argument->count, out_message);
+}
+
+static int read_whole(const char *function, const char *name, sqlite3_value *value,
+                      AnnArgument *argument, char **out_message) {
+  if (!value) return ANN_OK;
+  return ann_value_whole(function, name, INT64_MIN, INT64_MAX, value, &argument->count,
+                         out_message);
+}
+
+/* ---- arguments that go together ---- */
+
+static int refuse(const AnnForm *form, const char *clause, char **out_message) {
+  sqlite3_free(*out_message);
+  *out_message = sqlite3_mprintf("%s: expected %s", form->function, clause);
+  return *out_message ? ANN_ERROR : ANN_NOMEM;
+}
+
+int64_t ann_arguments_rows_read(const AnnArguments *arguments) {
+  const AnnArgument *limit = &arguments->of[ANN_ARG_LIMIT];
+  const AnnArgument *offset = &arguments->of[ANN_ARG_OFFSET];
+  int64_t skipped = offset->is_given ? offset->count : 0;
+  if (!limit->is_given || limit->count > INT64_MAX - skipped) return INT64_MAX;
+  return limit->count + skipped;
+}
+
+static int check_diverse(const AnnForm *form, const AnnArguments *arguments,
+                         char **out_message) {
+  char clause[80];
+  int64_t k = arguments->of[ANN_ARG_K].count, read = ann_arguments_rows_read(arguments);
+  if (k == 0 && read < INT64_MAX) k = read;
+  if (k <= ANN_MOST_DIVERSE) return ANN_OK;
+  sqlite3_snprintf(sizeof clause, clause, "k to be at most %d with diversity, got %lld",
+                   ANN_MOST_DIVERSE, (long long)k);
+  return refuse(form, clause, out_message);
+}
+
+static int check_together(const AnnForm *form, const AnnArguments *arguments,
+                          char **out_message) {
+  const AnnArgument *of = arguments->of;
+  if (of[ANN_ARG_MAX_PER].is_given && !of[ANN_ARG_GROUPS].is_given) {
+    return refuse(form, "groups with max_per, got none", out_message);
+  }
+  if (of[ANN_ARG_GROUPS].is_given && !of[ANN_ARG_MAX_PER].is_given) {
+    return refuse(form, "max_per with groups, got none", out_message);
+  }
+  if (of[ANN_ARG_AFTER_ID].is_given && !of[ANN_ARG_AFTER_DISTANCE].is_given) {
+    return refuse(form, "after_distance with after_id, got none", out_message);
+  }
+  if (of[ANN_ARG_AFTER_DISTANCE].is_given && of[ANN_ARG_DIVERSITY].is_given) {
+    return refuse(form, "after_distance or diversity, got both", out_message);
+  }
+  return of[ANN_ARG_DIVERSITY].is_given ? check_diverse(form, arguments, out_message) : ANN_OK;
+}
+
+/* ---- all of them ---- */
+
 int ann_arguments_read(const AnnForm *form, int bits, sqlite3_value **argv,
                        AnnArguments *out_arguments, char **out_message) {
   int i, rc = ANN_OK;
@@ -126,17 +195,22 @@ int ann_arguments_read(const AnnForm *form, int bits, sqlite3_value **argv,
     case DISTANCE:
       rc = ann_value_distance(form->function, name, value, &argument->number, out_message);
       break;
-    case FLAG: argument->count = value ? sqlite3_value_int64(value) : 0; break;
     case ROWS:
       argument->count = value ? sqlite3_value_int64(value) : -1;
       argument->is_given = argument->count >= 0;
       break;
+    case FRACTION:
+      rc = ann_value_fraction(form->function, name, value, &argument->number, out_message);
+      break;
+    case FLAG: rc = read_flag(form->function, name, value, argument, out_message); break;
+    case WHOLE: rc = read_whole(form->function, name, value, argument, out_message); break;
+    case GROUPS: rc = read_groups(form->function, name, value, argument, out_message); break;
     case IDS:
       rc = read_ids(form->function, name, value_at(bits, argv, i), argument, out_message);
       break;
     }
   }
-  return rc;
+  return rc == ANN_OK ? check_together(form, out_arguments, out_message) : rc;
 }
 
 void ann_arguments_result(const AnnArguments *arguments, int argument, sqlite3_context *out) {
@@ -147,12 +221,19 @@ void ann_arguments_result(const AnnArguments *arguments, int argument, sqlite3_c
     break;
   case QUERY:
   case IDS:
+  case GROUPS:
     if (it->shown) sqlite3_result_value(out, it->shown);
     break;
   case COUNT:
     if (it->count > 0) sqlite3_result_int64(out, it->count);
     break;
   case FLAG: sqlite3_result_int64(out, it->count); break;
+  case WHOLE:
+    if (it->is_given) sqlite3_result_int64(out, it->count);
+    break;
+  case FRACTION:
+    if (it->is_given) sqlite3_result_double(out, it->number);
+    break;
   case RECALL: sqlite3_result_double(out, it->number); break;
   case DISTANCE:
     if (it->is_given && it->number < INFINITY) sqlite3_result_double(out, it->number);
@@ -165,7 +246,8 @@ int ann_arguments_equal(const AnnArguments *a, const AnnArguments *b) {
   for (i = 0; i < ANN_N_ARGS; i++) {
     const AnnArgument *one = &a->of[i], *other = &b->of[i];
     if (one->is_given != other->is_given || one->count != other->count ||
-        one->number != other->number || !ann_ids_equal(&one->ids, &other->ids)) {
+        one->number != other->number || !ann_ids_equal(&one->ids, &other->ids) ||
+        !ann_grouping_equal(&one->grouping, &other->grouping)) {
       return 0;
     }
   }
@@ -179,6 +261,7 @@ int64_t ann_arguments_bytes(const AnnArguments *arguments) {
     sqlite3_value *shown = arguments->of[i].shown;
     int type = shown ? sqlite3_value_type(shown) : SQLITE_NULL;
     bytes += arguments->of[i].ids.set.size;
+    if (arguments->of[i].grouping.bytes) bytes += arguments->of[i].grouping.groups.size;
     if (type == SQLITE_TEXT || type == SQLITE_BLOB) bytes += sqlite3_value_bytes(shown);
   }
   return bytes;
@@ -189,6 +272,7 @@ void ann_arguments_clear(AnnArguments *arguments) {
   for (i = 0; i < ANN_N_ARGS; i++) {
     sqlite3_value_free(arguments->of[i].shown);
     ann_ids_clear(&arguments->of[i].ids);
+    ann_grouping_clear(&arguments->of[i].grouping);
   }
   memset(arguments, 0, sizeof *arguments);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "core/gather.h"
-#include "core/json.h"
 #include "sql/operand.h"
 #include "sql/value.h"
 
@@ -138,6 +137,23 @@ int ann_ids_read_list(const char *function, const char *name, sqlite3_value *lis
   }
   rc = finish(&gather, rc == SQLITE_DONE ? ANN_OK : rc, out_ids);
   return report(function, name, clause, rc, out_message);
+}
+
+int ann_ids_of_name(const AnnMember *member, int64_t *out_id, char *out_message) {
+  char name[24]; /* room for every id */
+  char *end = name;
+  int64_t n = member->n_name;
+  if (n > 0 && n < (int64_t)sizeof name && strchr("-0123456789", member->name[0])) {
+    memcpy(name, member->name, (size_t)n);
+    name[n] = 0;
+    errno = 0;
+    *out_id = strtoll(name, &end, 10);
+    if (end == name + n && errno == 0) return ANN_OK;
+  }
+  sqlite3_snprintf(ANN_VECTOR_MESSAGE, out_message,
+                   "expected ids as names of the JSON object, got \"%.*s\"",
+                   n < 40 ? (int)n : 40, member->name);
+  return ANN_ERROR;
 }
 
 int ann_ids_equal(const AnnIds *a, const AnnIds *b) {

@@ -12,6 +12,7 @@
 #define ANN_SQL_IDS_H
 
 #include "core/bitmap.h"
+#include "core/json.h"
 #include "index/api.h"
 
 /* A set that was given. */
@@ -29,6 +30,9 @@ int ann_ids_read(const char *function, const char *name, sqlite3_value *value, A
 ** for a set, is refused. */
 int ann_ids_read_list(const char *function, const char *name, sqlite3_value *list,
                       AnnIds *out_ids, char **out_message);
+/* The id that names a member of a JSON object; ANN_ERROR with the clause that refuses it in
+** out_message (ANN_VECTOR_MESSAGE bytes). */
+int ann_ids_of_name(const AnnMember *member, int64_t *out_id, char *out_message);
 int ann_ids_equal(const AnnIds *a, const AnnIds *b);
 void ann_ids_clear(AnnIds *ids);
 

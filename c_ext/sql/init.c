@@ -8,6 +8,7 @@ SQLITE_EXTENSION_INIT1
 #include "sql/context.h"
 #include "sql/decode.h"
 #include "sql/each_vtab.h"
+#include "sql/grouping.h"
 #include "sql/ids.h"
 #include "sql/inspect_vtab.h"
 #include "sql/rows_vtab.h"
@@ -51,6 +52,7 @@ ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
   if (rc == SQLITE_OK) rc = ann_decode_register(db);
   if (rc == SQLITE_OK) rc = ann_arithmetic_register(db);
   if (rc == SQLITE_OK) rc = ann_ids_register(db);
+  if (rc == SQLITE_OK) rc = ann_grouping_register(db);
   if (rc == SQLITE_OK) rc = ann_setting_register(db, context);
   ann_context_release(context);
   return rc;

@@ -64,21 +64,23 @@ static int choose(const AnnForm *form, sqlite3_index_info *info, int *chosen,
       (ann_arguments_column(form, ANN_ARG_TABLE) >= 0 && chosen[ANN_ARG_TABLE] < 0)) {
     *out_message = sqlite3_mprintf("%s: expected arguments (table, %s [, k [, recall]])",
                                    form->function,
-                                   form->kind == ANN_FORM_ITEM ? "id" : "query");
+                                   form->kind == ANN_FORM_ITEM    ? "id"
+                                   : form->kind == ANN_FORM_ITEMS ? "items"
+                                                                  : "query");
     return ANN_ERROR;
   }
   return ANN_OK;
 }
 
-/* Rows come by (distance, id), which is also by rank. */
-static int order_is_ours(const AnnForm *form, const sqlite3_index_info *info) {
+/* Rows come by rank, which is by (distance, id) unless they are chosen for diversity. */
+static int order_is_ours(const AnnForm *form, const sqlite3_index_info *info, int is_diverse) {
   int i;
   if (info->nOrderBy == 0) return 0;
   for (i = 0; i < info->nOrderBy; i++) {
     int column = info->aOrderBy[i].iColumn;
     if (info->aOrderBy[i].desc) return 0;
     if (column == form->rank) return 1;
-    if (i == 0 && column != form->distance) return 0;
+    if (is_diverse || (i == 0 && column != form->distance)) return 0;
     /* A row that is searched for comes before others as near, whatever its id. */
     if (i == 1) return form->kind != ANN_FORM_ITEM && (column == form->id || column < 0);
   }
@@ -89,7 +91,8 @@ static int order_is_ours(const AnnForm *form, const sqlite3_index_info *info) {
 static int reads_first_rows(const AnnForm *form, const sqlite3_index_info *info,
                             const int *chosen) {
   int i, argument;
-  if (info->nOrderBy > 0 && !order_is_ours(form, info)) return 0;
+  if (info->nOrderBy > 0 && !order_is_ours(form, info, chosen[ANN_ARG_DIVERSITY] >= 0))
+    return 0;
   for (i = 0; i < info->nConstraint; i++) {
     if (is_limit(info->aConstraint[i].op)) {
       if (!info->aConstraint[i].usable) return 0;
@@ -165,7 +168,7 @@ int ann_plan_search(const AnnForm *form, sqlite3_index_info *info, char **out_me
   info->idxNum = bits;
   info->estimatedCost = SEARCH_COST + rows;
   info->estimatedRows = rows < 1e15 ? (sqlite3_int64)rows : (sqlite3_int64)1e15;
-  info->orderByConsumed = order_is_ours(form, info);
+  info->orderByConsumed = order_is_ours(form, info, chosen[ANN_ARG_DIVERSITY] >= 0);
   info->idxStr = in_words(form, chosen, info->orderByConsumed);
   info->needToFreeIdxStr = 1;
   return info->idxStr ? ANN_OK : ANN_NOMEM;

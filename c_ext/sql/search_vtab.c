@@ -1,4 +1,5 @@
-/* search_vtab.c -- the table functions ann_search and ann_search_item; see search_vtab.h. */
+/* search_vtab.c -- the table functions ann_search, ann_search_item, ann_search_items; see
+** search_vtab.h. */
 #include "sql/search_vtab.h"
 
 #include "core/bytes.h"
@@ -40,10 +41,28 @@ static const AnnForm item_form = {
   .first = COLUMN_FIRST,
 };
 
+static const AnnForm items_form = {
+  .function = "ann_search_items",
+  .kind = ANN_FORM_ITEMS,
+  .vector = -1,
+  .id = COLUMN_ID,
+  .distance = COLUMN_DISTANCE,
+  .rank = COLUMN_RANK,
+  .first = COLUMN_FIRST,
+};
+
+static const AnnForm *const forms[] = {&search_form, &item_form, &items_form};
+enum { N_FORMS = sizeof forms / sizeof *forms };
+
+static const AnnForm *form_of(const char *module) {
+  int i = 0;
+  while (i < N_FORMS - 1 && strcmp(module, forms[i]->function) != 0) i++;
+  return forms[i];
+}
+
 static int connect_function(sqlite3 *db, void *aux, int argc, const char *const *argv,
                             sqlite3_vtab **out_vtab, char **out_message) {
-  int is_item = strcmp(argv[0], item_form.function) == 0; /* argv[0]: the module's name */
-  const AnnForm *form = is_item ? &item_form : &search_form;
+  const AnnForm *form = form_of(argv[0]); /* the module's name */
   Function *function = NULL;
   char *declaration =
       ann_arguments_declaration(form, "id INTEGER, distance REAL, rank INTEGER",
@@ -79,13 +98,21 @@ static int gives_result(const AnnForm *form, const sqlite3_index_info *info) {
   return 0;
 }
 
+/* Does the statement read the columns of all rows at once? */
+static int reads_all(const AnnForm *form, const sqlite3_index_info *info) {
+  return (info->colUsed >> ann_arguments_end(form) & 3) != 0;
+}
+
 static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const AnnForm *form = ((Function *)vtab)->form;
+  int rc;
   if (gives_result(form, info)) {
     vtab->zErrMsg = sqlite3_mprintf("too many arguments on %s()", form->function);
     return ANN_ERROR;
   }
-  return ann_plan_search(form, info, &vtab->zErrMsg);
+  rc = ann_plan_search(form, info, &vtab->zErrMsg);
+  if (rc == ANN_OK && reads_all(form, info)) info->idxNum |= ANN_ALL_AT_ONCE;
+  return rc;
 }
 
 static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out_cursor) {
@@ -175,6 +202,7 @@ static int register_form(sqlite3 *db, AnnContext *context, const AnnForm *form) 
 }
 
 int ann_search_vtab_register(sqlite3 *db, AnnContext *context) {
-  int rc = register_form(db, context, &search_form);
-  return rc == ANN_OK ? register_form(db, context, &item_form) : rc;
+  int i, rc = ANN_OK;
+  for (i = 0; i < N_FORMS && rc == ANN_OK; i++) rc = register_form(db, context, forms[i]);
+  return rc;
 }

@@ -1,4 +1,4 @@
-/* search_vtab.h -- the table functions ann_search and ann_search_item. */
+/* search_vtab.h -- the table functions ann_search, ann_search_item, ann_search_items. */
 #ifndef ANN_SQL_SEARCH_VTAB_H
 #define ANN_SQL_SEARCH_VTAB_H
 

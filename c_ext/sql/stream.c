@@ -1,8 +1,10 @@
 /* stream.c -- see stream.h. */
 #include "sql/stream.h"
 
+#include "core/gather.h"
 #include "core/grow.h"
 #include "index/search.h"
+#include "sql/diversity.h"
 #include "sql/value.h"
 
 #define FIRST_BATCH 256 /* a larger k is begun with this many */
@@ -15,39 +17,26 @@ static int refuse(char **out_message, char *message) {
   return message ? ANN_ERROR : ANN_NOMEM;
 }
 
-/* ---- what is searched for ---- */
-
-/* The vector that was given. */
-static int read_given(AnnStream *stream, const AnnTable *table, sqlite3_value *value,
-                      char **out_message) {
-  char message[ANN_VECTOR_MESSAGE];
-  int rc = ann_value_query(value, &table->store->options.space, stream->query, message);
-  if (rc != ANN_ERROR) return rc;
-  return refuse(out_message,
-                sqlite3_mprintf("%s, table %s, column %s: %s", stream->form->function,
-                                stream->name, table->store->options.column, message));
-}
-
-/* The row as a query, and how far it is from itself. */
-static int read_row(AnnStream *stream, AnnTable *table, int *out_found) {
-  const AnnSpace *space = &table->store->options.space;
-  AnnOrigin origin;
-  void *vector = ann_alloc((uint64_t)space->blob_size); /* owned */
-  int rc = vector ? ann_source_get(table->store->source, stream->item, vector, out_found)
-                  : ANN_NOMEM;
-  if (rc == ANN_OK && *out_found) {
-    ann_space_as_query(space, vector, stream->query);
-    ann_origin_init(&origin, space, stream->query);
-    stream->item_distance = ann_origin_distance(&origin, vector);
-  }
-  ann_free(vector);
-  return rc;
-}
+/* ---- which rows may be given ---- */
 
 /* The ids of an argument, or NULL where none were given. */
 static const AnnBitmap *ids_of(const AnnStream *stream, int argument) {
   const AnnArgument *it = &stream->arguments.of[argument];
   return it->is_given ? &it->ids.set : NULL;
+}
+
+/* To those that are excluded come the rows that are searched for. */
+static int exclude_items(AnnStream *stream) {
+  const AnnBitmap *exclude = ids_of(stream, ANN_ARG_EXCLUDE);
+  const AnnItems *items = &stream->subject.items;
+  AnnGather gather = {NULL, 0, 0, 0};
+  int64_t size = 0, i;
+  int rc = exclude ? ann_gather_add_set(&gather, exclude) : ANN_OK;
+  for (i = 0; i < items->n && rc == ANN_OK; i++) rc = ann_gather_add(&gather, items->of[i].id);
+  if (rc == ANN_OK) rc = ann_gather_finish(&gather, &stream->exclude.bytes, &size);
+  if (rc == ANN_OK) rc = ann_bitmap_open(&stream->exclude.set, stream->exclude.bytes, size);
+  ann_gather_clear(&gather);
+  return rc;
 }
 
 /* Which rows may be returned. */
@@ -57,49 +46,30 @@ static void filter(const AnnStream *stream, AnnQuery *query) {
   const AnnBitmap *exclude = ids_of(stream, ANN_ARG_EXCLUDE);
   /* What may have to be scored is the smaller of two. */
   int is_first = only && (!listed || only->n <= listed->n);
+  if (stream->exclude.bytes) exclude = &stream->exclude.set;
   query->only = is_first ? only : listed;
   query->also = is_first ? listed : only;
   query->exclude = exclude && exclude->n > 0 ? exclude : NULL;
-  query->without_self = stream->arguments.of[ANN_ARG_SELF].count != 0;
-  query->self = stream->item;
 }
 
-/* The vector of the row whose id was given.  The row comes first when it may be in the
-** answer. */
-static int read_item(AnnStream *stream, AnnTable *table, sqlite3_value *value,
-                     char **out_message) {
+/* A row that is searched for comes first when it may be in the answer. */
+static int prepare_filter(AnnStream *stream) {
+  const AnnSubject *subject = &stream->subject;
+  AnnRanked first = {subject->item_distance, subject->item};
   AnnQuery query;
-  int rc, found = 0;
-  if (!ann_value_integer(value, &stream->item)) {
-    return refuse(out_message, sqlite3_mprintf("%s: expected the id of a row, got %s",
-                                               stream->form->function, ann_value_kind(value)));
-  }
-  rc = read_row(stream, table, &found);
-  stream->exhausted = !found;
+  int rc = ANN_OK;
+  memset(&query, 0, sizeof query);
+  if (stream->arguments.of[ANN_ARG_SELF].count) rc = exclude_items(stream);
   filter(stream, &query);
-  stream->has_item = found && ann_space_is_own_nearest(&table->store->options.space) &&
-                     ann_query_wants(&query, stream->item);
-  return ann_context_report(table->store, rc, out_message);
+  stream->has_item = rc == ANN_OK && subject->is_row && ann_query_wants(&query, subject->item);
+  if (rc != ANN_OK) return rc;
+  return ann_sieve_init(&stream->sieve, &stream->arguments, stream->has_item ? &first : NULL);
 }
 
-static int read_query(AnnStream *stream, AnnTable *table, sqlite3_value *value,
-                      char **out_message) {
-  stream->size = table->store->options.space.query_size;
-  stream->query = ann_alloc_zero((uint64_t)stream->size, 1);
-  if (!stream->query) return ANN_NOMEM;
-  stream->exhausted = value == NULL;
-  if (!value) return ANN_OK;
-  return stream->form->kind == ANN_FORM_ITEM ? read_item(stream, table, value, out_message)
-                                             : read_given(stream, table, value, out_message);
-}
+/* ---- how many ---- */
 
-/* As many rows as the statement reads; INT64_MAX where it does not say. */
-static int64_t rows_read(const AnnArguments *arguments) {
-  const AnnArgument *limit = &arguments->of[ANN_ARG_LIMIT];
-  const AnnArgument *offset = &arguments->of[ANN_ARG_OFFSET];
-  int64_t skipped = offset->is_given ? offset->count : 0;
-  if (!limit->is_given || limit->count > INT64_MAX - skipped) return INT64_MAX;
-  return limit->count + skipped;
+static int is_diverse(const AnnStream *stream) {
+  return stream->arguments.of[ANN_ARG_DIVERSITY].is_given;
 }
 
 /* Without k: all within max_distance; MATCH goes on as long as someone reads. */
@@ -107,8 +77,19 @@ static void decide_k(AnnStream *stream) {
   AnnArgument *k = &stream->arguments.of[ANN_ARG_K];
   int is_open = stream->arguments.of[ANN_ARG_MAX_DISTANCE].is_given ||
                 stream->form->kind == ANN_FORM_MATCH;
-  if (!k->is_given && !is_open) k->count = ANN_DEFAULT_K;
-  stream->k = k->count ? k->count : rows_read(&stream->arguments);
+  /* LIMIT stands for k where it may, also of diverse rows. */
+  int64_t read = ann_arguments_rows_read(&stream->arguments);
+  if (!k->is_given && (!is_open || (is_diverse(stream) && read == INT64_MAX))) {
+    k->count = ANN_DEFAULT_K;
+  }
+  stream->k = k->count ? k->count : read;
+  stream->n_wanted = is_diverse(stream) ? ANN_DIVERSITY_POOL * stream->k : stream->k;
+}
+
+/* Whether all rows are wanted before the first is read. */
+static void decide_whole(AnnStream *stream, int bits) {
+  stream->is_whole = stream->k < INT64_MAX && ((bits & ANN_ALL_AT_ONCE) || is_diverse(stream) ||
+                                               !ann_sieve_is_open(&stream->sieve));
 }
 
 /* ---- more rows, from the index; reach() alone calls this ---- */
@@ -119,40 +100,33 @@ static double farthest(const AnnStream *stream) {
 
 /* The row that is searched for, before all others. */
 static void keep_item(AnnStream *stream) {
-  AnnRanked *row = &stream->rows[stream->n_rows];
-  row->id = stream->item;
-  row->key = stream->item_distance;
-  stream->has_item = row->key <= farthest(stream);
-  stream->n_rows += stream->has_item;
+  AnnRanked row = {stream->subject.item_distance, stream->subject.item};
+  if (row.key <= farthest(stream) && ann_sieve_takes_first(&stream->sieve, &row)) {
+    stream->rows[stream->n_rows++] = row;
+  }
 }
 
-/* Does a row come after those kept? */
-static int is_next(const AnnStream *stream, const AnnRanked *row) {
-  if (stream->has_item && row->id == stream->item) return 0;
-  if (stream->n_rows == stream->has_item) return 1;
-  return ann_ranked_compare(row, &stream->rows[stream->n_rows - 1]) > 0;
-}
-
-/* Keep the rows that come after the last one kept. */
+/* Keep those rows that are new and pass the sieve. */
 static int keep_rows(AnnStream *stream, const AnnRanked *rows, int64_t n, int done) {
   int64_t i;
-  int beyond = 0;
   int rc = ann_grow(&stream->rows, stream->n_rows, n + 1, &stream->n_allocated,
                     sizeof *stream->rows);
-  if (rc == ANN_OK && stream->has_item && stream->n_rows == 0) keep_item(stream);
-  for (i = 0; i < n && stream->n_rows < stream->k && rc == ANN_OK; i++) {
-    beyond = rows[i].key > farthest(stream);
-    if (beyond) break;
-    if (is_next(stream, &rows[i])) stream->rows[stream->n_rows++] = rows[i];
+  if (rc == ANN_OK && stream->has_item) keep_item(stream);
+  for (i = 0; i < n && stream->n_rows < stream->n_wanted && rc == ANN_OK; i++) {
+    stream->is_beyond = rows[i].key > farthest(stream);
+    if (stream->is_beyond) break;
+    if (stream->has_item && rows[i].id == stream->subject.item) continue;
+    if (ann_sieve_takes(&stream->sieve, &rows[i])) stream->rows[stream->n_rows++] = rows[i];
   }
-  stream->exhausted = beyond || done || stream->n_rows >= stream->k;
+  stream->exhausted = stream->is_beyond || done || stream->n_rows >= stream->n_wanted;
   return rc;
 }
 
 /* How many rows to ask the index for at first. */
 static int64_t first_k(const AnnStream *stream, const AnnStore *store) {
-  int64_t first = store->state.rows <= SMALL_TABLE ? stream->k : FIRST_BATCH;
-  return stream->k < first ? stream->k : first;
+  int64_t k = stream->n_wanted;
+  if (stream->is_whole || store->state.rows <= SMALL_TABLE) return k;
+  return k < FIRST_BATCH ? k : FIRST_BATCH;
 }
 
 /* The searcher of this search, started: the table's, which is lent while the search goes on, or
@@ -167,12 +141,14 @@ static int take_searcher(AnnStream *stream, AnnTable *table) {
   if (!stream->searcher) rc = ann_searcher_new(table->store, &stream->searcher);
   if (rc != ANN_OK) return rc;
   memset(&query, 0, sizeof query);
-  query.vector = stream->query;
-  query.recall = of[ANN_ARG_RECALL].number;
+  query.vector = stream->subject.query;
+  query.recall = stream->is_exact ? 1 : of[ANN_ARG_RECALL].number;
   query.recall_given = of[ANN_ARG_RECALL].is_given;
   query.search_k = of[ANN_ARG_SEARCH_K].count;
   filter(stream, &query);
-  ann_search_start(stream->searcher, &query, stream->k);
+  /* Of the rows that come upon, the sieve may take any part. */
+  ann_search_start(stream->searcher, &query,
+                   ann_sieve_is_open(&stream->sieve) ? stream->n_wanted : INT64_MAX);
   return ANN_OK;
 }
 
@@ -204,11 +180,55 @@ static int reach_more(AnnStream *stream, AnnTable *table, char **out_message) {
   return rc;
 }
 
+/* ---- all at once ---- */
+
+/* Are there too few rows, of which others may have been missed, or is it less work to look at all
+** of them now? */
+static int falls_short(const AnnStream *stream, const AnnStore *store) {
+  const AnnArgument *of = stream->arguments.of;
+  if (stream->n_rows >= stream->n_wanted || stream->is_beyond || stream->is_exact) return 0;
+  if (of[ANN_ARG_RECALL].number >= 1 || of[ANN_ARG_SEARCH_K].is_given) return 0;
+  return stream->exhausted || stream->asked >= store->state.rows / BATCH_GROWTH;
+}
+
+static void begin_anew(AnnStream *stream, AnnTable *table) {
+  give_searcher(stream, table);
+  ann_sieve_restart(&stream->sieve);
+  stream->n_rows = stream->asked = 0;
+  stream->exhausted = 0;
+  stream->is_exact = 1;
+}
+
+static int choose_diverse(AnnStream *stream, AnnTable *table, char **out_message) {
+  int rc = ann_store_begin(table->store);
+  if (rc == ANN_OK) {
+    rc = ann_diversity_choose(table->store, stream->rows, stream->n_rows, stream->k,
+                              stream->arguments.of[ANN_ARG_DIVERSITY].number);
+  }
+  if (stream->n_rows > stream->k) stream->n_rows = stream->k;
+  rc = ann_context_report(table->store, rc, out_message);
+  ann_store_end(table->store);
+  return rc;
+}
+
+/* Have all rows, once. */
+static int reach_whole(AnnStream *stream, AnnTable *table, char **out_message) {
+  int rc = ANN_OK;
+  if (stream->exhausted) return ANN_OK;
+  while (rc == ANN_OK && !stream->exhausted) {
+    rc = reach_more(stream, table, out_message);
+    if (rc == ANN_OK && falls_short(stream, table->store)) begin_anew(stream, table);
+  }
+  if (rc == ANN_OK && is_diverse(stream)) rc = choose_diverse(stream, table, out_message);
+  return rc;
+}
+
 /* ---- rows ---- */
 
 /* Have n rows, or all that there are. */
 static int reach(AnnStream *stream, AnnTable *table, int64_t n, char **out_message) {
   int rc = ANN_OK;
+  if (stream->is_whole) return reach_whole(stream, table, out_message);
   while (rc == ANN_OK && stream->n_rows < n && !stream->exhausted) {
     rc = reach_more(stream, table, out_message);
   }
@@ -254,8 +274,8 @@ int ann_stream_finish(AnnStream *stream, char **out_message) {
 }
 
 int64_t ann_stream_bytes(const AnnStream *stream) {
-  return stream->n_allocated * (int64_t)sizeof *stream->rows + stream->size +
-         ann_arguments_bytes(&stream->arguments);
+  return stream->n_allocated * (int64_t)sizeof *stream->rows + stream->subject.size +
+         ann_arguments_bytes(&stream->arguments) + ann_sieve_bytes(&stream->sieve);
 }
 
 int ann_stream_eof(const AnnStream *stream) { return !stream || stream->at >= stream->n_rows; }
@@ -287,8 +307,8 @@ int ann_stream_copy(const AnnStream *from, AnnStream *to) {
     memcpy(to->rows, from->rows, (size_t)from->n_rows * sizeof *to->rows);
   }
   to->n_rows = from->n_rows;
-  to->has_item = from->has_item;
   to->exhausted = from->exhausted;
+  ann_sieve_copy(&from->sieve, &to->sieve);
   return ANN_OK;
 }
 
@@ -298,7 +318,9 @@ void ann_stream_free(AnnStream *stream) {
   sqlite3_free(stream->name);
   ann_arguments_clear(&stream->arguments);
   ann_searcher_free(stream->searcher);
-  ann_free(stream->query);
+  ann_subject_clear(&stream->subject);
+  ann_ids_clear(&stream->exclude);
+  ann_sieve_clear(&stream->sieve);
   ann_free(stream->rows);
   ann_free(stream);
 }
@@ -316,20 +338,26 @@ int ann_stream_new(AnnTable *table, const AnnForm *form, int bits, sqlite3_value
   stream->name = sqlite3_mprintf("%s", ann_db_name(table->store->db));
   if (!stream->schema || !stream->name) return ANN_NOMEM;
   rc = ann_arguments_read(form, bits, argv, &stream->arguments, out_message);
-  decide_k(stream);
   if (rc != ANN_OK) return rc;
-  return read_query(stream, table, ann_arguments_value(bits, argv, ANN_ARG_QUERY), out_message);
+  decide_k(stream);
+  rc = ann_subject_read(&stream->subject, table, form,
+                        ann_arguments_value(bits, argv, ANN_ARG_QUERY), out_message);
+  stream->exhausted = !stream->subject.is_there;
+  if (rc == ANN_OK) rc = prepare_filter(stream);
+  decide_whole(stream, bits);
+  return rc;
 }
 
 int ann_stream_asks_same(const AnnStream *a, const AnnStream *b) {
-  return a->size == b->size && a->item == b->item &&
-         memcmp(a->query, b->query, (size_t)a->size) == 0 && strcmp(a->name, b->name) == 0 &&
-         strcmp(a->schema, b->schema) == 0 && ann_arguments_equal(&a->arguments, &b->arguments);
+  return strcmp(a->name, b->name) == 0 && strcmp(a->schema, b->schema) == 0 &&
+         a->is_whole == b->is_whole && ann_subject_equal(&a->subject, &b->subject) &&
+         ann_arguments_equal(&a->arguments, &b->arguments);
 }
 
 void ann_stream_again(AnnStream *stream, AnnStream *asked) {
   AnnArguments arguments = asked->arguments;
   asked->arguments = stream->arguments;
   stream->arguments = arguments;
+  ann_sieve_follow(&stream->sieve, &stream->arguments);
   stream->at = 0;
 }

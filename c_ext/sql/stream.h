@@ -6,6 +6,11 @@
 ** is found only then, and is nearer than the last row given, was missed, as the recall allows:
 ** rows come in order, and it is too late for it.  Small tables are read at once.
 **
+** A search that gives k rows of others that it comes upon (sieve.h), or chooses among more
+** (diversity.h), computes all k before the first is read.  Where it comes to the end of the index,
+** or to a good part of the table, with fewer than k, it begins anew and looks at every row: k rows
+** come whenever there are k.
+**
 ** A row that is searched for by its id, and may be in the answer, is its first row, before
 ** others that are as near; it need not be found.
 */
@@ -15,18 +20,22 @@
 #include "core/topk.h"
 #include "sql/arguments.h"
 #include "sql/context.h"
+#include "sql/sieve.h"
+#include "sql/subject.h"
 
 typedef struct AnnStream {
   AnnContext *context; /* borrowed */
   char *schema, *name; /* owned: the table; found again when rows are needed later */
   const AnnForm *form;
   AnnArguments arguments; /* owned: as they read back */
-  void *query;            /* owned */
-  int64_t size;           /* its bytes */
-  int64_t k;              /* wanted; INT64_MAX for "as long as someone reads" */
-  int has_item;           /* the query is a row, which comes first; not of products */
-  int64_t item;
-  double item_distance; /* of it from itself */
+  AnnSubject subject;     /* owned */
+  AnnIds exclude;   /* owned: the subject's items with the ids to exclude, where they are */
+  AnnSieve sieve;   /* owned */
+  int64_t k;        /* wanted; INT64_MAX for "as long as someone reads" */
+  int64_t n_wanted; /* the same, or how many to choose k of */
+  int has_item;     /* the subject is a row that may be in the answer */
+  int is_whole;     /* all are computed before the first is read */
+  int is_exact;     /* it began anew, and looks at every row */
 
   AnnRanked *rows; /* owned: every row found so far that is to be given */
   int64_t n_rows, n_allocated;
@@ -35,6 +44,7 @@ typedef struct AnnStream {
   struct AnnSearcher *searcher; /* owned: while the search goes on; else the table has it */
   int64_t table_serial;         /* of the table that it began in */
   int exhausted;                /* there are no more rows than those found */
+  int is_beyond;                /* as the next one is farther than max_distance */
 } AnnStream;
 
 /* A search from xFilter's values, without a row yet; inside ann_store_begin.  A NULL query, and

@@ -197,6 +197,14 @@ int ann_value_recall(const char *function, const char *name, sqlite3_value *valu
   return refuse_number(function, name, "above 0 and at most 1", "float", value, out_message);
 }
 
+int ann_value_fraction(const char *function, const char *name, sqlite3_value *value,
+                       double *out_number, char **out_message) {
+  if (!value || (ann_value_number(value, out_number) && *out_number >= 0 && *out_number <= 1)) {
+    return ANN_OK;
+  }
+  return refuse_number(function, name, "from 0 to 1", "float", value, out_message);
+}
+
 /* ---- components as decimals ---- */
 
 /* Does the text of a number give that component? */

@@ -26,13 +26,15 @@ int ann_value_number(sqlite3_value *value, double *out_number);
 
 /* Arguments that many functions have: *out_… stays as it is where value is NULL, for "not
 ** given".  ANN_ERROR with a sentence in *out_message (sqlite3_malloc) when it is not a whole
-** number from 1, no number, or not a recall. */
+** number from 1, no number, not a recall, or not from 0 to 1. */
 int ann_value_count(const char *function, const char *name, sqlite3_value *value,
                     int64_t *out_count, char **out_message);
 int ann_value_distance(const char *function, const char *name, sqlite3_value *value,
                        double *out_number, char **out_message);
 int ann_value_recall(const char *function, const char *name, sqlite3_value *value,
                      double *out_recall, char **out_message);
+int ann_value_fraction(const char *function, const char *name, sqlite3_value *value,
+                       double *out_number, char **out_message);
 
 /* A whole number from least to most; NULL is none. */
 int ann_value_whole(const char *function, const char *name, int64_t least, int64_t most,

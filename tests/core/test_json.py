@@ -1,5 +1,6 @@
 """core/json.c: an array of numbers, one number at a time; test_element.py reads whole vectors by it."""
 
+import json
 import locale
 
 import pytest
@@ -71,3 +72,72 @@ def test_any_text_ends(core_library, text):
 )
 def test_length_is_told_before_reading(core, text, n):
     assert core.lib.ann_json_length(text.encode(), len(text)) == n
+
+
+def members(core, text):
+    """(the members as (name, value) texts, what ended the reading: "" or the clause of the error)."""
+    data = text.encode()
+    held = core.ffi.new("char[]", len(data) or 1)
+    core.ffi.memmove(held, data, len(data))
+    json, found, member = core.ffi.new("AnnJson *"), core.ffi.new("int *"), core.ffi.new("AnnMember *")
+    message, number = core.ffi.new("char[200]"), core.ffi.new("char[]", core.lib.ANN_JSON_NUMBER)
+    out: list[tuple[str, str]] = []
+    rc = core.lib.ann_json_open_object(json, held, len(data), message)
+    while rc == 0:
+        rc = core.lib.ann_json_next_member(json, member, found, message)
+        if rc == 0 and not found[0]:
+            assert json.n == len(out)
+            return out, ""
+        if rc == 0:
+            name, value = (
+                core.ffi.unpack(at, n).decode()
+                for at, n in ((member.name, member.n_name), (member.value, member.n_value))
+            )
+            assert core.lib.ann_json_is_null(member) == (value == "null")
+            assert core.lib.ann_json_is_number(member, number) == (value[0] in "-0123456789")
+            out.append((name, value))
+    return out, core.ffi.string(message).decode()
+
+
+def test_members_come_as_they_are_written(core):
+    assert members(core, "{}") == ([], "")
+    text = ' { "1" : "a\\"b" , "-2":null,\t"":-1.5e3, "x\\\\":true,"f":false } '
+    assert members(core, text) == (
+        [("1", '"a\\"b"'), ("-2", "null"), ("", "-1.5e3"), ("x\\\\", "true"), ("f", "false")],
+        "",
+    )
+
+
+def test_what_is_wrong_with_an_object_is_told_when_it_is_reached(core):
+    assert members(core, "[]") == ([], "expected a JSON object, got other text")
+    for text, clause in (
+        ("{", "expected } at the end of the JSON text"),
+        ('{"a"', "expected a colon at character 5 of the JSON text"),
+        ("{a:1}", "expected a name in quotation marks at character 2 of the JSON text"),
+        ('{"a', "expected a name in quotation marks at character 2 of the JSON text"),
+        ('{"a\\', "expected a name in quotation marks at character 2 of the JSON text"),
+        ('{"a":}', "expected a number, a string or null at character 6 of the JSON text"),
+        ('{"a":[1]}', "expected a number, a string or null at character 6 of the JSON text"),
+        ('{"a":nul', "expected a number, a string or null at character 6 of the JSON text"),
+    ):
+        assert members(core, text) == ([], clause)
+    assert members(core, '{"a":1 "b":2}') == (
+        [("a", "1")],
+        "expected a comma or } at character 8 of the JSON text",
+    )
+    assert members(core, '{"a":1,}')[1] == "expected a name in quotation marks at character 8 of the JSON text"
+    assert members(core, '{"a":1}}')[1] == "expected nothing after } at character 7 of the JSON text"
+
+
+@given(st.text('{}"0123:,.eE- nulltrue\\', max_size=30))
+@settings(deadline=None, max_examples=200)
+def test_any_text_is_read_to_its_end_or_refused(core_library, text):
+    """What Python reads as an object of such members is read, and nothing else."""
+    _, clause = members(core_library, text)
+    try:
+        parsed = json.loads(text, object_pairs_hook=tuple, parse_constant=int)
+        is_flat = isinstance(parsed, tuple) and not any(isinstance(value, (list, tuple)) for _, value in parsed)
+    except ValueError:
+        is_flat = False
+    if "\\" not in text:  # escapes are left to whoever takes a string for text
+        assert (clause == "") == is_flat

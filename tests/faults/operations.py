@@ -155,6 +155,17 @@ READS: dict[str, Callable[[apsw.Connection], list[tuple]]] = {
         " SELECT a.id, near.id FROM n a JOIN n b USING (id), ann_search_item('v', a.id % 3 * 3 + 3, 2) AS near",
         (vectors(1, 12).tobytes(),),
     ).fetchall(),
+    "items": lambda db: db.execute(
+        """SELECT id FROM ann_search_items('v', '{"77": 1, "78": 1, "79": -0.5}', 10) WHERE exclude_self = 1
+              AND groups = (SELECT ann_groups(rowid, rowid % 90) FROM v) AND max_per = 1 AND diversity = 0.5"""
+    ).fetchall(),
+    "next_page": lambda db: search(
+        db,
+        300,
+        None,
+        """after_distance = 1 AND after_id = 5 AND max_per = 1
+                                   AND groups = (SELECT json_group_object(rowid, rowid % 90) FROM v)""",
+    ),
     "scan": lambda db: db.execute("SELECT rowid, embedding FROM v").fetchall(),
     "check": lambda db: db.execute("SELECT * FROM ann_check('v')").fetchall(),
     "pages": lambda db: db.execute("SELECT * FROM ann_pages('v')").fetchall(),

@@ -15,7 +15,7 @@ HEADER = Path(__file__).resolve().parents[2] / "c_ext" / "sql" / "arguments.h"
 class Argument(NamedTuple):
     name: str
     kind: str
-    forms: str  # "110": whether ann_search, ann_search_item and MATCH have it as a hidden column
+    forms: str  # "1110": whether ann_search, ann_search_item, ann_search_items and MATCH have it as a hidden column
 
 
 class Form(NamedTuple):
@@ -26,14 +26,15 @@ class Form(NamedTuple):
     sql: str  # a search with room for more conditions
 
 
-ROW = re.compile(r'^ +ROW\(\w+, +"(\w+)", +([A-Z]+), +([01]), ([01]), ([01]),', re.MULTILINE)
+ROW = re.compile(r'^ +ROW\(\w+, +"(\w+)", +([A-Z]+), +([01]), ([01]), ([01]), ([01]),', re.MULTILINE)
 ARGUMENTS = [Argument(row[0], row[1], "".join(row[2:])) for row in ROW.findall(HEADER.read_text("utf-8"))]
 
 ALL = ("all_ids", "all_distances")
 FORMS = [
     Form("ann_search", 0, ("id", "distance", "rank"), ALL, "ann_search WHERE {}"),
     Form("ann_search_item", 1, ("id", "distance", "rank"), ALL, "ann_search_item WHERE {}"),
-    Form("MATCH", 2, ("embedding", "v", "distance", "rank"), (), "v WHERE embedding MATCH '[0,0]' AND {}"),
+    Form("ann_search_items", 2, ("id", "distance", "rank"), ALL, "ann_search_items WHERE {}"),
+    Form("MATCH", 3, ("embedding", "v", "distance", "rank"), (), "v WHERE embedding MATCH '[0,0]' AND {}"),
 ]
 
 # Two good values of each kind, and one that is refused.
@@ -43,24 +44,35 @@ VALUES = {
     "COUNT": (5, 7, 0),
     "RECALL": (0.5, 0.9, 1.5),
     "DISTANCE": (9.5, 12.0, "x"),
-    "FLAG": (1, 0, None),
+    "FRACTION": (0.25, 1.0, 1.5),
+    "FLAG": (1, 0, 2),
+    "WHOLE": (3, -4, "x"),
     "IDS": (3, 4, None),
+    "GROUPS": ('{"1": "a"}', '{"1": "a", "2": "a"}', 7),
 }
+VALUES_OF = {
+    "item": (3, 4, "x"),
+    "items": ("[3]", '{"3": 1, "4": -0.5}', "x"),
+    "after_distance": (0.5, 1.0, "x"),  # nothing comes after those of the kind
+}
+GO_TOGETHER = {"max_per": "groups = '{}'", "groups": "max_per = 1", "after_id": "after_distance = 0"}
 
 
 def named(form: Form, argument: Argument) -> str:
-    return "item" if argument.name == "query" and form.name == "ann_search_item" else argument.name
+    names = {"ann_search_item": "item", "ann_search_items": "items"}
+    return names.get(form.name, "query") if argument.name == "query" else argument.name
 
 
 def values_of(form: Form, argument: Argument) -> tuple:
-    return (3, 4, "x") if named(form, argument) == "item" else VALUES[argument.kind]
+    return VALUES_OF.get(named(form, argument), VALUES[argument.kind])
 
 
 def needed(form: Form, but: str = "") -> str:
-    """The conditions without which there is no search."""
-    has = {"table": "'v'", "query": "'[0,0]'", "item": "3"}
+    """The conditions without which there is no search, or none with that argument."""
+    has = {"table": "'v'", "query": "'[0,0]'", "item": "3", "items": "3"}
     names = [named(form, argument) for argument in ARGUMENTS if argument.forms[form.at] == "1"]
-    return " AND ".join(["true", *(f'"{n}" = {has[n]}' for n in names if n in has and n != but)])
+    together = [GO_TOGETHER[but]] if but in GO_TOGETHER else []
+    return " AND ".join(["true", *together, *(f'"{n}" = {has[n]}' for n in names if n in has and n != but)])
 
 
 CASES = [(form, argument) for form in FORMS for argument in ARGUMENTS if argument.forms[form.at] == "1"]
@@ -136,7 +148,7 @@ def test_another_value_is_another_question(v, form, argument):
 
 @pytest.mark.parametrize("name", ["distance", "rank", *(argument.name for argument in ARGUMENTS)])
 def test_a_hidden_column_of_match_cannot_be_the_vector_column_nor_be_written(v, refused, name):
-    is_hidden = name in ("distance", "rank") or any(a.name == name and a.forms[2] == "1" for a in ARGUMENTS)
+    is_hidden = name in ("distance", "rank") or any(a.name == name and a.forms[3] == "1" for a in ARGUMENTS)
     create = f'CREATE VIRTUAL TABLE t USING ann("{name.upper()}" float32[2])'
     if is_hidden:
         refused(v, create, (), f'expected another column name than "{name.upper()}", which names a hidden column')

@@ -231,7 +231,17 @@ def test_the_largest_and_the_smallest_vectors_work(db):
 )
 @pytest.mark.parametrize(
     "function",
-    ["ann_search", "ann_search_item", "ann_info", "ann_check", "ann_trees", "ann_pages", "ann_recall", "ann_explain"],
+    [
+        "ann_search",
+        "ann_search_item",
+        "ann_search_items",
+        "ann_info",
+        "ann_check",
+        "ann_trees",
+        "ann_pages",
+        "ann_recall",
+        "ann_explain",
+    ],
 )
 def test_a_table_that_is_not_ours(v, refused, function, table, message):
     arguments = "(?, 1)" if re.search("search|explain", function) else "(?)"
@@ -294,7 +304,7 @@ def test_an_argument_given_by_place_and_by_name(v, refused):
         ("SELECT * FROM ann_search('v')", "ann_search: expected arguments (table, query [, k [, recall]])"),
         ("SELECT * FROM ann_search WHERE query = '[0,0]'", "ann_search: expected arguments (table, query"),
         ("SELECT * FROM ann_search_item('v')", "ann_search_item: expected arguments (table, id [, k [, recall]])"),
-        ("SELECT * FROM ann_search('v', '[0,0]', 1, 1, 1, 1, 1, 1, 1)", "too many arguments on ann_search()"),
+        (f"SELECT * FROM ann_search('v', '[0,0]'{', 1' * 12})", "too many arguments on ann_search()"),
         (
             "SELECT * FROM ann_search_item('v', 1) WHERE item = 2",
             "ann_search_item: expected one value for item, got two",
