@@ -1,7 +1,9 @@
 """A vector table from Python: each method shows the SQL it runs.
 
     Index.create(db, "song_ann", dim=64)   Index(db, "song_ann")
-    add  search  remove  get  len()  in    optimize  check  info  recall  explain  drop
+    add  search  recommend  remove  get  len()  in    optimize  check  info  recall  explain  drop
+
+Index(db, "song_ann", key="uuid") has keys that are text in the place of ids (sqlite_ann/keys.py).
 
 A name may carry its schema, as in "aux.songs". Everything is inside SQLite's transactions: what a method
 writes is undone by a rollback around it, and a method that fails leaves nothing behind.
@@ -10,7 +12,7 @@ writes is undone by a rollback around it, and a method that fails leaves nothing
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +26,7 @@ from . import vectors as arrays
 from .errors import translated, translation
 from .names import quoted, resolved
 from .progress import Report, reporting
+from .recommendation import as_groups, as_items
 from .transaction import savepoint
 
 BULK_ROWS = 1000  # more at once, and the forest takes them in when all are there, not after each of several statements
@@ -33,6 +36,7 @@ OPTIMIZE_PAGES = 32768
 
 INSERT = {"refuse": "INSERT", "replace": "INSERT OR REPLACE", "skip": "INSERT OR IGNORE"}
 SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
+RECOMMEND = "SELECT id, distance FROM ann_search_items(?, ?, ?, ?)"
 SEARCH_PLAIN = "SELECT all_ids, all_distances FROM ann_search(?, ?, ?, ?) LIMIT 1"  # ten rows in one
 EXPLAIN = "SELECT step, count, bytes, microseconds FROM ann_explain(?, ?, ?, ?)"
 RECALL = "SELECT k, sample, recall, low, high FROM ann_recall(?, ?, ?, ?, ?)"
@@ -72,9 +76,16 @@ class Index:
     64
     """
 
+    def __new__(cls, db: apsw.Connection, name: str, key: str | None = None) -> Index:
+        if key is None or cls is not Index:
+            return super().__new__(cls)
+        from .keys import KeyedIndex  # which stands on this file
+
+        return super().__new__(KeyedIndex)
+
     @translated()
-    def __init__(self, db: apsw.Connection, name: str) -> None:
-        """Open a table that is there."""
+    def __init__(self, db: apsw.Connection, name: str, key: str | None = None) -> None:
+        """Open a table that is there. `key`: ids are text, in a table beside it: sqlite_ann/keys.py."""
         _check(db, name)
         self.db = db
         self.name = name
@@ -90,13 +101,21 @@ class Index:
     @classmethod
     @translated()
     def create(
-        cls, db: apsw.Connection, name: str, dim: int, metric: str | None = None, type: str = "float32", **options: Any
+        cls,
+        db: apsw.Connection,
+        name: str,
+        dim: int,
+        metric: str | None = None,
+        type: str = "float32",
+        *,
+        key: str | None = None,
+        **options: Any,
     ) -> Index:
         """Make a vector table; options are those of CREATE VIRTUAL TABLE, as in `trees=4, seed=7`.
 
         `metric`: cosine, angular, l2, l1 or dot (default cosine); hamming or jaccard of bits (default hamming).
         `type`: of the components: float32, float16, bfloat16, int8 or bit. What arrays are taken and given
-        for each is told in sqlite_ann/elements.py.
+        for each is told in sqlite_ann/elements.py. `key`: the ids are text, called so: sqlite_ann/keys.py.
 
         >>> import sqlite_ann
         >>> db = sqlite_ann.connect(":memory:")
@@ -116,7 +135,7 @@ class Index:
             f"CREATE VIRTUAL TABLE {quoted(table, schema)}"
             f" USING ann(embedding {_type(type)}[{arrays.as_count('dim', dim)}]{arguments})"
         )
-        return cls(db, name)
+        return cls(db, name, key)
 
     @translated()
     def add(
@@ -253,6 +272,45 @@ class Index:
         for i, row in enumerate(rows):
             found[0][i, : len(row)], found[1][i, : len(row)] = _columns(row)
         return found
+
+    @translated()
+    def recommend(
+        self,
+        like: arrays.IdsLike | Mapping[Any, float],
+        k: int = 10,
+        *,
+        dislike: arrays.IdsLike | Mapping[Any, float] | None = None,
+        heard: arrays.IdsLike | None = None,
+        per: tuple[Mapping[Any, object] | str | bytes, int] | None = None,
+        diversity: float | None = None,
+        recall: float | None = None,
+    ) -> Found:
+        """The k rows nearest to those liked and away from those disliked: ids and distances, in order of rank.
+
+        `like`, `dislike`: ids, or a mapping from ids to weights above 0. All that is disliked counts half of what is
+        liked. None of them comes back, nor any of `heard`. `per`: (groups, m), for at most m rows of a group; groups are a
+        mapping from ids to keys, or a blob of `ann_groups`. `diversity`: from 0 to 1, for rows that are not all alike.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
+        >>> index.add([1, 2, 3, 4, 5], [[1], [2], [3], [4], [9]])
+        >>> books = {3: "Aird", 4: "Aird", 5: "Ryan"}
+        >>> ids, distances = index.recommend([1], heard=[2], per=(books, 1), k=2)
+        >>> ids
+        array([3, 5])
+        """
+        groups, most = (None, None) if per is None else (as_groups(per[0]), arrays.as_count("per", per[1]))
+        where = {
+            "exclude_self = ?": 1,
+            "exclude = ?": self._id_set("heard", heard),
+            "groups = ?": groups,
+            "max_per = ?": most,
+            "diversity = ?": arrays.as_number("diversity", diversity),
+        }
+        where = {clause: value for clause, value in where.items() if value is not None}
+        limits = arrays.as_count("k", k), arrays.as_number("recall", recall)
+        sql = f"{RECOMMEND} WHERE {' AND '.join(where)} ORDER BY rank"
+        return _columns(self._rows(sql, self.name, as_items(like, dislike), *limits, *where.values()))
 
     @translated()
     def learn(self, queries: arrays.VectorsLike) -> None:

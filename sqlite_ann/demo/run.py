@@ -45,9 +45,11 @@ CREATE TABLE song(
     embedding BLOB NOT NULL      -- 64 float32, little-endian
 );
 CREATE VIRTUAL TABLE song_ann USING ann(embedding float32[64], metric=cosine);
+CREATE VIRTUAL TABLE song_text USING fts5(title, content='song', content_rowid='id');
 """
 INSERT_SONG = "INSERT INTO song VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-FILL_INDEX = "INSERT INTO song_ann(rowid, embedding) SELECT id, embedding FROM song"
+FILL_INDEX = """INSERT INTO song_ann(rowid, embedding) SELECT id, embedding FROM song;
+INSERT INTO song_text(song_text) VALUES ('rebuild');"""
 OPTIMIZE = "INSERT INTO song_ann(song_ann) VALUES('optimize')"
 TO_TRY = """SELECT song.title, song.book, near.distance
   FROM ann_search('song_ann', (SELECT embedding FROM song WHERE title = 'Money Musk'), 5) AS near

@@ -1,0 +1,216 @@
+"""Keys that are text in the place of ids: a UUID, a URL, a file's name.
+
+    Index.create(db, "song_ann", dim=64, key="uuid")    Index(db, "song_ann", key="uuid")
+
+Beside the vector table stands an ordinary one, which everybody can read and join:
+
+    CREATE TABLE song_ann_key(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE)
+
+`add` gives every new key a number and `remove` takes it away, in one transaction with the vectors. Keys that are
+not there are passed over, but by `get`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from . import elements
+from . import vectors as arrays
+from .errors import Error, translated
+from .index import Index
+from .names import quoted, resolved
+from .progress import Report
+from .transaction import savepoint
+
+KeysLike = str | Iterable[str]
+FoundKeys = tuple[NDArray[np.object_], NDArray[np.float64]]
+
+
+def as_keys(keys: Any, name: str = "keys") -> list[str]:
+    """One key, or several in any iterable, as a list.
+
+    >>> as_keys("a"), as_keys(["b", "c"])
+    (['a'], ['b', 'c'])
+    """
+    given = [keys] if isinstance(keys, str) else list(keys)
+    for key in given:
+        if not isinstance(key, str) or "\0" in key:
+            raise TypeError(f"{name}: expected text without zero characters, got {key!r}")
+    return [str(key) for key in given]
+
+
+class KeyedIndex(Index):
+    """An Index whose ids are text; `Index(..., key=...)` makes it.
+
+    >>> import sqlite_ann
+    >>> db = sqlite_ann.connect(":memory:")
+    >>> index = sqlite_ann.Index.create(db, "song_ann", dim=2, metric="l2", key="uuid")
+    >>> index.add(["a", "b", "c"], [[0, 0], [3, 4], [6, 8]])
+    >>> keys, distances = index.search([3, 3], k=2)
+    >>> keys.tolist(), distances.tolist()[0]
+    (['b', 'a'], 1.0)
+    >>> index.remove("b"), "b" in index, len(index)
+    (1, False, 2)
+    """
+
+    @translated()
+    def __init__(self, db: apsw.Connection, name: str, key: str | None = None) -> None:
+        if not isinstance(key, str) or not key:
+            raise TypeError(f"key: expected the name of a column, got {key!r}")
+        super().__init__(db, name)
+        schema, table = resolved(db, name)
+        self.key = quoted(key)
+        self._place = schema, f"{table}_key"
+        self.keys = quoted(f"{table}_key", schema)
+
+    @translated()
+    def add(  # type: ignore[override]
+        self,
+        keys: KeysLike,
+        vectors: arrays.VectorsLike,
+        *,
+        existing: str = "refuse",
+        progress: bool | Report = False,
+    ) -> None:
+        """As `Index.add`."""
+        given = as_keys(keys)
+        with savepoint(self.db):
+            self.db.execute(
+                f"CREATE TABLE IF NOT EXISTS {self.keys}(id INTEGER PRIMARY KEY, {self.key} TEXT NOT NULL UNIQUE)"
+            )
+            self._refuse(given, existing == "refuse")
+            self.db.execute(
+                f"INSERT OR IGNORE INTO {self.keys}({self.key}) SELECT value FROM json_each(?)", (json.dumps(given),)
+            )
+            super().add(self._numbers(given), vectors, existing=existing, progress=progress)
+
+    @translated()
+    def search(  # type: ignore[override]
+        self,
+        query: arrays.VectorsLike,
+        k: int | None = 10,
+        recall: float | None = None,
+        *,
+        keys: KeysLike | None = None,
+        exclude: KeysLike | None = None,
+        search_k: int | None = None,
+        max_distance: float | None = None,
+    ) -> FoundKeys:
+        """As `Index.search`; many queries give None where there is no key more."""
+        found, distances = super().search(
+            query,
+            k,
+            recall,
+            ids=None if keys is None else self._known(keys),
+            exclude=None if exclude is None else self._known(exclude, "exclude"),
+            search_k=search_k,
+            max_distance=max_distance,
+        )
+        return self._named(found), distances
+
+    @translated()
+    def recommend(  # type: ignore[override]
+        self,
+        like: KeysLike | Mapping[str, float],
+        k: int = 10,
+        *,
+        dislike: KeysLike | Mapping[str, float] | None = None,
+        heard: KeysLike | None = None,
+        per: tuple[Mapping[str, object] | bytes, int] | None = None,
+        diversity: float | None = None,
+        recall: float | None = None,
+    ) -> FoundKeys:
+        """As `Index.recommend`."""
+        if per is not None and isinstance(per[0], Mapping):
+            per = self._known_of("per", per[0]), per[1]
+        found, distances = super().recommend(
+            self._known_of("like", like),
+            k,
+            dislike=None if dislike is None else self._known_of("dislike", dislike),
+            heard=None if heard is None else self._known(heard, "heard"),
+            per=per,
+            diversity=diversity,
+            recall=recall,
+        )
+        return self._named(found), distances
+
+    @translated()
+    def remove(self, keys: KeysLike) -> int:  # type: ignore[override]
+        """As `Index.remove`."""
+        ids = self._known(keys)
+        if not len(ids):
+            return 0
+        with savepoint(self.db):
+            n_removed = super().remove(ids)
+            self.db.execute(f"DELETE FROM {self.keys} WHERE id IN (SELECT id FROM ann_ids(?))", (ids,))
+        return n_removed
+
+    @translated()
+    def get(self, keys: KeysLike) -> elements.Rows:  # type: ignore[override]
+        """As `Index.get`."""
+        given = as_keys(keys)
+        ids = self._numbers(given)
+        for key, id_ in zip(given, ids, strict=True):
+            if id_ is None:
+                raise KeyError(key)
+        return super().get(ids[0] if isinstance(keys, str) else ids)
+
+    @translated()
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and any(super(KeyedIndex, self).__contains__(id_) for id_ in self._known(key))
+
+    @translated()
+    def drop(self) -> None:
+        """Remove the table, all it kept, and the table of its keys."""
+        with savepoint(self.db):
+            super().drop()
+            self.db.execute(f"DROP TABLE IF EXISTS {self.keys}")
+
+    def _numbers(self, keys: list[str]) -> list[Any]:
+        """The id of each key, None where it has none."""
+        if not keys or not self._has_keys():
+            return [None] * len(keys)
+        sql = (
+            f"SELECT k.id FROM json_each(?) AS given LEFT JOIN {self.keys} AS k ON k.{self.key} = given.value"
+            " ORDER BY given.id"
+        )
+        return [id_ for (id_,) in self.db.execute(sql, (json.dumps(keys),))]
+
+    def _known(self, keys: KeysLike, name: str = "keys") -> arrays.Ids:
+        return arrays.as_ids([id_ for id_ in self._numbers(as_keys(keys, name)) if id_ is not None])
+
+    def _known_of(self, name: str, given: Any) -> Any:
+        """Ids in the place of keys, in a mapping as in a list."""
+        if not isinstance(given, Mapping):
+            return self._known(given, name)
+        ids = self._numbers(as_keys(given, name))
+        return {id_: value for id_, value in zip(ids, given.values(), strict=True) if id_ is not None}
+
+    def _named(self, ids: arrays.Ids) -> NDArray[np.object_]:
+        """Keys in the place of ids; None for -1, and for a row that somebody wrote without a key."""
+        names: dict[int, str] = {}
+        if ids.size and self._has_keys():
+            sql = f"SELECT id, {self.key} FROM {self.keys} WHERE id IN (SELECT id FROM ann_ids(?))"
+            with closing(self.db.execute(sql, (np.ascontiguousarray(ids.ravel(), arrays.ID),))) as rows:
+                names = dict(rows)
+        return np.array([names.get(id_) for id_ in ids.ravel().tolist()], object).reshape(ids.shape)
+
+    def _refuse(self, keys: list[str], must_be_new: bool) -> None:
+        """Before anything is written: the same key twice, or one that is there already."""
+        if len(set(keys)) < len(keys):
+            twice = next(key for i, key in enumerate(keys) if key in keys[:i])
+            raise ValueError(f"keys: expected each once, got {twice!r} twice")
+        there = next((key for key, id_ in zip(keys, self._numbers(keys), strict=True) if id_ is not None), None)
+        if must_be_new and there is not None:
+            raise Error(f"{self.name}: expected new keys, got {there!r}, which is there", apsw.SQLITE_CONSTRAINT_UNIQUE)
+
+    def _has_keys(self) -> bool:
+        """The table of keys is made by the first `add`."""
+        return self.db.table_exists(*self._place)

@@ -1,0 +1,117 @@
+"""Index(db, name, key=...): keys that are text, in an ordinary table beside the vectors."""
+
+from __future__ import annotations
+
+import apsw
+import numpy as np
+import pytest
+
+import sqlite_ann
+from sqlite_ann import Index, keys
+
+ROWS = {"one": [1, 0], "two": [2, 0], "three": [3, 0], 'it\'s "four" é': [4, 0]}
+
+
+def test_examples(run_examples):
+    run_examples(keys)
+
+
+@pytest.fixture
+def songs(db):
+    songs = Index.create(db, "song_ann", 2, metric="l2", key="uuid")
+    songs.add(list(ROWS), list(ROWS.values()))
+    return songs
+
+
+def content(db):
+    """Keys by number, and vectors by number."""
+    return (
+        dict(db.execute("SELECT id, uuid FROM song_ann_key")),
+        {id_: np.frombuffer(blob, "<f4").tolist() for id_, blob in db.execute("SELECT rowid, embedding FROM song_ann")},
+    )
+
+
+def test_a_table_is_filled_searched_changed_and_opened_again(db, songs):
+    found, distances = songs.search([0, 0], k=3)
+    assert (found.tolist(), distances.tolist()) == (["one", "two", "three"], [1, 2, 3])
+    assert songs.get("two").tolist() == [2, 0]
+    assert songs.get(["three", "one"]).tolist() == [[3, 0], [1, 0]]
+    assert songs.remove(["two", "never"]) == 1
+    again = Index(db, "song_ann", key="uuid")
+    assert isinstance(again, keys.KeyedIndex)
+    again.add("five", [0.5, 0])
+    assert again.search([0, 0], k=3)[0].tolist() == ["five", "one", "three"]
+    assert ("five" in again, "two" in again, 7 in again, len(again)) == (True, False, False, 4)
+    named, vectors = content(db)
+    assert named.keys() == vectors.keys()
+
+
+def test_the_keys_are_read_without_us(db, songs):
+    sql = "SELECT uuid, distance FROM ann_search('song_ann', '[0, 0]', 2) AS near JOIN song_ann_key ON song_ann_key.id = near.id"
+    assert db.execute(sql + " ORDER BY rank").fetchall() == [("one", 1.0), ("two", 2.0)]
+
+
+def test_among_and_without_keys_and_many_queries(songs):
+    assert songs.search([0, 0], keys=["two", "three", "never"])[0].tolist() == ["two", "three"]
+    assert songs.search([0, 0], exclude="one", k=1)[0].tolist() == ["two"]
+    assert songs.search([0, 0], keys=[])[0].tolist() == []
+    found, distances = songs.search([[0, 0], [9, 0]], k=5)
+    assert found[0].tolist() == [*ROWS, None]
+    assert found[1, 0] == list(ROWS)[-1]
+    assert distances[0, 4] == np.inf
+
+
+def test_keys_are_recommended(songs):
+    assert songs.recommend("one", 2, heard=["two", "never"])[0].tolist() == ["three", list(ROWS)[3]]
+    found = songs.recommend({"one": 1, "two": 2}, dislike="three", per=({list(ROWS)[3]: "a"}, 1))[0].tolist()
+    assert found == [list(ROWS)[3]]
+
+
+def test_keys_that_are_there_are_refused_replaced_or_left(db, songs):
+    before = content(db)
+    with pytest.raises(sqlite_ann.Error, match="song_ann: expected new keys, got 'two', which is there") as caught:
+        songs.add(["new", "two"], [[7, 7], [8, 8]])
+    assert caught.value.code == apsw.SQLITE_CONSTRAINT_UNIQUE
+    assert content(db) == before
+    songs.add(["new", "two"], [[7, 7], [8, 8]], existing="skip")
+    assert (songs.get("new").tolist(), songs.get("two").tolist()) == ([7, 7], [2, 0])
+    songs.add(["two"], [[8, 8]], existing="replace")
+    assert songs.get("two").tolist() == [8, 8]
+    assert len(songs) == 5
+
+
+def test_what_is_refused_leaves_nothing_behind(db, songs):
+    before = content(db)
+    for given, vectors, error in (
+        (["a", "a"], [[1, 1], [2, 2]], "keys: expected each once, got 'a' twice"),
+        (["a", 7], [[1, 1], [2, 2]], "keys: expected text without zero characters, got 7"),
+        (["a\0"], [[1, 1]], "keys: expected text without zero characters"),
+        (["a", "b"], [[1, 1]], "expected as many ids as vectors, got 2 ids and 1 vectors"),
+        (["a", "b"], [[1, 1], [1, np.inf]], "expected finite components"),
+    ):
+        with pytest.raises((ValueError, TypeError, sqlite_ann.Error), match=error):
+            songs.add(given, vectors)
+        assert content(db) == before
+    with pytest.raises(KeyError, match="never"):
+        songs.get(["one", "never"])
+    for key in (7, ""):
+        with pytest.raises(TypeError, match="key: expected the name of a column"):
+            Index(db, "song_ann", key=key)
+
+
+def test_a_rollback_takes_back_keys_and_vectors(db, songs):
+    before = content(db)
+    with pytest.raises(ZeroDivisionError), db:
+        songs.add("a", [1, 1])
+        songs.remove("one")
+        raise ZeroDivisionError
+    assert content(db) == before
+
+
+def test_a_table_without_keys_yet_is_empty_and_goes_with_its_keys(db):
+    songs = Index.create(db, "song_ann", 2, key="uuid")
+    assert songs.search([1, 1])[0].tolist() == []
+    assert (songs.remove("a"), "a" in songs) == (0, False)
+    songs.add("a", [1, 1])
+    songs.drop()
+    assert db.execute("SELECT count(*) FROM sqlite_schema").get == 0
