@@ -25,6 +25,10 @@ static const AnnBitmap *ids_of(const AnnStream *stream, int argument) {
   return it->is_given ? &it->ids.set : NULL;
 }
 
+static int is_without_items(const AnnStream *stream) {
+  return stream->arguments.of[ANN_ARG_SELF].count != 0;
+}
+
 /* To those that are excluded come the rows that are searched for. */
 static int exclude_items(AnnStream *stream) {
   const AnnBitmap *exclude = ids_of(stream, ANN_ARG_EXCLUDE);
@@ -44,12 +48,15 @@ static void filter(const AnnStream *stream, AnnQuery *query) {
   const AnnBitmap *only = ids_of(stream, ANN_ARG_ONLY);
   const AnnBitmap *listed = ids_of(stream, ANN_ARG_LISTED);
   const AnnBitmap *exclude = ids_of(stream, ANN_ARG_EXCLUDE);
+  const AnnItems *items = &stream->subject.items;
   /* What may have to be scored is the smaller of two. */
   int is_first = only && (!listed || only->n <= listed->n);
   if (stream->exclude.bytes) exclude = &stream->exclude.set;
   query->only = is_first ? only : listed;
   query->also = is_first ? listed : only;
   query->exclude = exclude && exclude->n > 0 ? exclude : NULL;
+  query->without_self = is_without_items(stream) && items->n == 1;
+  query->self = query->without_self ? items->of[0].id : 0;
 }
 
 /* A row that is searched for comes first when it may be in the answer. */
@@ -59,7 +66,7 @@ static int prepare_filter(AnnStream *stream) {
   AnnQuery query;
   int rc = ANN_OK;
   memset(&query, 0, sizeof query);
-  if (stream->arguments.of[ANN_ARG_SELF].count) rc = exclude_items(stream);
+  if (is_without_items(stream) && subject->items.n > 1) rc = exclude_items(stream);
   filter(stream, &query);
   stream->has_item = rc == ANN_OK && subject->is_row && ann_query_wants(&query, subject->item);
   if (rc != ANN_OK) return rc;
@@ -146,7 +153,7 @@ static int take_searcher(AnnStream *stream, AnnTable *table) {
   query.recall_given = of[ANN_ARG_RECALL].is_given;
   query.search_k = of[ANN_ARG_SEARCH_K].count;
   filter(stream, &query);
-  /* Of the rows that come upon, the sieve may take any part. */
+  /* Of the rows that it comes upon, the sieve may take any part. */
   ann_search_start(stream->searcher, &query,
                    ann_sieve_is_open(&stream->sieve) ? stream->n_wanted : INT64_MAX);
   return ANN_OK;

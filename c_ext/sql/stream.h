@@ -29,7 +29,7 @@ typedef struct AnnStream {
   const AnnForm *form;
   AnnArguments arguments; /* owned: as they read back */
   AnnSubject subject;     /* owned */
-  AnnIds exclude;   /* owned: the subject's items with the ids to exclude, where they are */
+  AnnIds exclude;   /* owned: ids to exclude and several items, where these are left out */
   AnnSieve sieve;   /* owned */
   int64_t k;        /* wanted; INT64_MAX for "as long as someone reads" */
   int64_t n_wanted; /* the same, or how many to choose k of */
