@@ -1,7 +1,7 @@
 /* rows.c -- see rows.h. */
 #include "index/rows.h"
 
-#include "core/grow.h"
+#include "core/blocks.h"
 #include "core/hash.h"
 
 struct AnnRows {
@@ -10,12 +10,16 @@ struct AnnRows {
   const AnnBudget *budget; /* borrowed */
   AnnTrace *const *trace;  /* borrowed: of the search that is being explained, or NULL */
   const AnnSpace *space;   /* borrowed */
-  AnnHash held;            /* owned, and what it holds: by id */
+  AnnBlocks places;        /* owned: the rows held, by place */
+  AnnHash held;            /* owned: the same by id */
+  AnnRanges ranges;        /* owned: what of the table they are */
   int64_t hand;            /* where the clock that evicts them stands */
   int64_t n_hits;          /* rows asked for and already in memory, ever */
   AnnRow *spare;           /* owned: one that is not in the table */
-  AnnRange *range;         /* owned: rows of a range of ids, all in memory */
 };
+
+/* A row's bytes, of which those at the end are for the next one to be aligned. */
+static int64_t row_size(const AnnRows *rows) { return rows->places.size; }
 
 int ann_rows_new(const AnnRowsPlan *plan, AnnRows **out_rows) {
   AnnRows *rows = ann_alloc_zero(1, sizeof *rows);
@@ -26,6 +30,8 @@ int ann_rows_new(const AnnRowsPlan *plan, AnnRows **out_rows) {
   rows->budget = plan->budget;
   rows->trace = plan->trace;
   rows->space = plan->space;
+  ann_blocks_init(&rows->places,
+                  ((int64_t)sizeof(AnnRow) + plan->space->blob_size + 7) / 8 * 8);
   return ANN_OK;
 }
 
@@ -33,62 +39,89 @@ int64_t ann_rows_hits(const AnnRows *rows) { return rows->n_hits; }
 
 void ann_rows_hit(AnnRows *rows, int64_t n) { rows->n_hits += n; }
 
-static int64_t row_size(const AnnRows *rows) {
-  return (int64_t)sizeof(AnnRow) + rows->space->blob_size;
-}
+int64_t ann_rows_held(const AnnRows *rows) { return rows->places.n; }
 
-static AnnRow *find(const AnnRows *rows, int64_t id) { return ann_hash_get(&rows->held, id); }
-
-static void forget_range(AnnRows *rows) {
-  if (rows->range) ann_free(rows->range->rows);
-  ann_free(rows->range);
-  rows->range = NULL;
-}
-
-/* The hand goes on until `wanted` rows are left. */
-static void evict(AnnRows *rows, int64_t wanted) {
-  forget_range(rows);
-  while (rows->held.n > wanted) {
-    int64_t i = rows->hand & (rows->held.n_slots - 1);
-    AnnRow *row = rows->held.slots[i].value;
-    if (row && !row->used) {
-      ann_hash_remove_at(&rows->held, i); /* another may have moved here: look again */
-      ann_free(row);
-    } else {
-      if (row) row->used = 0;
-      rows->hand++;
-    }
-  }
-}
-
-/* One row's share of it: with its slots, of which at most half are used, and in a range. */
+/* One row's share of memory: with its slots, of which at most half are used, and its bits in
+** ranges. */
 static int64_t cost(const AnnRows *rows) {
-  return row_size(rows) + 2 * (int64_t)sizeof(AnnHashSlot) + (int64_t)sizeof(AnnRow *);
+  return row_size(rows) + 2 * (int64_t)sizeof(AnnHashSlot) + 1;
 }
 
-int64_t ann_rows_held(const AnnRows *rows) { return rows->held.n; }
-
-int64_t ann_rows_bytes(const AnnRows *rows) { return rows->held.n * cost(rows); }
+int64_t ann_rows_bytes(const AnnRows *rows) { return rows->places.n * cost(rows); }
 
 /* How many rows the budget has room for beside the pages; none where nothing may be
 ** remembered. */
 static int64_t room(const AnnRows *rows) {
-  return ann_source_may_keep(rows->source) ? ann_budget_for_rows(rows->budget) / cost(rows) : 0;
+  int64_t n = ann_source_may_keep(rows->source) ? ann_budget_for_rows(rows->budget) / cost(rows)
+                                                : 0;
+  return n < UINT32_MAX ? n : UINT32_MAX; /* AnnRow.place */
+}
+
+/* ---- places ---- */
+
+static AnnRow *find(const AnnRows *rows, int64_t id) { return ann_hash_get(&rows->held, id); }
+
+/* The last row moves to the place of one that goes. */
+static void let_go(AnnRows *rows, AnnRow *row) {
+  AnnRow *last = ann_blocks_at(&rows->places, rows->places.n - 1);
+  uint32_t place = row->place;
+  ann_hash_remove(&rows->held, row->id);
+  ann_ranges_leave(&rows->ranges, place, last->place);
+  if (last != row) {
+    memcpy(row, last, (size_t)row_size(rows));
+    row->place = place;
+    (void)ann_hash_put(&rows->held, row->id, row); /* there is a slot: it has one */
+  }
+  ann_blocks_drop_last(&rows->places);
+}
+
+/* The hand goes on until `wanted` rows are left. */
+static void evict(AnnRows *rows, int64_t wanted) {
+  while (rows->places.n > wanted) {
+    AnnRow *row;
+    if (rows->hand >= rows->places.n) rows->hand = 0;
+    row = ann_blocks_at(&rows->places, rows->hand);
+    if (row->used) {
+      row->used = 0;
+      rows->hand++;
+    } else {
+      ann_ranges_forget(&rows->ranges, row->place);
+      let_go(rows, row); /* another is here now: look again */
+    }
+  }
+}
+
+void ann_rows_drop(AnnRows *rows) {
+  ann_ranges_clear(&rows->ranges);
+  ann_blocks_clear(&rows->places);
+  ann_hash_drop(&rows->held);
 }
 
 void ann_rows_trim(AnnRows *rows) {
   int64_t most = room(rows);
-  if (rows->held.n > most) evict(rows, most);
+  if (most == 0) ann_rows_drop(rows);
+  evict(rows, most);
   if (rows->held.n == 0) ann_hash_clear(&rows->held);
   else ann_hash_shrink(&rows->held);
 }
 
+void ann_rows_free(AnnRows *rows) {
+  if (!rows) return;
+  ann_rows_drop(rows);
+  ann_hash_clear(&rows->held);
+  ann_free(rows->spare);
+  ann_free(rows);
+}
+
 /* A copy of a row, held; NULL when memory is out: then it is not. */
 static AnnRow *hold(AnnRows *rows, const AnnRow *row) {
+  AnnRow *copy;
   int rc = ann_hash_reserve(&rows->held);
-  AnnRow *copy = rc == ANN_OK ? ann_alloc((uint64_t)row_size(rows)) : NULL;
-  if (!copy) return NULL;
+  if (rc == ANN_OK) rc = ann_blocks_add(&rows->places);
+  if (rc != ANN_OK) return NULL;
+  copy = ann_blocks_at(&rows->places, rows->places.n - 1);
   memcpy(copy, row, (size_t)row_size(rows));
+  copy->place = (uint32_t)(rows->places.n - 1);
   (void)ann_hash_put(&rows->held, row->id, copy); /* has room */
   return copy;
 }
@@ -97,12 +130,19 @@ static AnnRow *hold(AnnRows *rows, const AnnRow *row) {
 static void keep(AnnRows *rows, const AnnRow *row) {
   int64_t most = room(rows);
   if (most == 0) return;
-  if (rows->held.n >= most) evict(rows, most - 1);
+  if (rows->places.n >= most) evict(rows, most - 1);
   (void)hold(rows, row);
 }
 
+/* The same, but no other row goes for it; NULL when it is not held. */
+static AnnRow *hold_if_room(AnnRows *rows, const AnnRow *row) {
+  return rows->places.n < room(rows) ? hold(rows, row) : NULL;
+}
+
+/* ---- one row ---- */
+
 static int make_spare(AnnRows *rows) {
-  if (!rows->spare) rows->spare = ann_alloc((uint64_t)row_size(rows));
+  if (!rows->spare) rows->spare = ann_alloc_zero(1, (uint64_t)row_size(rows));
   return rows->spare ? ANN_OK : ANN_NOMEM;
 }
 
@@ -112,6 +152,14 @@ static void complete(AnnRows *rows, int64_t id) {
   row->id = id;
   row->used = 0;
   row->norm = ann_space_norm(rows->space, row->vector);
+}
+
+/* The spare as this row, whose vector may be there; NULL when memory is out. */
+static const AnnRow *spare_of(AnnRows *rows, int64_t id, const void *vector) {
+  if (make_spare(rows) != ANN_OK) return NULL;
+  memmove(rows->spare->vector, vector, (size_t)rows->space->blob_size);
+  complete(rows, id);
+  return rows->spare;
 }
 
 int ann_rows_get(AnnRows *rows, int64_t id, const AnnRow **out_row) {
@@ -136,26 +184,25 @@ int ann_rows_get(AnnRows *rows, int64_t id, const AnnRow **out_row) {
 }
 
 void ann_rows_keep(AnnRows *rows, int64_t id, const void *vector) {
-  if (find(rows, id) || make_spare(rows) != ANN_OK) return;
-  memcpy(rows->spare->vector, vector, (size_t)ann_source_vector_bytes(rows->source));
-  complete(rows, id);
-  keep(rows, rows->spare);
+  const AnnRow *row = find(rows, id) ? NULL : spare_of(rows, id, vector);
+  if (row) keep(rows, row);
 }
 
-int ann_rows_warm(AnnRows *rows) {
-  int64_t id = 0, n = 0;
-  int found = 1, rc = make_spare(rows);
-  if (rc == ANN_OK) rc = ann_source_scan(rows->source, INT64_MIN, INT64_MAX);
-  while (rc == ANN_OK && rows->held.n < room(rows)) {
-    rc = ann_source_next(rows->source, &id, rows->spare->vector, &found);
-    if (rc != ANN_OK || !found) break;
-    if (find(rows, id)) continue;
-    complete(rows, id);
-    keep(rows, rows->spare);
-    if (++n % 256 == 0) rc = ann_db_tick(rows->db);
-  }
-  ann_source_end(rows->source);
-  return rc;
+void ann_rows_forget(AnnRows *rows, int64_t id) {
+  AnnRow *row = find(rows, id);
+  ann_ranges_forget_id(&rows->ranges, id);
+  if (row) let_go(rows, row);
+}
+
+void ann_rows_changed(AnnRows *rows, int64_t id, const void *vector) {
+  AnnRow *row = find(rows, id);
+  const AnnRow *now;
+  if (row) let_go(rows, row);
+  if (!vector || !ann_ranges_have(&rows->ranges, id)) return;
+  now = spare_of(rows, id, vector);
+  if (now) now = hold_if_room(rows, now);
+  if (now) ann_ranges_join(&rows->ranges, id, now->place);
+  else ann_ranges_forget_id(&rows->ranges, id);
 }
 
 void ann_rows_prefetch_slot(const AnnRows *rows, int64_t id) {
@@ -172,63 +219,57 @@ void ann_rows_prefetch(const AnnRows *rows, int64_t id) {
 
 /* ---- ranges ---- */
 
-const AnnRange *ann_rows_range(const AnnRows *rows, int64_t first, int64_t last) {
-  const AnnRange *range = rows->range;
-  return range && range->ready && range->first == first && range->last == last ? range : NULL;
+const AnnRange *ann_rows_range(AnnRows *rows, int64_t first, int64_t last) {
+  return ann_ranges_find(&rows->ranges, first, last);
+}
+
+int64_t ann_rows_step(const AnnRows *rows) { return row_size(rows); }
+
+int64_t ann_rows_run(const AnnRows *rows, const AnnRange *range, int64_t *io_place,
+                     const AnnRow **out_first) {
+  int64_t from = *io_place, to = from;
+  while (from == to && from < range->high) {
+    int64_t end = from + ann_blocks_run(&rows->places, from);
+    if (end > range->high) end = range->high;
+    from = ann_range_next(range, from, end, 1);
+    to = ann_range_next(range, from, end, 0);
+  }
+  *io_place = to;
+  if (to > from) *out_first = ann_blocks_at(&rows->places, from);
+  return to - from;
 }
 
 void ann_rows_range_begin(AnnRows *rows, int64_t first, int64_t last) {
-  forget_range(rows);
-  if (room(rows) == 0) return;
-  rows->range = ann_alloc_zero(1, sizeof *rows->range);
-  if (!rows->range) return;
-  rows->range->first = first;
-  rows->range->last = last;
-  rows->range->complete = 1;
-}
-
-/* The row, held without another's going for it; NULL when there is no room. */
-static const AnnRow *hold_if_room(AnnRows *rows, int64_t id, const void *vector) {
-  const AnnRow *row = find(rows, id);
-  if (row) return row;
-  if (rows->held.n >= room(rows) || make_spare(rows) != ANN_OK) return NULL;
-  memcpy(rows->spare->vector, vector, (size_t)rows->space->blob_size);
-  complete(rows, id);
-  return hold(rows, rows->spare);
+  ann_ranges_end(&rows->ranges, 0);
+  if (room(rows) > 0) ann_ranges_begin(&rows->ranges, first, last);
 }
 
 void ann_rows_range_add(AnnRows *rows, int64_t id, const void *vector) {
-  AnnRange *range = rows->range;
-  const AnnRow *row = NULL;
-  if (!range || !range->complete) return;
-  if (ann_grow(&range->rows, range->n, 1, &range->n_allocated, sizeof row) == ANN_OK) {
-    row = hold_if_room(rows, id, vector);
+  const AnnRow *row;
+  if (!rows->ranges.reading) return;
+  row = find(rows, id);
+  if (!row) row = spare_of(rows, id, vector);
+  if (row && row == rows->spare) row = hold_if_room(rows, row);
+  if (row) ann_ranges_read(&rows->ranges, id, row->place);
+  else ann_ranges_end(&rows->ranges, 0);
+}
+
+void ann_rows_range_end(AnnRows *rows) { ann_ranges_end(&rows->ranges, 1); }
+
+int ann_rows_warm(AnnRows *rows) {
+  int64_t id = 0, n = 0;
+  int found = 1, rc = make_spare(rows);
+  const AnnRange *known = ann_rows_range(rows, INT64_MIN, INT64_MAX);
+  if (rc != ANN_OK || (known && known->through == INT64_MAX)) return rc;
+  ann_rows_range_begin(rows, INT64_MIN, INT64_MAX);
+  rc = ann_source_scan(rows->source, known ? known->through + 1 : INT64_MIN, INT64_MAX);
+  while (rc == ANN_OK && rows->ranges.reading) {
+    rc = ann_source_next(rows->source, &id, rows->spare->vector, &found);
+    if (rc != ANN_OK || !found) break;
+    ann_rows_range_add(rows, id, rows->spare->vector);
+    if (++n % 256 == 0) rc = ann_db_tick(rows->db);
   }
-  if (row) range->rows[range->n++] = row;
-  else range->complete = 0;
-}
-
-void ann_rows_range_end(AnnRows *rows) {
-  if (rows->range) rows->range->ready = rows->range->n > 0;
-}
-
-void ann_rows_forget(AnnRows *rows, int64_t id) {
-  forget_range(rows);
-  ann_free(ann_hash_remove(&rows->held, id));
-}
-
-void ann_rows_drop(AnnRows *rows) {
-  int64_t slot = 0;
-  AnnRow *row;
-  forget_range(rows);
-  while ((row = ann_hash_next(&rows->held, &slot)) != NULL) ann_free(row);
-  ann_hash_drop(&rows->held);
-}
-
-void ann_rows_free(AnnRows *rows) {
-  if (!rows) return;
-  ann_rows_drop(rows);
-  ann_hash_clear(&rows->held);
-  ann_free(rows->spare);
-  ann_free(rows);
+  if (rc == ANN_OK) ann_rows_range_end(rows);
+  ann_source_end(rows->source);
+  return rc;
 }

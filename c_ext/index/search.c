@@ -74,18 +74,32 @@ static int score_row(AnnSearcher *s, int64_t id, int must_be_there) {
   return keep(s, ann_origin_distance_of(&s->origin, row->vector, row->norm), id);
 }
 
-/* Score rows that are in memory. */
-static int score_range(AnnSearcher *s, const AnnRange *range) {
-  AnnStore *store = s->store;
-  int64_t every = TICK_COMPONENTS / store->options.space.dimensions, i;
+/* Score n rows that lie one after the other in memory. */
+static int score_run(AnnSearcher *s, const AnnRow *row, int64_t n) {
+  int64_t step = ann_rows_step(s->store->rows), i;
   int rc = ANN_OK;
-  for (i = 0; i < range->n && rc == ANN_OK; i++) {
-    const AnnRow *row = range->rows[i];
+  for (i = 0; i < n && rc == ANN_OK; i++, row = ann_row_next(row, step)) {
     double far;
-    if (i % every == every - 1) rc = ann_db_tick(store->db);
-    if (rc != ANN_OK || !ann_query_wants(&s->query, row->id)) continue;
+    if (!ann_query_wants(&s->query, row->id)) continue;
     far = ann_origin_distance_of(&s->origin, row->vector, row->norm);
     if (far <= farthest(s)) rc = keep(s, far, row->id);
+  }
+  return rc;
+}
+
+/* Score the rows of a range that are in memory. */
+static int score_range(AnnSearcher *s, const AnnRange *range) {
+  AnnStore *store = s->store;
+  const AnnRow *row = NULL;
+  int64_t place = range->low, components = 0, n;
+  int rc = ANN_OK;
+  while (rc == ANN_OK && (n = ann_rows_run(store->rows, range, &place, &row)) > 0) {
+    rc = score_run(s, row, n);
+    components += n * store->options.space.dimensions;
+    if (rc == ANN_OK && components >= TICK_COMPONENTS) {
+      rc = ann_db_tick(store->db);
+      components = 0;
+    }
   }
   ann_rows_hit(store->rows, range->n);
   ann_trace_count(store->trace, range->n, range->n * ann_store_vector_bytes(store));
@@ -111,19 +125,15 @@ static int score_read(AnnSearcher *s, int64_t first, int64_t last) {
   return rc;
 }
 
-/* The same, by what of them is in memory. */
+/* The same, by what of them is in memory, and then those that follow. */
 static int score_rows(AnnSearcher *s, int64_t first, int64_t last) {
-  AnnStore *store = s->store;
-  const AnnRange *range = ann_rows_range(store->rows, first, last);
-  int rc;
-  if (range) {
-    rc = score_range(s, range);
-    if (rc != ANN_OK || range->complete || range->rows[range->n - 1]->id == last) return rc;
-    return score_read(s, range->rows[range->n - 1]->id + 1, last);
-  }
-  ann_rows_range_begin(store->rows, first, last);
-  rc = score_read(s, first, last);
-  if (rc == ANN_OK) ann_rows_range_end(store->rows);
+  AnnRows *rows = s->store->rows;
+  const AnnRange *range = ann_rows_range(rows, first, last);
+  int rc = range ? score_range(s, range) : ANN_OK;
+  if (range && (rc != ANN_OK || range->through == last)) return rc;
+  ann_rows_range_begin(rows, first, last);
+  rc = score_read(s, range ? range->through + 1 : first, last);
+  if (rc == ANN_OK) ann_rows_range_end(rows);
   return rc;
 }
 

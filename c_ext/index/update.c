@@ -255,9 +255,9 @@ int ann_update_insert(AnnStore *store, const int64_t *id, const void *vector, in
   AnnState before = store->state;
   int64_t changes = ann_db_changes(store->db);
   int rc;
-  ann_rows_forget(store->rows, id ? *id : 0); /* and with it the range that it joins */
   rc = ann_source_put(store->source, id, vector, out_id);
   if (rc != ANN_OK) return rc;
+  ann_rows_changed(store->rows, *out_id, vector);
   store->state.rows++;
   store->state.dirty = 1;
   rc = place_or_wait(store, *out_id, vector, straight);
@@ -267,8 +267,9 @@ int ann_update_insert(AnnStore *store, const int64_t *id, const void *vector, in
 
 int ann_update_delete(AnnStore *store, int64_t id, int *out_found) {
   int placed = 0, rc = ann_update_unplace(store, id, &placed);
-  ann_rows_forget(store->rows, id);
   if (rc == ANN_OK) rc = ann_source_delete(store->source, id, out_found);
+  if (rc == ANN_OK) ann_rows_changed(store->rows, id, NULL);
+  else ann_rows_forget(store->rows, id);
   if (rc == ANN_OK && placed && !*out_found) rc = ann_db_corrupt(store->db, "place", id);
   if (rc == ANN_OK && *out_found) {
     store->state.rows--;
@@ -280,8 +281,9 @@ int ann_update_delete(AnnStore *store, int64_t id, int *out_found) {
 int ann_update_replace(AnnStore *store, int64_t id, const void *vector, int straight) {
   int placed = 0, rc = ann_update_unplace(store, id, &placed);
   /* A division on the way reads members' vectors, so the new one is stored first. */
-  ann_rows_forget(store->rows, id);
   if (rc == ANN_OK) rc = ann_source_update(store->source, id, vector);
+  if (rc == ANN_OK) ann_rows_changed(store->rows, id, vector);
+  else ann_rows_forget(store->rows, id);
   if (rc == ANN_OK && placed) rc = place_or_wait(store, id, vector, straight);
   return rc;
 }

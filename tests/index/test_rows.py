@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from tests import alter
+from tests import alter, arithmetic
 
 from .conftest import D, Table, clustered
 
@@ -237,6 +237,184 @@ def test_a_small_table_is_read_once_and_every_change_is_seen(table, near):
     assert right(near[7])
     assert table.search(near[6], 3, None, "id IN (SELECT value FROM json_each('[3, 4]'))")[0][0] in (3, 4)
     assert right(near[8])
+
+
+# ---- every row, in the order of memory ----
+
+
+def all_rows(table, query):
+    """Every (id, distance) as an exact search has them; what it took from memory."""
+    hits = table.info("cache_hits")
+    found = table.db.execute(
+        "SELECT id, distance FROM ann_search('v', ?, 100000, 1) ORDER BY rank", (query.astype("<f4").tobytes(),)
+    ).fetchall()
+    return found, table.info("cache_hits") - hits
+
+
+def of_numpy(content, query):
+    """The same for {id: vector}."""
+    ids = np.array(sorted(content), dtype=np.int64)
+    near, far = arithmetic.exact("l2", ids, np.array([content[i] for i in ids.tolist()]), query, len(ids))
+    return list(zip(near.tolist(), far.tolist(), strict=True))
+
+
+@pytest.fixture
+def whole(near):
+    """2,000 vectors of whole numbers, so that distances are numpy's to the last bit."""
+    return np.round(8 * near)
+
+
+ORDERS = {
+    "ascending": range(300),
+    "descending": range(300, 0, -1),
+    "random": np.random.default_rng(1).permutation(300).tolist(),
+    "gaps": range(-(2**62), 2**62, 2**63 // 300),
+    "negative": range(-300, 0),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_exact_search_reads_once_and_follows_every_change(table, whole, order):
+    ids = list(ORDERS[order])[:300]
+    table.create()
+    content = dict(zip(ids, whole[:300], strict=True))
+    for id_, vector in content.items():
+        table.insert(id_, vector)
+    all_rows(table, whole[0])
+
+    def follows(query):
+        found, from_memory = all_rows(table, query)
+        assert found == of_numpy(content, query)
+        assert from_memory == len(content), "no row was read anew"
+
+    follows(whole[0])
+    middle = (min(ids) + max(ids)) // 2
+    for n, id_ in enumerate([max(ids) + 5, min(ids) - 5, middle]):
+        content[id_] = whole[400 + n]
+        table.insert(id_, whole[400 + n], "INSERT OR REPLACE")
+        follows(whole[400 + n])
+    for id_ in (ids[0], ids[-1], ids[150], middle):
+        content.pop(id_, None)
+        table.delete([id_])
+        follows(whole[1])
+    for n, id_ in enumerate(ids[10:20]):
+        content[id_] = whole[500 + n]
+        table.db.execute("UPDATE v SET e = ? WHERE rowid = ?", (whole[500 + n].astype("<f4").tobytes(), id_))
+    follows(whole[505])
+    table.db.execute("UPDATE v SET rowid = ? WHERE rowid = ?", (max(ids) + 9, ids[20]))
+    content[max(ids) + 9] = content.pop(ids[20])
+    follows(whole[20])
+
+
+def test_a_row_that_is_refused_or_not_there_changes_nothing(table, whole):
+    table.create().load(whole[:300])
+    content = dict(enumerate(whole[:300]))
+    all_rows(table, whole[0])
+    with pytest.raises(apsw.ConstraintError):
+        table.insert(7, whole[400])
+    assert all_rows(table, whole[1])[0] == of_numpy(content, whole[1])
+    table.db.execute("INSERT OR IGNORE INTO v(rowid, e) VALUES (7, ?)", (whole[400].tobytes(),))
+    table.delete([12345])
+    assert all_rows(table, whole[2]) == (of_numpy(content, whole[2]), 300)
+
+
+def test_an_exact_search_of_a_life(tmp_path, whole):
+    """Two connections, transactions of all kinds, budgets that change; numpy does the same with a dict."""
+    path = str(tmp_path / "life.db")
+    ours = Table(sqlite_ann.connect(path)).create()
+    theirs = Table(sqlite_ann.connect(path))
+    content, kept, rng = {}, 0, np.random.default_rng(11)
+
+    def write(table):
+        for _ in range(int(rng.integers(1, 9))):
+            id_, vector = int(rng.integers(-300, 300)), whole[rng.integers(0, 2000)]
+            if rng.random() < 0.35 and id_ in content:
+                del content[id_]
+                table.db.execute("DELETE FROM v WHERE rowid = ?", (id_,))
+            else:
+                content[id_] = vector
+                table.insert(id_, vector, "INSERT OR REPLACE")
+
+    def look(table):
+        query = whole[rng.integers(0, 2000)]
+        found, from_memory = all_rows(table, query)
+        assert found == of_numpy(content, query)
+        return from_memory == len(content)
+
+    for step in range(250):
+        act = rng.random()
+        if act < 0.45:
+            write(ours)
+        elif act < 0.55:
+            write(theirs)
+        elif act < 0.75:
+            before = dict(content)
+            ours.db.execute("BEGIN")
+            write(ours)
+            inside = dict(content)
+            ours.db.execute("SAVEPOINT here")
+            write(ours)
+            look(ours)
+            if rng.random() < 0.5:
+                ours.db.execute("ROLLBACK TO here")
+                content = inside
+                look(ours)
+                write(ours)
+            if rng.random() < 0.5:
+                ours.db.execute("ROLLBACK")
+                content = before
+            else:
+                ours.db.execute("COMMIT")
+        elif act < 0.85:
+            ours.command(f"cache_mb={rng.choice([0, 1, 100])}")
+        if content:
+            kept += look(ours)
+            look((ours, theirs)[step % 2])
+    assert kept > 80
+    assert ours.faults() == []
+
+
+def test_more_rows_than_memory_has_room_for_are_read_from_where_it_ends(table):
+    vectors = clustered(990, 3, 256)
+    table.create(d=256).load(vectors)
+    table.command("cache_mb=0")
+    expected = all_rows(table, vectors[5])
+    assert expected[1] == 0
+    table.command("cache_mb=1")
+    all_rows(table, vectors[6])
+    found, from_memory = all_rows(table, vectors[5])
+    assert found == expected[0]
+    assert 800 < from_memory < 990
+    assert table.info("cache_bytes") <= 1 << 20
+    table.command("cache_mb=100")
+    all_rows(table, vectors[6])
+    assert all_rows(table, vectors[5]) == (expected[0], 990)
+
+
+def test_an_exact_search_and_those_by_the_forest_do_not_forget_each_others_rows(forest, whole):
+    table = forest()
+    for step in range(20):
+        table.insert(5000 + step, whole[step])
+        all_rows(table, whole[step])
+        table.load(whole[300 + step : 301 + step], first=9000 + step)
+        table.search(whole[step])
+        found, from_memory = all_rows(table, whole[step])
+        assert from_memory == len(found) == 1200 + 2 * (step + 1)
+
+
+def test_memory_is_given_back(table):
+    vectors = clustered(990, 3, 256)
+    table.create(d=256).load(vectors)
+    table.search(vectors[0])
+    table.command("cache_mb=0")
+    before = apsw.memory_used()
+    for _ in range(3):
+        table.command("cache_mb=100")
+        all_rows(table, vectors[0])
+        held = table.info("cache_bytes")
+        assert apsw.memory_used() - before > held * 0.9 > 900_000
+        table.command("cache_mb=0")
+        assert apsw.memory_used() - before < 100_000
 
 
 # ---- alone ----
