@@ -124,17 +124,14 @@ static double dot(const AnnOrigin *origin, const void *row, double norm) {
   return sum == 0 ? 0.0 : -sum;
 }
 
-static size_t bytes_of(const AnnOrigin *origin) {
-  return (size_t)ann_element_size(origin->element, origin->n);
-}
-
 static double hamming(const AnnOrigin *origin, const void *row, double norm) {
   (void)norm;
-  return (double)ann_kernels()->sums->differing(origin->query, row, bytes_of(origin));
+  return (double)ann_kernels()->sums->differing(origin->query, row, (size_t)origin->row_bytes);
 }
 
 static double jaccard(const AnnOrigin *origin, const void *row, double norm) {
-  double common = (double)ann_kernels()->sums->common(origin->query, row, bytes_of(origin));
+  double common =
+      (double)ann_kernels()->sums->common(origin->query, row, (size_t)origin->row_bytes);
   double either = origin->norm + norm - common;
   return either == 0 ? 0.0 : 1.0 - common / either;
 }

@@ -19,6 +19,7 @@ typedef struct AnnOrigin { /* a query to which many distances are taken */
   const struct AnnMetric *metric;
   const AnnElement *element; /* of the rows */
   int64_t n;                 /* dimensions */
+  int64_t row_bytes;         /* of one row */
   const void *query;         /* borrowed */
   double norm;               /* its squared length, if the metric has use for it, or 0 */
   const AnnRowSums *sums;    /* of the type that rows have; NULL of bits */

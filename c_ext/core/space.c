@@ -81,6 +81,7 @@ void ann_origin_init(AnnOrigin *origin, const AnnSpace *space, const void *query
   origin->metric = space->metric;
   origin->element = space->element;
   origin->n = space->dimensions;
+  origin->row_bytes = space->blob_size;
   origin->query = query;
   origin->sums = row_type < 0 ? NULL : &ann_kernels()->sums->of[row_type];
   origin->whole = ann_query_whole(space->element, query, space->dimensions);

@@ -12,6 +12,7 @@
 #define SURVIVORS_PER_TICK 4096 /* rows that may have to be read */
 #define ROWS_AHEAD 4            /* rows on their way while one is measured */
 #define SLOTS_AHEAD 8           /* and where to find those after them */
+#define BYTES_AHEAD 2048        /* the same of rows that lie one after the other */
 /* Rows that a search keeps to go on with, 16 bytes each; one of more begins anew for the
 ** next. */
 #define MOST_HELD ((int64_t)1 << 24)
@@ -74,15 +75,27 @@ static int score_row(AnnSearcher *s, int64_t id, int must_be_there) {
   return keep(s, ann_origin_distance_of(&s->origin, row->vector, row->norm), id);
 }
 
+/* Have on its way what lies a little behind a row: in its block, or where the next one may
+** begin. */
+static void prefetch_behind(const AnnRow *row, int64_t step) {
+  uintptr_t there = (uintptr_t)row + BYTES_AHEAD;
+  int64_t i;
+  for (i = 0; i < step; i += 64) __builtin_prefetch((const void *)(there + (uintptr_t)i));
+}
+
 /* Score n rows that lie one after the other in memory. */
 static int score_run(AnnSearcher *s, const AnnRow *row, int64_t n) {
   int64_t step = ann_rows_step(s->store->rows), i;
+  double most = farthest(s);
   int rc = ANN_OK;
   for (i = 0; i < n && rc == ANN_OK; i++, row = ann_row_next(row, step)) {
     double far;
+    prefetch_behind(row, step);
     if (!ann_query_wants(&s->query, row->id)) continue;
     far = ann_origin_distance_of(&s->origin, row->vector, row->norm);
-    if (far <= farthest(s)) rc = keep(s, far, row->id);
+    if (far > most) continue;
+    rc = keep(s, far, row->id);
+    most = farthest(s);
   }
   return rc;
 }

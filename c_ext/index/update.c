@@ -279,10 +279,12 @@ int ann_update_delete(AnnStore *store, int64_t id, int *out_found) {
 }
 
 int ann_update_replace(AnnStore *store, int64_t id, const void *vector, int straight) {
-  int placed = 0, rc = ann_update_unplace(store, id, &placed);
+  int placed = 0, there = 0, rc = ann_update_unplace(store, id, &placed);
   /* A division on the way reads members' vectors, so the new one is stored first. */
   if (rc == ANN_OK) rc = ann_source_update(store->source, id, vector);
-  if (rc == ANN_OK) ann_rows_changed(store->rows, id, vector);
+  /* A function that the statement calls may have deleted a row that is not in the forest. */
+  if (rc == ANN_OK && !placed) rc = ann_source_has(store->source, id, &there);
+  if (rc == ANN_OK) ann_rows_changed(store->rows, id, placed || there ? vector : NULL);
   else ann_rows_forget(store->rows, id);
   if (rc == ANN_OK && placed) rc = place_or_wait(store, id, vector, straight);
   return rc;

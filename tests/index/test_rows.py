@@ -318,6 +318,21 @@ def test_a_row_that_is_refused_or_not_there_changes_nothing(table, whole):
     assert all_rows(table, whole[2]) == (of_numpy(content, whole[2]), 300)
 
 
+def test_an_update_of_a_row_that_its_own_function_deleted_is_none(table, whole):
+    table.create().load(whole[:300])
+    content = dict(enumerate(whole[:300]))
+    all_rows(table, whole[0])
+
+    def gone(id_):
+        table.db.execute("DELETE FROM v WHERE rowid = ?", (id_,))
+        return whole[400].astype("<f4").tobytes()
+
+    table.db.create_scalar_function("gone", gone)
+    table.db.execute("UPDATE v SET e = gone(rowid) WHERE rowid = 7")
+    del content[7]
+    assert all_rows(table, whole[1])[0] == of_numpy(content, whole[1])
+
+
 def test_an_exact_search_of_a_life(tmp_path, whole):
     """Two connections, transactions of all kinds, budgets that change; numpy does the same with a dict."""
     path = str(tmp_path / "life.db")
