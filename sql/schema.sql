@@ -15,3 +15,7 @@ CREATE TABLE "name_places"(id INTEGER PRIMARY KEY, pages BLOB);
 
 -- runs of ids that are not in the forest yet
 CREATE TABLE "name_waiting"(id INTEGER PRIMARY KEY, last INTEGER);
+
+-- An index over an ordinary table (content = …) has no table of vectors, but
+-- the ids of rows that were written since, which triggers on that table note
+-- CREATE TABLE "name_changes"(id INTEGER PRIMARY KEY);

@@ -10,6 +10,7 @@ are those of FORMAT.md.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from tests import components
+from tests import components, ordinary
 from tests.arithmetic import (
     CENTRE,
     GOLDEN,
@@ -184,6 +185,12 @@ class Index:
     pages: dict[int, Any]
     places: dict[int, Any]
     waiting: list[tuple[int, Any]]
+    noted: set[int]  # rows that an ordinary table has had written since the forest took them in
+
+    @property
+    def is_content(self) -> bool:
+        """The vectors are a column of an ordinary table."""
+        return "content" in self.options
 
     @property
     def kind(self) -> str:
@@ -258,6 +265,9 @@ def parse_options(text: Any) -> dict[str, str]:
         raise Damaged("config row options is not text")
     names = ["column", "type", "dimensions", "metric", "trees", "seed", "leaf_capacity", "length"]
     out: dict[str, str] = {}
+    for name in ("content_rowid", "content"):
+        if found := re.fullmatch(rf'(.*) {name}="((?:[^"]|"")+)"', text, re.DOTALL):
+            text, out[name] = found[1], found[2].replace('""', '"')
     for name in reversed(names[1:]):
         text, found, value = text.rpartition(f" {name}=")
         if not found:
@@ -417,6 +427,7 @@ def read(database: Database, table: str | None = None) -> Index:
     if value["format"] != 2 or not isinstance(value["format"], int):
         raise Damaged(f"format is {value['format']!r}")
     (state, roots), options = parse_state(value["state"]), parse_options(value["options"])
+    vectors, noted = ordinary.rows(db, name) if "content" in options else (dict(rows("vectors")), set())
     dimensions, queries = int(options["dimensions"]), components.of_queries(options["type"])
     return Index(
         name,
@@ -428,10 +439,11 @@ def read(database: Database, table: str | None = None) -> Index:
         parse_least(value["least"]) if "least" in value else (0, 0),
         parse_learned(value["learned"], dimensions, queries) if "learned" in value else None,
         value.get("made"),
-        dict(rows("vectors")),
+        vectors,
         dict(rows("pages")),
         dict(rows("places")),
         rows("waiting"),
+        noted,
     )
 
 
@@ -445,7 +457,7 @@ def check(database: Database, table: str | None = None) -> list[str]:
         index = read(db, table)
     except Damaged as damage:
         return [str(damage)]
-    faults = [*_check_schema(db, index.name), *_check_config(index), *_check_vectors(index)]
+    faults = [*_check_schema(db, index), *_check_config(index), *_check_vectors(index)]
     pages: dict[int, Page] = {}
     for number, data in index.pages.items():
         try:
@@ -457,8 +469,9 @@ def check(database: Database, table: str | None = None) -> list[str]:
     return [*_check_trees(index, pages), *_check_rows(index, pages), *_check_codes(index, pages)]
 
 
-def _check_schema(db: apsw.Connection, name: str) -> Iterator[str]:
-    for suffix, columns in SHADOWS.items():
+def _check_schema(db: apsw.Connection, index: Index) -> Iterator[str]:
+    name = index.name
+    for suffix, columns in (ordinary.SHADOWS if index.is_content else SHADOWS).items():
         sql = "SELECT type, sql FROM sqlite_schema WHERE tbl_name = ?"
         found = db.execute(sql, (f"{name}_{suffix}",)).fetchall()
         if [kind for kind, _ in found] != ["table"] or not found[0][1].endswith(f"({columns})"):
@@ -475,7 +488,7 @@ def _check_config(index: Index) -> Iterator[str]:
         yield f"state: pages_sum is not that of the pages, {pages_sum(index.pages)}"
     if any(value < 0 for value in state.values()):
         yield f"state: a count is negative in {state}"
-    if state["rows"] != len(index.vectors):
+    if state["rows"] != len(index.vectors) and not index.is_content:
         yield f"state: {state['rows']} rows, but {len(index.vectors)} vectors"
     if state["placed"] != len(index.places):
         yield f"state: {state['placed']} rows placed, but {len(index.places)} places"
@@ -548,17 +561,17 @@ def _check_rows(index: Index, pages: dict[int, Page]) -> Iterator[str]:
         if end is not None and first <= end:
             yield f"waiting run {first} to {last} overlaps the one before"
         end = max(last, end if end is not None else last)
-    for id_ in index.vectors:
+    for id_ in index.vectors.keys() - index.noted:
         if (id_ in places) == index.waits(id_):
             yield f"row {id_} is {'in the forest and waits' if id_ in places else 'neither in the forest nor waiting'}"
-    for id_ in places.keys() - index.vectors.keys():
+    for id_ in set() if index.is_content else places.keys() - index.vectors.keys():
         yield f"row {id_} is in the forest, but has no vector"
 
 
 def _check_codes(index: Index, pages: dict[int, Page]) -> Iterator[str]:
     directories = [page for page in pages.values() if page.children]
     yield from _compare_codes(index, [(it, np.array([child.point for child in it.children])) for it in directories])
-    if not index.places or not index.places.keys() <= index.vectors.keys():
+    if not index.places or index.noted or not index.places.keys() <= index.vectors.keys():
         return
     ids, vectors = index.array()
     x = prepared(index.metric, index.rotation, vectors)

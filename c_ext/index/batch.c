@@ -76,6 +76,16 @@ int ann_batch_read(AnnBatch *batch, int64_t most, int *out_more) {
   return rc;
 }
 
+int ann_batch_take(AnnBatch *batch, int64_t id, const void **out_vector, int *out_found) {
+  void *vector = vector_of(batch, batch->n);
+  int rc = ann_source_get(batch->store->source, id, vector, out_found);
+  *out_vector = NULL;
+  if (rc != ANN_OK || !*out_found) return rc;
+  batch->ids[batch->n++] = id;
+  *out_vector = vector;
+  return ANN_OK;
+}
+
 /* A router for each worker, with room for so many directories. */
 static int fit_routers(AnnBatch *batch, int64_t n_directories) {
   int rc = ANN_OK, i;

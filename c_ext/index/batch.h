@@ -40,6 +40,9 @@ void ann_batch_clear(AnnBatch *batch);
 /* Append the next row of the open scan, for as long as there are fewer than `most` and the
 ** scan goes on; *out_more is 0 at its end. */
 int ann_batch_read(AnnBatch *batch, int64_t most, int *out_more);
+/* Append the row of an id, if it is there; there is room for it.  *out_vector: borrowed until the
+** batch is placed. */
+int ann_batch_take(AnnBatch *batch, int64_t id, const void **out_vector, int *out_found);
 /* The batch's vectors as the forest sees them: n x L floats. */
 int ann_batch_rotate(AnnBatch *batch, float *out);
 /* Place all rows in the forest, and be empty again. */

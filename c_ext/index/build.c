@@ -4,6 +4,7 @@
 #include "core/format.h"
 #include "core/refine.h"
 #include "core/tree.h"
+#include "index/absorb.h"
 #include "index/batch.h"
 #include "index/calibrate.h"
 #include "index/config.h"
@@ -244,11 +245,14 @@ static int plant(Build *build) {
   return rc;
 }
 
-/* Every row waits again: one range over all ids. */
-static int pull_up(AnnStore *store) {
-  int rc = ann_update_clear(store);
-  store->state.last_page = 0;
-  return rc == ANN_OK ? ann_waiting_add_all(store->waiting) : rc;
+/* Of an ordinary table not all rows that were noted need be there: few wait, as at first. */
+static int plant_anew(Build *build) {
+  AnnStore *store = build->store;
+  int rc = ann_absorb_pull_up(store);
+  if (rc != ANN_OK || (store->content && store->state.rows < ANN_SMALLEST_FOREST)) return rc;
+  rc = plant(build);
+  store->state.planted_rows = store->state.rows;
+  return rc;
 }
 
 /* ---- absorbing ---- */
@@ -287,8 +291,8 @@ static int absorb_range(Build *build, int64_t first, int64_t last) {
 
 static int absorb_ranges(Build *build) {
   int64_t first, last;
-  int found = 1, rc = ANN_OK;
-  while (rc == ANN_OK && !is_full(build)) {
+  int found = build->store->state.roots[0] != 0, rc = ANN_OK;
+  while (rc == ANN_OK && found && !is_full(build)) {
     rc = ann_waiting_range(build->store->waiting, INT64_MIN, &first, &last, &found);
     if (rc != ANN_OK || !found) break;
     rc = absorb_range(build, first, last);
@@ -296,29 +300,83 @@ static int absorb_ranges(Build *build) {
   return rc;
 }
 
+/* ---- of an ordinary table ---- */
+
+/* Does any row wait?  None that was counted when they began to may be there now, or more. */
+static int count_waiting(AnnStore *store, int *out_any) {
+  int64_t first, last;
+  int rc = ann_waiting_range(store->waiting, INT64_MIN, &first, &last, out_any);
+  if (rc != ANN_OK) return rc;
+  if (!*out_any || store->state.rows <= store->state.placed) {
+    store->state.rows = store->state.placed + *out_any;
+    store->state.dirty = 1;
+  }
+  return ANN_OK;
+}
+
+/* When no row waits, what was noted: one by one, or, where that is as much as the forest has, all
+** anew. */
+static int absorb_notes(Build *build, int64_t n_notes) {
+  AnnStore *store = build->store;
+  int64_t n = 1;
+  int rc = ANN_OK;
+  if (n_notes >= store->state.placed) {
+    rc = plant_anew(build);
+    return rc == ANN_OK ? absorb_ranges(build) : rc;
+  }
+  while (rc == ANN_OK && n > 0 && !is_full(build)) {
+    rc = ann_absorb_some(&build->batch, batch_rows(build), &n);
+    build->rows += n;
+  }
+  return rc;
+}
+
+static int absorb_content(Build *build, int *out_more) {
+  AnnStore *store = build->store;
+  int64_t n = 0;
+  int waits = 0, rc = count_waiting(store, &waits);
+  if (rc == ANN_OK) rc = ann_notes_count(store->notes, &n);
+  if (rc == ANN_OK && !waits && n > 0) {
+    rc = absorb_notes(build, n);
+    if (rc == ANN_OK) rc = count_waiting(store, &waits);
+    if (rc == ANN_OK) rc = ann_notes_count(store->notes, &n);
+  }
+  *out_more = store->state.roots[0] != 0 && (waits || n > 0);
+  return rc == ANN_OK && build->thorough && !*out_more ? ann_absorb_gone(store) : rc;
+}
+
+/* ---- all of it ---- */
+
 static int absorb(Build *build, int *out_more) {
   AnnStore *store = build->store;
   AnnState *state = &store->state;
-  int rc = ANN_OK;
-  if (will_plant(state, build->thorough)) {
-    rc = pull_up(store);
-    if (rc == ANN_OK) rc = plant(build);
-    state->planted_rows = state->rows;
-  }
+  int rc = will_plant(state, build->thorough) ? plant_anew(build) : ANN_OK;
   if (rc == ANN_OK) rc = absorb_ranges(build);
   *out_more = rc == ANN_OK && state->placed < state->rows;
-  if (rc == ANN_OK && !*out_more && is_stale(build)) {
+  if (rc == ANN_OK && store->content) rc = absorb_content(build, out_more);
+  if (rc == ANN_OK && !*out_more && state->roots[0] != 0 && is_stale(build)) {
     rc = ann_store_flush(store);
     if (rc == ANN_OK) rc = ann_calibrate(store, build->pool);
   }
   return rc;
 }
 
+/* Of an ordinary table what was noted counts as waiting; without a forest all of it is counted. */
+static int count_content(AnnStore *store) {
+  int64_t n = 0;
+  int rc;
+  if (store->state.roots[0] == 0) return ann_absorb_pull_up(store);
+  rc = ann_notes_count(store->notes, &n);
+  store->state.rows += n;
+  return rc;
+}
+
 int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_more) {
   Build build;
-  int rc = ANN_OK;
+  int rc = store->content ? count_content(store) : ANN_OK;
   *out_more = 0;
-  if (store->state.rows >= ANN_SMALLEST_FOREST || store->state.roots[0] != 0) {
+  if (rc == ANN_OK &&
+      (store->state.rows >= ANN_SMALLEST_FOREST || store->state.roots[0] != 0)) {
     rc = build_init(&build, store, max_pages, thorough);
     if (rc == ANN_OK) {
       rc = absorb(&build, out_more);
@@ -330,7 +388,7 @@ int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_
 }
 
 int ann_build_rebuild(AnnStore *store) {
-  int more = 0, rc = pull_up(store);
+  int more = 0, rc = ann_absorb_pull_up(store);
   store->state.planted_rows = 0;
   if (rc == ANN_OK) rc = ann_build_absorb(store, 0, 1, &more);
   return rc;

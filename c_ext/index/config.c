@@ -53,11 +53,16 @@ int ann_config_put_state(AnnDb *db, const AnnState *state) {
 }
 
 char *ann_config_options_text(const AnnOptions *o) {
-  return sqlite3_mprintf(
+  char *text = sqlite3_mprintf(
       "column=%s type=%s dimensions=%lld metric=%s trees=%d seed=%lld leaf_capacity=%d length=%lld",
       o->column, o->space.element->named.name, (long long)o->space.dimensions,
       o->space.metric->named.name, o->trees, (long long)o->seed, o->leaf_capacity,
       (long long)ann_rotation_length(o->space.dimensions));
+  if (text && o->content) text = sqlite3_mprintf("%z content=\"%w\"", text, o->content);
+  if (text && o->content_rowid) {
+    text = sqlite3_mprintf("%z content_rowid=\"%w\"", text, o->content_rowid);
+  }
+  return text;
 }
 
 int ann_config_put_first(AnnDb *db, const AnnOptions *options) {

@@ -9,28 +9,29 @@
 struct AnnDb {
   sqlite3 *handle;                  /* borrowed */
   char *schema, *name;              /* owned */
+  char *from;                       /* owned: where vectors are read; NULL: name_vectors */
   sqlite3_stmt *stmts[ANN_N_STMTS]; /* owned; made at first use */
   char *message;                    /* owned: the first error's sentence, NULL for none */
   int64_t cause;                    /* where in it what comes after the table's name begins */
   int64_t changes;                  /* made to rows, ranges, pages and places, ever */
 };
 
-/* %s stands for "schema"."name_  and the table's suffix follows. */
+/* %s stands for "schema"."name_  and the table's suffix follows; the first %s of those that read
+** vectors (reads_vectors) for where these are. */
 static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_CONFIG_GET] = "SELECT value FROM %sconfig\" WHERE id = ?1",
   [ANN_STMT_CONFIG_PUT] = "REPLACE INTO %sconfig\"(id, name, value) VALUES(?1, ?2, ?3)",
   [ANN_STMT_CONFIG_DELETE] = "DELETE FROM %sconfig\" WHERE id = ?1",
   [ANN_STMT_SNAPSHOT] = "SELECT value FROM %sconfig\" WHERE id = ?1",
-  [ANN_STMT_VECTOR_GET] = "SELECT vector FROM %svectors\" WHERE id = ?1",
-  [ANN_STMT_VECTOR_HAS] = "SELECT 1 FROM %svectors\" WHERE id = ?1",
+  [ANN_STMT_VECTOR_GET] = "SELECT vector FROM %s WHERE id = ?1",
+  [ANN_STMT_VECTOR_HAS] = "SELECT 1 FROM %s WHERE id = ?1",
   [ANN_STMT_VECTOR_PUT] = "INSERT INTO %svectors\"(id, vector) VALUES(?1, ?2)",
   [ANN_STMT_VECTOR_UPDATE] = "UPDATE %svectors\" SET vector = ?2 WHERE id = ?1",
   [ANN_STMT_VECTOR_DELETE] = "DELETE FROM %svectors\" WHERE id = ?1",
-  [ANN_STMT_VECTOR_SCAN] =
-      "SELECT id, vector FROM %svectors\" WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-  [ANN_STMT_VECTOR_MAX] = "SELECT max(id) FROM %svectors\"",
+  [ANN_STMT_VECTOR_SCAN] = "SELECT id, vector FROM %s WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+  [ANN_STMT_VECTOR_MAX] = "SELECT max(id) FROM %s",
   [ANN_STMT_VECTOR_COUNT] =
-      "SELECT count(*), min(id), max(id) FROM %svectors\" WHERE id BETWEEN ?1 AND ?2",
+      "SELECT count(*), min(id), max(id) FROM %s WHERE id BETWEEN ?1 AND ?2",
   [ANN_STMT_PAGE_GET] = "SELECT data FROM %spages\" WHERE id = ?1",
   [ANN_STMT_PAGE_ADD] = "INSERT INTO %spages\"(id, data) VALUES(?1, ?2)",
   [ANN_STMT_PAGE_PUT] = "REPLACE INTO %spages\"(id, data) VALUES(?1, ?2)",
@@ -49,11 +50,18 @@ static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_WAITING_PUT] = "REPLACE INTO %swaiting\"(id, last) VALUES(?1, ?2)",
   [ANN_STMT_WAITING_DELETE] = "DELETE FROM %swaiting\" WHERE id = ?1",
   [ANN_STMT_WAITING_CLEAR] = "DELETE FROM %swaiting\"",
+  [ANN_STMT_CHANGE_ANY] = "SELECT id FROM %schanges\" LIMIT 1",
+  [ANN_STMT_CHANGE_SCAN] = "SELECT id FROM %schanges\" ORDER BY id LIMIT ?1",
+  [ANN_STMT_CHANGE_COUNT] = "SELECT count(*) FROM %schanges\"",
+  [ANN_STMT_CHANGE_DELETE] = "DELETE FROM %schanges\" WHERE id <= ?1",
+  [ANN_STMT_PLACE_GONE] =
+      "WITH v AS (SELECT id FROM %s) SELECT p.id FROM %splaces\" p WHERE p.id >= ?1 "
+      "AND NOT EXISTS (SELECT 1 FROM v WHERE v.id = p.id) ORDER BY p.id LIMIT 1",
   [ANN_STMT_QUERY_ONLY] = "SELECT query_only FROM pragma_query_only",
   [ANN_STMT_TICK] = "SELECT 1",
   /* What answers are made of; no row of it is read.  Each %s is for one prefix. */
   [ANN_STMT_ALLOWED] = "SELECT v.id, v.vector, p.id, p.data, w.id, w.last, c.value "
-                       "FROM %svectors\" v, %spages\" p, %swaiting\" w, %sconfig\" c LIMIT 0",
+                       "FROM %s v, %spages\" p, %swaiting\" w, %sconfig\" c LIMIT 0",
 };
 
 /* ---- life ---- */
@@ -77,6 +85,7 @@ void ann_db_free(AnnDb *db) {
   if (!db) return;
   ann_db_close(db);
   sqlite3_free(db->message);
+  sqlite3_free(db->from);
   sqlite3_free(db->schema);
   sqlite3_free(db->name);
   ann_free(db);
@@ -88,6 +97,28 @@ void ann_db_close(AnnDb *db) {
     sqlite3_finalize(db->stmts[i]);
     db->stmts[i] = NULL;
   }
+}
+
+/* Statements of which the first %s is where vectors are. */
+static const int reads_vectors[] = {
+  ANN_STMT_VECTOR_GET,   ANN_STMT_VECTOR_HAS, ANN_STMT_VECTOR_SCAN, ANN_STMT_VECTOR_MAX,
+  ANN_STMT_VECTOR_COUNT, ANN_STMT_PLACE_GONE, ANN_STMT_ALLOWED,
+};
+#define N_READS_VECTORS ((int)(sizeof reads_vectors / sizeof *reads_vectors))
+
+void ann_db_read_from(AnnDb *db, char *from) {
+  int i;
+  for (i = 0; i < N_READS_VECTORS; i++) {
+    sqlite3_finalize(db->stmts[reads_vectors[i]]);
+    db->stmts[reads_vectors[i]] = NULL;
+  }
+  sqlite3_free(db->from);
+  db->from = from;
+}
+
+char *ann_db_from(const AnnDb *db) {
+  if (db->from) return sqlite3_mprintf("%s", db->from);
+  return sqlite3_mprintf("\"%w\".\"%w_vectors\"", db->schema, db->name);
 }
 
 int ann_db_rename(AnnDb *db, const char *name) {
@@ -163,12 +194,17 @@ void ann_db_unsay(AnnDb *db) {
 sqlite3_stmt *ann_db_stmt(AnnDb *db, int which, int *out_rc) {
   if (!db->stmts[which]) {
     char *prefix = sqlite3_mprintf("\"%w\".\"%w_", db->schema, db->name);
-    char *sql = prefix ? sqlite3_mprintf(sql_of[which], prefix, prefix, prefix, prefix) : NULL;
+    char *from = NULL, *sql = NULL;
+    int i;
+    for (i = 0; i < N_READS_VECTORS && reads_vectors[i] != which; i++) {}
+    from = i < N_READS_VECTORS ? ann_db_from(db) : sqlite3_mprintf("%s", prefix);
+    if (prefix && from) sql = sqlite3_mprintf(sql_of[which], from, prefix, prefix, prefix);
     *out_rc = sql ? sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
                                        &db->stmts[which], NULL)
                   : ANN_NOMEM;
     if (*out_rc != ANN_OK && *out_rc != ANN_NOMEM) ann_db_sqlite_failed(db, *out_rc);
     sqlite3_free(prefix);
+    sqlite3_free(from);
     sqlite3_free(sql);
   }
   return db->stmts[which];

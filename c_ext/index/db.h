@@ -42,6 +42,11 @@ enum {
   ANN_STMT_WAITING_PUT,
   ANN_STMT_WAITING_DELETE,
   ANN_STMT_WAITING_CLEAR,
+  ANN_STMT_CHANGE_ANY,
+  ANN_STMT_CHANGE_SCAN,
+  ANN_STMT_CHANGE_COUNT,
+  ANN_STMT_CHANGE_DELETE,
+  ANN_STMT_PLACE_GONE,
   ANN_STMT_QUERY_ONLY,
   ANN_STMT_TICK,
   ANN_STMT_ALLOWED,
@@ -59,6 +64,11 @@ const char *ann_db_name(const AnnDb *db);
 int ann_db_rename(AnnDb *db, const char *name);
 /* Close all statements: before the tables are dropped or renamed. */
 void ann_db_close(AnnDb *db);
+/* Vectors are read from there, a table or subquery with the columns id and vector, and no longer
+** from the table's own; sqlite3_malloc, taken over.  Statements that read them are closed. */
+void ann_db_read_from(AnnDb *db, char *from);
+/* From where they are read (sqlite3_free), or NULL when out of memory. */
+char *ann_db_from(const AnnDb *db);
 
 /* A reset statement, prepared at its first use; NULL and *out_rc on failure. */
 sqlite3_stmt *ann_db_stmt(AnnDb *db, int which, int *out_rc);

@@ -145,16 +145,23 @@ int ann_divide_enter(AnnStore *store, AnnPage *parent, uint32_t number, const An
 static int divide_page(AnnStore *store, int tree, uint32_t number, Halves *h,
                        uint32_t *out_other);
 
-/* The vectors of a leaf's members as points. */
-static int take_members(AnnStore *store, Halves *h, uint32_t number) {
+/* The vectors of a leaf's members as points; one whose row is gone, as in an ordinary table, is
+** taken to be at the leaf's centre. */
+static int take_members(AnnStore *store, Halves *h, const AnnPage *page, uint32_t number) {
   AnnProbe probe;
   int rc = ann_probe_init(&probe, store), i;
   if (rc != ANN_OK) return rc;
   for (i = 0; i < h->n && rc == ANN_OK; i++) {
     const AnnRow *row = NULL;
     rc = ann_rows_get(store->rows, h->ids[i], &row);
-    if (rc == ANN_OK && !row) rc = ann_db_corrupt(store->db, "page", number);
+    if (rc == ANN_OK && !row && !ann_source_may_lack(store->source)) {
+      rc = ann_db_corrupt(store->db, "page", number);
+    }
     if (rc != ANN_OK) break;
+    if (!row) {
+      ann_centre_decode(ann_page_centre(page), h->length, h->points + i * h->length);
+      continue;
+    }
     ann_probe_rotate(&probe, store, row->vector);
     memcpy(h->points + i * h->length, probe.vector, (size_t)h->length * sizeof(float));
   }
@@ -249,7 +256,7 @@ int ann_divide_leaf(AnnStore *store, int tree, uint32_t number, uint32_t *out_ot
   int rc = ann_pages_get(store->pages, number, tree, 0, &page), i;
   if (rc != ANN_OK) return rc;
   rc = halves_init(&h, page);
-  if (rc == ANN_OK) rc = take_members(store, &h, number);
+  if (rc == ANN_OK) rc = take_members(store, &h, page, number);
   if (rc == ANN_OK) rc = divide_page(store, tree, number, &h, out_other);
   for (i = 0; i < h.n && rc == ANN_OK; i++) {
     if (h.sides[i]) rc = ann_places_move(store->places, h.ids[i], number, *out_other);
@@ -272,7 +279,7 @@ static int look_for_mean(AnnStore *store, Halves *h, const AnnPage *page, uint32
                          double share, int *out_moved) {
   float *scratch = ann_alloc_array((uint64_t)page->length, sizeof *scratch); /* owned */
   float spread = 0;
-  int rc = scratch ? take_members(store, h, number) : ANN_NOMEM;
+  int rc = scratch ? take_members(store, h, page, number) : ANN_NOMEM;
   if (rc == ANN_OK) {
     rc = ann_split_mean(h->pointers, NULL, -1, h->n, h->length, h->mean, &spread);
   }

@@ -167,6 +167,19 @@ static int parse_number(const char *table, const char *name, const char *value, 
   return ANN_OK;
 }
 
+/* A name that is kept. */
+static int set_name(const char *table, const char *option, const char *value, char **io_name,
+                    char **out_message) {
+  if (!value[0]) {
+    return refuse(
+        out_message,
+        sqlite3_mprintf("ann table %s, option %s: expected a name, got \"\"", table, option));
+  }
+  sqlite3_free(*io_name);
+  *io_name = sqlite3_mprintf("%s", value);
+  return *io_name ? ANN_OK : ANN_NOMEM;
+}
+
 static int set_option(const char *table, const char *name, const char *value,
                       AnnOptions *options, char **out_message) {
   int64_t number = 0;
@@ -197,11 +210,17 @@ static int set_option(const char *table, const char *name, const char *value,
     if (rc == ANN_OK) options->leaf_capacity = (int)((number + 31) / 32 * 32);
     return rc;
   }
+  if (sqlite3_stricmp(name, "content") == 0) {
+    return set_name(table, name, value, &options->content, out_message);
+  }
+  if (sqlite3_stricmp(name, "content_rowid") == 0) {
+    return set_name(table, name, value, &options->content_rowid, out_message);
+  }
   return refuse(
       out_message,
       sqlite3_mprintf(
           "ann table %s: expected one of the options metric, trees, seed, cache_mb, leaf_capacity, "
-          "threads, got \"%s\"",
+          "threads, content, content_rowid, got \"%s\"",
           table, name));
 }
 
@@ -251,16 +270,31 @@ int ann_options_parse(const char *table, int n, const char *const *argv,
   for (i = 1; rc == ANN_OK && i < n; i++) {
     rc = parse_option(table, argv[i], out_options, out_message);
   }
+  if (rc == ANN_OK && out_options->content_rowid && !out_options->content) {
+    rc = refuse(
+        out_message,
+        sqlite3_mprintf("ann table %s, option content_rowid: expected the option content "
+                        "beside it, which is missing",
+                        table));
+  }
   if (rc != ANN_OK) ann_options_clear(out_options);
   return rc;
 }
 
+static int equal_names(const char *a, const char *b) {
+  return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 int ann_options_equal(const AnnOptions *a, const AnnOptions *b) {
-  return strcmp(a->column, b->column) == 0 && ann_space_equal(&a->space, &b->space) &&
-         a->trees == b->trees && a->seed == b->seed && a->leaf_capacity == b->leaf_capacity;
+  return strcmp(a->column, b->column) == 0 && equal_names(a->content, b->content) &&
+         equal_names(a->content_rowid, b->content_rowid) &&
+         ann_space_equal(&a->space, &b->space) && a->trees == b->trees && a->seed == b->seed &&
+         a->leaf_capacity == b->leaf_capacity;
 }
 
 void ann_options_clear(AnnOptions *options) {
   sqlite3_free(options->column);
+  sqlite3_free(options->content);
+  sqlite3_free(options->content_rowid);
   memset(options, 0, sizeof *options);
 }

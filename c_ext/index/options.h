@@ -1,6 +1,9 @@
 /* options.h -- the arguments of CREATE VIRTUAL TABLE … USING ann(…).
 **
 **   <column> <type>[<dimensions>] [distance_metric = value] [, name = value]…
+**
+** content and content_rowid are the names that CREATE gave; the table and its column may have been
+** renamed since (content.h).
 */
 #ifndef ANN_INDEX_OPTIONS_H
 #define ANN_INDEX_OPTIONS_H
@@ -10,12 +13,14 @@
 
 /* cffi:on */
 typedef struct AnnOptions {
-  char *column;      /* owned: the vector column's name, unquoted */
-  AnnSpace space;    /* element type, metric, dimensions */
-  int trees;         /* 1..8 */
-  int leaf_capacity; /* entries a leaf page holds at most, a multiple of 32 */
-  int cache_mb;      /* megabytes of pages and rows that may be kept in memory */
-  int threads;       /* that a build may use, 0: as many as there are cores */
+  char *column;  /* owned: the vector column's name, unquoted */
+  char *content; /* owned: the ordinary table that has the vectors; NULL: a table of its own */
+  char *content_rowid; /* owned: its INTEGER PRIMARY KEY; NULL: whatever that is called */
+  AnnSpace space;      /* element type, metric, dimensions */
+  int trees;           /* 1..8 */
+  int leaf_capacity;   /* entries a leaf page holds at most, a multiple of 32 */
+  int cache_mb;        /* megabytes of pages and rows that may be kept in memory */
+  int threads;         /* that a build may use, 0: as many as there are cores */
   int64_t seed;
 } AnnOptions;
 

@@ -42,7 +42,7 @@ static int add_query(AnnStore *store, AnnSample *sample, int64_t id) {
   const AnnSpace *space = &store->options.space;
   void *query = sample->queries + sample->n * space->query_size;
   int found = 0, rc = ann_source_get(store->source, id, query, &found);
-  if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "vector", id);
+  if (rc == ANN_OK && !found) return ann_source_lacks(store->source, id);
   if (rc != ANN_OK) return rc;
   ann_space_as_query(space, query, query);
   sample->ids[sample->n++] = id;

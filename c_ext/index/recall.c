@@ -12,6 +12,7 @@
 /* Some of the sampled rows, as many as are held at once. */
 typedef struct Sample {
   AnnStore *store;                /* borrowed */
+  int64_t n_rows;                 /* of the table */
   int64_t n, most;                /* rows now; room for */
   AnnTruth *rows;                 /* owned: `most` of them */
   uint8_t *queries;               /* owned: theirs */
@@ -113,7 +114,7 @@ static int pick(Sample *sample, int64_t first, int64_t wanted, int64_t neighbour
   for (; rc == ANN_OK && sample->n < sample->most && first + sample->n < wanted; at++) {
     rc = ann_source_next(store->source, &id, sample->row, &found);
     if (rc != ANN_OK || !found) break;
-    if (at == position_of(store->state.rows, first + sample->n, wanted)) {
+    if (at == position_of(sample->n_rows, first + sample->n, wanted)) {
       const AnnSpace *space = &store->options.space;
       void *query = sample->queries + sample->n * space->query_size;
       ann_space_as_query(space, sample->row, query);
@@ -159,9 +160,17 @@ static int search(const AnnTruth *row, AnnSearcher *searcher, AnnQuery *query, T
   return rc;
 }
 
+/* Of an ordinary table nobody else counts them; some may have no vector. */
+static int count_rows(AnnStore *store, int64_t *out_rows) {
+  int64_t smallest, largest;
+  *out_rows = store->state.rows;
+  if (!store->content) return ANN_OK;
+  return ann_source_count(store->source, INT64_MIN, INT64_MAX, out_rows, &smallest, &largest);
+}
+
 int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_t wanted,
                        double recall, int given, AnnRecall *out_recall) {
-  int64_t rows = store->state.rows, first = 0, most, i;
+  int64_t rows = 0, first = 0, most, i;
   AnnLearnedQueries learned;
   AnnTruthRows table = {store->db, store->source, &store->options.space};
   Sample sample;
@@ -172,18 +181,20 @@ int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_
   memset(&tally, 0, sizeof tally);
   memset(&query, 0, sizeof query);
   rc = ann_learned_get(store->learned, &learned);
+  if (rc == ANN_OK) rc = count_rows(store, &rows);
   if (rc != ANN_OK) return rc;
   if (rows < 2 || (given && learned.n == 0)) return ANN_OK;
   most = given ? rows : rows - 1;
   tally.neighbours = query.k = k < most ? k : most;
   query.recall = recall;
-  if (given) rows = learned.n;
-  if (wanted > rows) wanted = rows;
+  if (wanted > (given ? learned.n : rows)) wanted = given ? learned.n : rows;
   rc = init(&sample, store, query.k, wanted);
+  sample.n_rows = rows;
   sample.given = given ? &learned : NULL;
   while (rc == ANN_OK && first < wanted) {
     rc = given ? pick_given(&sample, first, wanted, query.k)
                : pick(&sample, first, wanted, query.k);
+    if (rc == ANN_OK && sample.n == 0 && ann_source_may_lack(store->source)) break;
     if (rc == ANN_OK && sample.n == 0) rc = ann_db_corrupt(store->db, "count of rows", rows);
     if (rc == ANN_OK) rc = ann_truth_find(&table, NULL, sample.rows, sample.n); /* step 2 */
     for (i = 0; i < sample.n && rc == ANN_OK; i++) {
@@ -196,6 +207,7 @@ int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_
   clear(&sample);
   if (rc != ANN_OK) return rc;
   out_recall->sample = tally.n;
+  if (tally.n == 0) return ANN_OK;
   interval(&tally, out_recall);
   return ANN_OK;
 }

@@ -1,17 +1,22 @@
 /* schema.c -- see schema.h; also sql/schema.sql, which a test compares with this. */
 #include "index/schema.h"
 
+enum { ALWAYS, OWN_VECTORS, OVER_A_TABLE };
+
 static const struct {
   const char *suffix;
   const char *columns;  /* as declared */
   const char *expected; /* its columns as COLUMNS_SQL gives them */
+  int when;             /* it is there */
 } tables[] = {
-  {"config", "id INTEGER PRIMARY KEY, name TEXT, value",
-   "id INTEGER 10,name TEXT 00,value  00"},
-  {"vectors", "id INTEGER PRIMARY KEY, vector BLOB", "id INTEGER 10,vector BLOB 00"},
-  {"pages", "id INTEGER PRIMARY KEY, data BLOB", "id INTEGER 10,data BLOB 00"},
-  {"places", "id INTEGER PRIMARY KEY, pages BLOB", "id INTEGER 10,pages BLOB 00"},
-  {"waiting", "id INTEGER PRIMARY KEY, last INTEGER", "id INTEGER 10,last INTEGER 00"},
+  {"config", "id INTEGER PRIMARY KEY, name TEXT, value", "id INTEGER 10,name TEXT 00,value  00",
+   ALWAYS},
+  {"vectors", "id INTEGER PRIMARY KEY, vector BLOB", "id INTEGER 10,vector BLOB 00",
+   OWN_VECTORS},
+  {"pages", "id INTEGER PRIMARY KEY, data BLOB", "id INTEGER 10,data BLOB 00", ALWAYS},
+  {"places", "id INTEGER PRIMARY KEY, pages BLOB", "id INTEGER 10,pages BLOB 00", ALWAYS},
+  {"waiting", "id INTEGER PRIMARY KEY, last INTEGER", "id INTEGER 10,last INTEGER 00", ALWAYS},
+  {"changes", "id INTEGER PRIMARY KEY", "id INTEGER 10", OVER_A_TABLE},
 };
 #define KIND_SIZE 16
 #define N_TABLES ((int)(sizeof tables / sizeof *tables))
@@ -36,10 +41,23 @@ static int exists(sqlite3 *db, const char *schema, const char *name, const char 
   return rc;
 }
 
-int ann_schema_create(sqlite3 *db, const char *schema, const char *name, char **out_message) {
+static int has_table(AnnSchema schema, int i) {
+  return tables[i].when == ALWAYS || (tables[i].when == OVER_A_TABLE) == schema.is_content;
+}
+
+static int make_table(AnnSchema schema, int i, const char *unless, char **out_message) {
+  return run(schema.db,
+             sqlite3_mprintf("CREATE TABLE %s\"%w\".\"%w_%w\"(%s)", unless, schema.schema,
+                             schema.name, tables[i].suffix, tables[i].columns),
+             out_message);
+}
+
+int ann_schema_create(AnnSchema schema, char **out_message) {
+  const char *name = schema.name;
   int rc = ANN_OK, i, taken = 0;
   for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
-    rc = exists(db, schema, name, tables[i].suffix, &taken);
+    if (!has_table(schema, i)) continue;
+    rc = exists(schema.db, schema.schema, name, tables[i].suffix, &taken);
     if (rc == ANN_OK && taken) {
       *out_message = sqlite3_mprintf(
           "ann table %s: expected the name %s_%s to be free, but something has it", name, name,
@@ -48,12 +66,18 @@ int ann_schema_create(sqlite3 *db, const char *schema, const char *name, char **
     }
   }
   for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
-    rc = run(db,
-             sqlite3_mprintf("CREATE TABLE \"%w\".\"%w_%w\"(%s)", schema, name,
-                             tables[i].suffix, tables[i].columns),
-             out_message);
+    if (has_table(schema, i)) rc = make_table(schema, i, "", out_message);
   }
-  if (rc != ANN_OK) ann_schema_drop(db, schema, name, NULL);
+  if (rc != ANN_OK) ann_schema_drop(schema, NULL);
+  return rc;
+}
+
+int ann_schema_add_changes(AnnSchema schema, char **out_message) {
+  int rc = ANN_OK, i;
+  for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
+    if (tables[i].when == OVER_A_TABLE)
+      rc = make_table(schema, i, "IF NOT EXISTS ", out_message);
+  }
   return rc;
 }
 
@@ -74,30 +98,31 @@ static int kind_of(sqlite3 *db, const char *schema, const char *name, const char
   return rc;
 }
 
-int ann_schema_drop(sqlite3 *db, const char *schema, const char *name, char **out_message) {
+int ann_schema_drop(AnnSchema schema, char **out_message) {
   int rc = ANN_OK, i;
   char kind[KIND_SIZE];
   for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
-    rc = kind_of(db, schema, name, tables[i].suffix, kind);
+    if (!has_table(schema, i)) continue;
+    rc = kind_of(schema.db, schema.schema, schema.name, tables[i].suffix, kind);
     if (rc != ANN_OK || !*kind) continue;
-    rc = run(db,
+    rc = run(schema.db,
              sqlite3_mprintf("DROP %s \"%w\".\"%w_%w\"",
-                             strcmp(kind, "view") == 0 ? "VIEW" : "TABLE", schema, name,
-                             tables[i].suffix),
+                             strcmp(kind, "view") == 0 ? "VIEW" : "TABLE", schema.schema,
+                             schema.name, tables[i].suffix),
              out_message);
   }
   return rc;
 }
 
-int ann_schema_rename(sqlite3 *db, const char *schema, const char *name, const char *new_name,
-                      char **out_message) {
+int ann_schema_rename(AnnSchema schema, const char *new_name, char **out_message) {
   int rc = ANN_OK, i, present = 0;
   for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
-    rc = exists(db, schema, name, tables[i].suffix, &present);
+    if (!has_table(schema, i)) continue;
+    rc = exists(schema.db, schema.schema, schema.name, tables[i].suffix, &present);
     if (rc != ANN_OK || !present) continue;
-    rc = run(db,
-             sqlite3_mprintf("ALTER TABLE \"%w\".\"%w_%w\" RENAME TO \"%w_%w\"", schema, name,
-                             tables[i].suffix, new_name, tables[i].suffix),
+    rc = run(schema.db,
+             sqlite3_mprintf("ALTER TABLE \"%w\".\"%w_%w\" RENAME TO \"%w_%w\"", schema.schema,
+                             schema.name, tables[i].suffix, new_name, tables[i].suffix),
              out_message);
   }
   return rc;
@@ -153,10 +178,12 @@ static int check_table(sqlite3 *db, const char *schema, const char *name, int i,
   return rc;
 }
 
-int ann_schema_check(sqlite3 *db, const char *schema, const char *name, char **out_message) {
+int ann_schema_check(AnnSchema schema, char **out_message) {
   int rc = ANN_OK, i;
   for (i = 0; i < N_TABLES && rc == ANN_OK; i++) {
-    rc = check_table(db, schema, name, i, out_message);
+    if (has_table(schema, i)) {
+      rc = check_table(schema.db, schema.schema, schema.name, i, out_message);
+    }
   }
   return rc;
 }
@@ -164,7 +191,9 @@ int ann_schema_check(sqlite3 *db, const char *schema, const char *name, char **o
 int ann_schema_is_shadow(const char *suffix) {
   int i;
   for (i = 0; i < N_TABLES; i++) {
-    if (sqlite3_stricmp(suffix, tables[i].suffix) == 0) return 1;
+    if (tables[i].when != OVER_A_TABLE && sqlite3_stricmp(suffix, tables[i].suffix) == 0) {
+      return 1;
+    }
   }
   return 0;
 }

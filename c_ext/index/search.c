@@ -40,8 +40,11 @@ struct AnnSearcher {
   AnnIdSet ranked;  /* owned: ids of the forest that are ranked */
   AnnRanked *given; /* owned: ascending */
   int64_t n_given, given_allocated;
-  int64_t n_before; /* found that come before the next one, given or missed */
-  uint64_t history; /* of the table when it began: state.h */
+  int64_t n_before;       /* found that come before the next one, given or missed */
+  uint64_t history;       /* of the table when it began: state.h */
+  const AnnBitmap *noted; /* borrowed for a call: rows that the forest has not as they are */
+  uint64_t noted_digest;  /* of these, when it began */
+  int64_t n_gone; /* rows that the forest names and an ordinary table has no longer, so far */
 };
 
 /* ---- ranking ---- */
@@ -70,6 +73,7 @@ static int score_row(AnnSearcher *s, int64_t id, int must_be_there) {
   const AnnRow *row = NULL;
   int rc = ann_rows_get(s->store->rows, id, &row);
   if (rc == ANN_OK && !row && must_be_there) rc = ann_source_lacks(s->store->source, id);
+  s->n_gone += !row && must_be_there;
   if (rc != ANN_OK || !row) return rc;
   ann_trace_count(s->store->trace, 1, ann_store_vector_bytes(s->store));
   return keep(s, ann_origin_distance_of(&s->origin, row->vector, row->norm), id);
@@ -150,6 +154,21 @@ static int score_rows(AnnSearcher *s, int64_t first, int64_t last) {
   return rc;
 }
 
+/* Score the rows of a set, in order of id, which is how they lie on disk. */
+static int score_set(AnnSearcher *s, const AnnBitmap *set) {
+  int64_t *ids = ann_alloc_array((uint64_t)set->n, sizeof *ids); /* owned */
+  int64_t i;
+  int rc = ids ? ANN_OK : ANN_NOMEM;
+  if (rc == ANN_OK) ann_bitmap_ids(set, ids);
+  for (i = 0; rc == ANN_OK && i < set->n; i++) {
+    prefetch_rows(s->store, ids, set->n, i);
+    if (ann_query_allows(&s->query, ids[i])) rc = score_row(s, ids[i], 0);
+    if (rc == ANN_OK && i % 256 == 255) rc = ann_db_tick(s->store->db);
+  }
+  ann_free(ids);
+  return rc;
+}
+
 static int score_waiting(AnnSearcher *s) {
   int64_t from = INT64_MIN, first, last;
   int found = 1, rc = ANN_OK;
@@ -161,30 +180,14 @@ static int score_waiting(AnnSearcher *s) {
     if (last == INT64_MAX) break;
     from = last + 1;
   }
-  return rc;
-}
-
-/* Score the listed rows, in order of id, which is how they lie on disk. */
-static int score_only(AnnSearcher *s) {
-  const AnnBitmap *only = s->query.only;
-  int64_t *ids = ann_alloc_array((uint64_t)only->n, sizeof *ids); /* owned */
-  int64_t i;
-  int rc = ids ? ANN_OK : ANN_NOMEM;
-  if (rc == ANN_OK) ann_bitmap_ids(only, ids);
-  for (i = 0; rc == ANN_OK && i < only->n; i++) {
-    prefetch_rows(s->store, ids, only->n, i);
-    if (ann_query_wants(&s->query, ids[i])) rc = score_row(s, ids[i], 0);
-    if (rc == ANN_OK && i % 256 == 255) rc = ann_db_tick(s->store->db);
-  }
-  ann_free(ids);
-  return rc;
+  return rc == ANN_OK && s->noted ? score_set(s, s->noted) : rc;
 }
 
 /* Every row, or every listed row. */
 static int score_all(AnnSearcher *s) {
   s->store->n_inspected = s->query.only ? s->query.only->n : s->store->state.rows;
   ann_trace_enter(s->store->trace, ANN_TRACE_EXACT);
-  return s->query.only ? score_only(s) : score_rows(s, INT64_MIN, INT64_MAX);
+  return s->query.only ? score_set(s, s->query.only) : score_rows(s, INT64_MIN, INT64_MAX);
 }
 
 /* Rank the forest's best estimates exactly, each once, in order of id. */
@@ -277,8 +280,9 @@ static void begin(AnnSearcher *s, int64_t k) {
   int64_t rows = s->query.only ? s->query.only->n : store->state.rows;
   s->goes_on = k < s->most && rows <= MOST_HELD;
   s->exact = s->scored = 0;
-  s->n_pool = s->n_given = s->n_before = 0;
+  s->n_pool = s->n_given = s->n_before = s->n_gone = 0;
   ann_idset_clear(&s->ranked);
+  s->noted_digest = ann_notes_digest(store->notes);
   s->history = store->state.history;
   ann_origin_init(&s->origin, &store->options.space, s->query.vector);
 }
@@ -286,6 +290,7 @@ static void begin(AnnSearcher *s, int64_t k) {
 /* May it go on where it stopped? */
 static int can_go_on(const AnnSearcher *s) {
   return s->k > 0 && s->goes_on && s->history == s->store->state.history &&
+         s->noted_digest == ann_notes_digest(s->store->notes) &&
          (s->exact || ann_seek_can_go_on(&s->seek));
 }
 
@@ -294,6 +299,7 @@ static int reach_exactly(AnnSearcher *s) {
   if (s->exact && s->scored) return ANN_OK;
   s->exact = s->scored = 1;
   s->n_pool = s->n_before = 0;
+  s->query.noted = NULL; /* what is read is as it is */
   return score_all(s);
 }
 
@@ -305,6 +311,23 @@ static int reach_by_forest(AnnSearcher *s, int64_t k, const AnnWay *way, int beg
   if (rc == ANN_OK) rc = score_survivors(s);
   if (rc == ANN_OK && !s->scored) rc = score_waiting(s);
   s->scored = 1;
+  return rc;
+}
+
+/* The same where rows may be gone that the forest names: they take the place of others, so that as
+** many more are asked for, until no more of them are gone. */
+static int reach_past_gone(AnnSearcher *s, int64_t k, AnnWay *way, int begun) {
+  int64_t gone = s->n_gone;
+  int rc = reach_by_forest(s, k + gone, way, begun);
+  while (rc == ANN_OK && !s->exact && s->n_gone > gone) {
+    gone = s->n_gone;
+    if (!s->goes_on) {
+      ann_topk_restart(&s->top, k);
+      s->n_gone = s->scored = 0;
+    }
+    rc = ann_way_plan(s->store, &s->query, k + gone, 1, way);
+    if (rc == ANN_OK) rc = reach_by_forest(s, k + gone, way, !s->goes_on);
+  }
   return rc;
 }
 
@@ -351,11 +374,12 @@ static int compute(AnnSearcher *s, int64_t k, int begun) {
   int rc = ANN_OK, exact = s->exact || must_be_exact(s);
   s->k = k;
   if (!s->goes_on) ann_topk_restart(&s->top, k);
+  s->query.noted = exact ? NULL : s->noted;
   if (!exact) {
-    rc = ann_way_plan(s->store, &s->query, k, 1, &way);
+    rc = ann_way_plan(s->store, &s->query, k + s->n_gone, 1, &way);
     exact = s->query.search_k == 0 && way.exact <= way.walk;
   }
-  if (rc == ANN_OK) rc = exact ? reach_exactly(s) : reach_by_forest(s, k, &way, begun);
+  if (rc == ANN_OK) rc = exact ? reach_exactly(s) : reach_past_gone(s, k, &way, begun);
   ann_trace_enter(s->store->trace, ANN_TRACE_RANK);
   if (rc != ANN_OK) return rc;
   return s->goes_on ? give(s, k, &poll)
@@ -378,6 +402,7 @@ int ann_search_reach(AnnSearcher *s, int64_t k, const AnnRanked **out_rows, int6
                      int *out_done) {
   int rc = make_ready(s);
   if (k > ANN_MOST_ROWS) k = ANN_MOST_ROWS;
+  if (rc == ANN_OK) rc = ann_notes_get(s->store->notes, &s->noted);
   if (rc == ANN_OK) rc = can_go_on(s) ? compute(s, k, 0) : compute_anew(s, k);
   if (s->n_steps < MOST_STEPS) s->steps[s->n_steps++] = k;
   *out_rows = s->goes_on ? s->given : s->top.items;

@@ -226,7 +226,7 @@ static int take_leaf(AnnSeek *seek, int64_t least) {
   rc = scan_leaf(seek, &leaf);
   /* What the rule would stop at now, it would stop at later all the more; but not for a larger
   ** k, nor where it may come to ask for more. */
-  if (!seek->goes_on && !seek->query->only && !seek->query->exclude &&
+  if (!seek->goes_on && !seek->query->only && !seek->query->exclude && !seek->query->noted &&
       rule_holds(seek, least)) {
     seek->walk.bound = ann_effort_bound(&seek->way.effort, seek->passed, kth_best(seek));
   }

@@ -9,38 +9,31 @@
 
 /* What differs between kinds of sources. */
 typedef struct AnnSourceKind {
-  int get, has, scan, max, count; /* statements of index/db.h */
-  int may_lack;                   /* rows may go behind the index's back */
-  int may_keep;                   /* what was read holds until the table is written */
+  int may_lack; /* rows may go, and what is no vector may come, behind the index's back */
+  int may_keep; /* what was read holds until the table is written */
 } AnnSourceKind;
 
-static const AnnSourceKind own_table = {
-  ANN_STMT_VECTOR_GET,
-  ANN_STMT_VECTOR_HAS,
-  ANN_STMT_VECTOR_SCAN,
-  ANN_STMT_VECTOR_MAX,
-  ANN_STMT_VECTOR_COUNT,
-  0,
-  1,
-};
+static const AnnSourceKind own_table = {0, 1}, ordinary_table = {1, 0};
 
 struct AnnSource {
   AnnDb *db;       /* borrowed */
   AnnState *state; /* borrowed */
   const AnnSourceKind *kind;
   const AnnSpace *space; /* borrowed */
-  void *blob;            /* owned: where vectors are converted, or NULL */
+  int strict;            /* nothing is passed over */
+  void *blob;            /* owned: a vector that is converted, or only looked at */
 };
 
-int ann_source_new(AnnDb *db, AnnState *state, const AnnSpace *space, AnnSource **out_source) {
+int ann_source_new(AnnDb *db, AnnState *state, const AnnSpace *space, int is_content,
+                   AnnSource **out_source) {
   AnnSource *source = ann_alloc_zero(1, sizeof *source);
   *out_source = source;
   if (!source) return ANN_NOMEM;
   source->db = db;
   source->state = state;
-  source->kind = &own_table;
+  source->kind = is_content ? &ordinary_table : &own_table;
   source->space = space;
-  if (!ANN_SOURCE_CONVERTS) return ANN_OK;
+  if (!ANN_SOURCE_CONVERTS && !is_content) return ANN_OK;
   source->blob = ann_alloc((uint64_t)space->blob_size);
   return source->blob ? ANN_OK : ANN_NOMEM;
 }
@@ -56,34 +49,58 @@ int ann_source_may_keep(const AnnSource *source) { return source->kind->may_keep
 
 /* ---- reading ---- */
 
-static int read_vector(AnnSource *source, sqlite3_stmt *stmt, int column, int64_t id,
-                       void *out_vector) {
-  char message[ANN_VECTOR_MESSAGE];
-  int size = sqlite3_column_bytes(stmt, column);
-  const void *blob = sqlite3_column_blob(stmt, column);
-  if (sqlite3_column_type(stmt, column) != SQLITE_BLOB ||
-      ann_element_from_blob(source->space->element, blob, size, source->space->dimensions,
-                            out_vector, message) != ANN_OK) {
-    return ann_db_corrupt(source->db, "vector", id);
+int ann_source_may_lack(const AnnSource *source) { return source->kind->may_lack; }
+
+void ann_source_be_strict(AnnSource *source, int strict) { source->strict = strict; }
+
+/* What stands in a column of a row, if it is a vector: ANN_OK, or ANN_ERROR and why not. */
+static int parse(const AnnSource *source, sqlite3_stmt *stmt, int column, void *out_vector,
+                 char *out_message) {
+  const AnnSpace *space = source->space;
+  int type = sqlite3_column_type(stmt, column);
+  if (type == SQLITE_TEXT && source->kind->may_lack) {
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    if (!text) return ANN_NOMEM;
+    return ann_element_from_json(space->element, text, sqlite3_column_bytes(stmt, column),
+                                 space->dimensions, out_vector, out_message);
   }
-  return ANN_OK;
+  if (type != SQLITE_BLOB) {
+    sqlite3_snprintf(ANN_VECTOR_MESSAGE, out_message, "expected a BLOB or JSON text");
+    return ANN_ERROR;
+  }
+  return ann_element_from_blob(space->element, sqlite3_column_blob(stmt, column),
+                               sqlite3_column_bytes(stmt, column), space->dimensions,
+                               out_vector, out_message);
+}
+
+/* *out_found: it is a vector. */
+static int read_vector(AnnSource *source, sqlite3_stmt *stmt, int column, int64_t id,
+                       void *out_vector, int *out_found) {
+  char message[ANN_VECTOR_MESSAGE];
+  int rc = parse(source, stmt, column, out_vector, message);
+  *out_found = rc == ANN_OK;
+  if (rc != ANN_ERROR) return rc;
+  if (!source->kind->may_lack) return ann_db_corrupt(source->db, "vector", id);
+  if (!source->strict) return ANN_OK;
+  return ann_db_fail(source->db, ANN_CORRUPT, "row %lld is not indexed: %s", (long long)id,
+                     message);
 }
 
 int ann_source_get(AnnSource *source, int64_t id, void *out_vector, int *out_found) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_db_stmt(source->db, source->kind->get, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(source->db, ANN_STMT_VECTOR_GET, &rc);
   *out_found = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, id);
   rc = ann_db_step(source->db, stmt, out_found);
-  if (rc == ANN_OK && *out_found) rc = read_vector(source, stmt, 0, id, out_vector);
+  if (rc == ANN_OK && *out_found) rc = read_vector(source, stmt, 0, id, out_vector, out_found);
   sqlite3_reset(stmt);
   return rc;
 }
 
 int ann_source_has(AnnSource *source, int64_t id, int *out_found) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_db_stmt(source->db, source->kind->has, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(source->db, ANN_STMT_VECTOR_HAS, &rc);
   *out_found = 0;
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, id);
@@ -101,7 +118,7 @@ int ann_source_lacks(AnnSource *source, int64_t id) {
 
 int ann_source_scan(AnnSource *source, int64_t first, int64_t last) {
   int rc = ANN_OK;
-  sqlite3_stmt *stmt = ann_db_stmt(source->db, source->kind->scan, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(source->db, ANN_STMT_VECTOR_SCAN, &rc);
   if (!stmt) return rc;
   sqlite3_reset(stmt);
   sqlite3_bind_int64(stmt, 1, first);
@@ -110,21 +127,25 @@ int ann_source_scan(AnnSource *source, int64_t first, int64_t last) {
 }
 
 int ann_source_next(AnnSource *source, int64_t *out_id, void *out_vector, int *out_found) {
-  sqlite3_stmt *stmt = ann_db_prepared(source->db, source->kind->scan);
-  int rc = ann_db_step(source->db, stmt, out_found);
-  if (rc != ANN_OK || !*out_found) return rc;
-  *out_id = sqlite3_column_int64(stmt, 0);
-  return read_vector(source, stmt, 1, *out_id, out_vector);
+  sqlite3_stmt *stmt = ann_db_prepared(source->db, ANN_STMT_VECTOR_SCAN);
+  int rc = ANN_OK, is_vector = 0;
+  while (rc == ANN_OK && !is_vector) {
+    rc = ann_db_step(source->db, stmt, out_found);
+    if (rc != ANN_OK || !*out_found) break;
+    *out_id = sqlite3_column_int64(stmt, 0);
+    rc = read_vector(source, stmt, 1, *out_id, out_vector, &is_vector);
+  }
+  return rc;
 }
 
 void ann_source_end(AnnSource *source) {
-  sqlite3_reset(ann_db_prepared(source->db, source->kind->scan));
+  sqlite3_reset(ann_db_prepared(source->db, ANN_STMT_VECTOR_SCAN));
 }
 
 int ann_source_count(AnnSource *source, int64_t first, int64_t last, int64_t *out_n,
                      int64_t *out_smallest, int64_t *out_largest) {
   int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt = ann_db_stmt(source->db, source->kind->count, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(source->db, ANN_STMT_VECTOR_COUNT, &rc);
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, first);
   sqlite3_bind_int64(stmt, 2, last);
@@ -140,13 +161,18 @@ int ann_source_count(AnnSource *source, int64_t first, int64_t last, int64_t *ou
 
 int ann_source_tell(AnnSource *source, int64_t *out_n) {
   sqlite3_stmt *stmt;
-  int rc = ann_source_scan(source, INT64_MIN, INT64_MAX), found = 1;
+  int rc = ann_source_scan(source, INT64_MIN, INT64_MAX), found = 1, is_vector = 0;
   *out_n = 0;
   if (rc != ANN_OK) return rc;
-  stmt = ann_db_prepared(source->db, source->kind->scan);
+  stmt = ann_db_prepared(source->db, ANN_STMT_VECTOR_SCAN);
   while (rc == ANN_OK) {
     rc = ann_db_step(source->db, stmt, &found);
     if (rc != ANN_OK || !found) break;
+    if (source->kind->may_lack) {
+      rc =
+          read_vector(source, stmt, 1, sqlite3_column_int64(stmt, 0), source->blob, &is_vector);
+      if (rc != ANN_OK || !is_vector) continue;
+    }
     ann_state_fold(source->state, sqlite3_column_int64(stmt, 0), sqlite3_column_blob(stmt, 1),
                    sqlite3_column_bytes(stmt, 1));
     if (++*out_n % 256 == 0) rc = ann_db_tick(source->db);
@@ -157,7 +183,7 @@ int ann_source_tell(AnnSource *source, int64_t *out_n) {
 
 int ann_source_max(AnnSource *source, int64_t *out_id) {
   int rc = ANN_OK, has_row = 0;
-  sqlite3_stmt *stmt = ann_db_stmt(source->db, source->kind->max, &rc);
+  sqlite3_stmt *stmt = ann_db_stmt(source->db, ANN_STMT_VECTOR_MAX, &rc);
   *out_id = INT64_MIN;
   if (!stmt) return rc;
   rc = ann_db_step(source->db, stmt, &has_row);

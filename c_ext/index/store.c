@@ -5,7 +5,6 @@
 #include <limits.h>
 
 #include "index/config.h"
-#include "index/schema.h"
 
 /* ---- what becomes of memory, event by event ---- */
 
@@ -128,7 +127,10 @@ static int make_parts(AnnStore *store, sqlite3 *handle, const char *schema, cons
   AnnState *state = &store->state;
   int rc = ann_db_new(handle, schema, name, &store->db);
   AnnDb *db = store->db;
-  if (rc == ANN_OK) rc = ann_source_new(db, state, space, &store->source);
+  int is_content = options->content != NULL;
+  if (rc == ANN_OK) rc = ann_content_new(db, options, &store->content);
+  if (rc == ANN_OK) rc = ann_notes_new(db, is_content, &store->notes);
+  if (rc == ANN_OK) rc = ann_source_new(db, state, space, is_content, &store->source);
   if (rc == ANN_OK) rc = make_caches(store);
   if (rc == ANN_OK) rc = ann_places_new(db, options->trees, &store->places);
   if (rc == ANN_OK) rc = ann_waiting_new(db, store->source, &store->waiting);
@@ -168,6 +170,8 @@ void ann_store_free(AnnStore *store) {
   ann_rows_free(store->rows);
   ann_pages_free(store->pages);
   ann_source_free(store->source);
+  ann_notes_free(store->notes);
+  ann_content_free(store->content);
   ann_db_free(store->db);
   ann_free(store->router);
   ann_rotation_clear(&store->rotation);
@@ -190,8 +194,7 @@ static int make_rotation(AnnStore *store) {
 
 static int check_schema(AnnStore *store) {
   char *message = NULL;
-  int rc = ann_schema_check(ann_db_handle(store->db), ann_db_schema(store->db),
-                            ann_db_name(store->db), &message);
+  int rc = ann_schema_check(ann_store_schema(store), &message);
   if (rc != ANN_OK && message) ann_db_fail(store->db, rc, "%s", message);
   sqlite3_free(message);
   return rc;
@@ -234,6 +237,7 @@ static int look(AnnStore *store) {
                           &store->state);
     if (rc != ANN_OK) ann_db_corrupt(store->db, "config row", ANN_CONFIG_STATE);
     happens(store, LOOK);
+    if (rc == ANN_OK) rc = ann_content_watch(store->content);
     if (rc == ANN_OK) rc = ann_db_ask_if_compiled_anew(store->db, stmt, &all_typed);
     /* What the host is to read as NULL has no type, and is read again. */
     if (rc == ANN_OK && !all_typed) forget_read(store);
@@ -250,7 +254,9 @@ int ann_store_begin(AnnStore *store) {
   if (rc != ANN_OK) return rc;
   /* In a transaction that has written the snapshot is not asked for again. */
   if (store->life.loaded) {
-    return store->life.depth == 1 ? ann_db_ask_authorizer(store->db, NULL) : ANN_OK;
+    if (store->life.depth == 1) rc = ann_content_watch(store->content);
+    if (store->life.depth == 1 && rc == ANN_OK) rc = ann_db_ask_authorizer(store->db, NULL);
+    return rc;
   }
   rc = look(store);
   store->life.loaded = rc == ANN_OK;
@@ -263,7 +269,8 @@ int ann_store_begin_afresh(AnnStore *store) {
   store->life.poisoned = 0;
   ann_db_unsay(store->db);
   ann_store_drop(store);
-  rc = check_schema(store);
+  rc = store->content ? ann_content_attach(store->content) : ANN_OK;
+  if (rc == ANN_OK) rc = check_schema(store);
   if (rc == ANN_OK) rc = make_rotation(store);
   if (rc == ANN_OK) rc = ann_config_put_first(store->db, &store->options);
   memset(&store->state, 0, sizeof store->state);
@@ -279,6 +286,7 @@ void ann_store_end(AnnStore *store) {
   if (--life->depth > 0) return;
   sqlite3_reset(ann_db_prepared(store->db, ANN_STMT_SNAPSHOT));
   ann_source_end(store->source);
+  ann_notes_forget(store->notes);
   if (life->drop_at_end) ann_store_drop(store);
   life->drop_at_end = 0;
   if (!life->writing) happens(store, LEAVE);
@@ -316,14 +324,6 @@ int ann_store_is_clean(const AnnStore *store) {
 }
 
 AnnLife ann_store_life(const AnnStore *store) { return store->life; }
-
-int ann_store_is_loaded(const AnnStore *store) { return store->life.loaded; }
-
-int ann_store_is_poisoned(const AnnStore *store) { return store->life.poisoned; }
-
-int ann_store_is_writing(const AnnStore *store) { return store->life.writing; }
-
-int ann_store_is_busy(const AnnStore *store) { return store->life.depth > 0; }
 
 /* ---- events ---- */
 
@@ -382,6 +382,7 @@ void ann_store_rolled_back_to(AnnStore *store, int n) {
 
 void ann_store_detach(AnnStore *store) {
   ann_store_drop(store);
+  ann_content_forget(store->content);
   ann_db_close(store->db);
   store->life.checked = 0;
 }

@@ -14,13 +14,16 @@
 #define ANN_INDEX_STORE_H
 
 #include "core/rotation.h"
+#include "index/content.h"
 #include "index/effort.h"
 #include "index/learned.h"
+#include "index/notes.h"
 #include "index/options.h"
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/progress.h"
 #include "index/rows.h"
+#include "index/schema.h"
 #include "index/snapshot.h"
 #include "index/state.h"
 #include "index/trace.h"
@@ -46,6 +49,8 @@ typedef struct AnnStore {
   AnnRotation rotation; /* made at first use */
   AnnState state;
   AnnBudget budget;
+  AnnContent *content; /* NULL: the table has vectors of its own */
+  AnnNotes *notes;
   AnnSource *source;
   AnnPages *pages;
   AnnPlaces *places;
@@ -72,7 +77,7 @@ void ann_store_set_cache(AnnStore *store, int cache_mb);
 /* Nested calls are counted.  After a failure ann_store_end must still be called. */
 int ann_store_begin(AnnStore *store);
 /* For rebuilding whatever is stored, poisoned or not: counters start from the rows counted, the
-** config rows are written anew. */
+** config rows are written anew; over an ordinary table the triggers are made that it lacks. */
 int ann_store_begin_afresh(AnnStore *store);
 void ann_store_end(AnnStore *store);
 int ann_store_flush(AnnStore *store);
@@ -88,10 +93,21 @@ void ann_store_poison(AnnStore *store);
 /* Is nothing in memory that is not written? */
 int ann_store_is_clean(const AnnStore *store);
 AnnLife ann_store_life(const AnnStore *store);
-int ann_store_is_loaded(const AnnStore *store); /* state is known */
-int ann_store_is_poisoned(const AnnStore *store);
-int ann_store_is_writing(const AnnStore *store); /* a write transaction on the table is open */
-int ann_store_is_busy(const AnnStore *store);    /* a call is under way */
+/* The state is known. */
+static inline int ann_store_is_loaded(const AnnStore *store) {
+  return ann_store_life(store).loaded;
+}
+static inline int ann_store_is_poisoned(const AnnStore *store) {
+  return ann_store_life(store).poisoned;
+}
+/* A write transaction on the table is open. */
+static inline int ann_store_is_writing(const AnnStore *store) {
+  return ann_store_life(store).writing;
+}
+/* A call is under way. */
+static inline int ann_store_is_busy(const AnnStore *store) {
+  return ann_store_life(store).depth > 0;
+}
 
 /* ---- events ---- */
 
@@ -111,6 +127,13 @@ void ann_store_retire(AnnStore *store);
 /* Somebody takes the table up: it may be another file's, or another table that took the
 ** name. */
 void ann_store_take_up(AnnStore *store);
+
+/* Which shadow tables there are; borrowed, until the table is renamed. */
+static inline AnnSchema ann_store_schema(const AnnStore *store) {
+  AnnSchema schema = {ann_db_handle(store->db), ann_db_schema(store->db),
+                      ann_db_name(store->db), store->content != NULL};
+  return schema;
+}
 
 /* Bytes of one vector, in memory as in the table. */
 static inline int64_t ann_store_vector_bytes(const AnnStore *store) {

@@ -122,12 +122,39 @@ static int add_others(AnnStore *store, const uint32_t *pages, uint32_t gone, int
   return rc;
 }
 
+/* A member of the dissolved leaf `gone` has no row any more, as in an ordinary table: its other
+** copies go, too. */
+static int drop_member(AnnStore *store, int64_t id, uint32_t gone) {
+  uint32_t pages[ANN_MAX_TREES] = {0};
+  int found = 0, rc = ann_places_get(store->places, id, pages, &found), copy, at;
+  if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "place", id);
+  for (copy = 0; copy < store->options.trees && rc == ANN_OK; copy++) {
+    AnnPage *page = NULL;
+    if (pages[copy] == gone) continue;
+    rc = ann_pages_get(store->pages, pages[copy], ANN_ANY_TREE, 0, &page);
+    if (rc != ANN_OK) break;
+    at = ann_page_find(page, id);
+    if (at < 0) return ann_db_corrupt(store->db, "place", id);
+    ann_page_remove(page, at);
+    ann_pages_touch(store->pages, pages[copy]);
+  }
+  if (rc == ANN_OK) rc = ann_places_delete(store->places, id);
+  if (rc != ANN_OK) return rc;
+  store->state.placed--;
+  store->state.changes++;
+  store->state.dirty = 1;
+  return ANN_OK;
+}
+
 /* Put the copy that was in the dissolved leaf `gone` into another leaf. */
 static int move_member(AnnStore *store, void *vector, int64_t id, uint32_t gone) {
   uint32_t pages[ANN_MAX_TREES] = {0};
   AnnCopy copies[ANN_MAX_TREES], *moved = &copies[0];
   int found = 0, rc = ann_source_get(store->source, id, vector, &found), lost = -1, at;
-  if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "vector", id);
+  if (rc == ANN_OK && !found) {
+    rc = ann_source_lacks(store->source, id);
+    return rc == ANN_OK ? drop_member(store, id, gone) : rc;
+  }
   if (rc == ANN_OK) rc = ann_places_get(store->places, id, pages, &found);
   if (rc == ANN_OK && !found) rc = ann_db_corrupt(store->db, "place", id);
   if (rc == ANN_OK) rc = ann_router_find_here(store, vector);
@@ -215,6 +242,7 @@ int ann_update_unplace(AnnStore *store, int64_t id, int *out_found) {
     rc = ann_pages_get(store->pages, pages[copy], ANN_ANY_TREE, 0, &page);
     if (rc == ANN_OK && page->n < page->capacity / DISSOLVE_SHARE) {
       rc = dissolve(store, pages[copy]);
+      if (rc == ANN_OK && store->state.placed == 0) return ann_update_clear(store);
     } else if (rc == ANN_OK && has_strayed(page, page->capacity / DISSOLVE_SHARE)) {
       rc = recentre_if_sound(store, page->tree, pages[copy]);
     }

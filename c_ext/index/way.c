@@ -27,7 +27,8 @@ typedef struct Cost {
 static Cost cost_of(const AnnStore *store, const AnnQuery *query) {
   int64_t bytes = ann_store_vector_bytes(store);
   Cost cost = {COST_ROW, COST_ENTRY};
-  if (store->state.rows <= HELD_BYTES / bytes && ann_query_is_filtered(query)) {
+  if (store->state.rows <= HELD_BYTES / bytes && ann_query_is_filtered(query) &&
+      ann_source_may_keep(store->source)) {
     cost.row = COST_HELD_ROW + (double)bytes * COST_HELD_BYTE;
     cost.entry = COST_HELD_ENTRY + (double)store->rotation.length * COST_HELD_BIT;
   }
@@ -71,7 +72,9 @@ int ann_way_plan(AnnStore *store, const AnnQuery *query, int64_t k, double share
   AnnEffort *effort = &out_way->effort;
   Cost cost = cost_of(store, query);
   double all = (double)store->state.placed * store->options.trees;
-  double rows = query->only ? (double)query->only->n : (double)store->state.rows * SCAN;
+  double noted = query->noted ? (double)query->noted->n : 0;
+  double rows = query->only ? (double)query->only->n
+                            : ((double)store->state.rows + noted) * SCAN;
   /* search_k alone says how far to walk; what it finds there is to be kept. */
   double recall = query->search_k > 0 && !query->recall_given ? 0.9999 : query->recall;
   int rc = effort_among(store, query, k, share, recall < 1 ? recall : 0.9999, effort);
@@ -83,6 +86,7 @@ int ann_way_plan(AnnStore *store, const AnnQuery *query, int64_t k, double share
   out_way->entry = cost.entry;
   out_way->exact = rows * cost.row;
   if ((double)out_way->usual > all) out_way->usual = (int64_t)all;
-  out_way->walk = (double)out_way->usual * cost.entry + (double)effort->keep * cost.row;
+  out_way->walk = (double)out_way->usual * cost.entry + (double)effort->keep * cost.row +
+                  (query->only ? 0 : noted * cost.row);
   return rc;
 }

@@ -166,7 +166,7 @@ static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
   AnnStore *store = table->store;
   int64_t low = INT64_MIN, high = INT64_MAX;
   int n = 0, rc = ann_store_begin(store);
-  char *sql;
+  char *from = NULL, *sql; /* owned */
   if (plan & PLAN_LOW) low = bound(argv[n++], low);
   if (plan & PLAN_HIGH) high = bound(argv[n++], high);
   if (plan & PLAN_EQUAL) {
@@ -174,12 +174,15 @@ static int filter_scan(Cursor *cursor, int plan, sqlite3_value **argv) {
     high = bound(argv[n], 0);
   }
   if (rc == ANN_OK) {
-    sql = sqlite3_mprintf(
-        ANN_SCAN_MARK "SELECT id, vector FROM \"%w\".\"%w_vectors\" WHERE id BETWEEN %lld AND "
-                      "%lld ORDER BY id",
-        ann_db_schema(store->db), ann_db_name(store->db), low, high);
+    from = ann_db_from(store->db);
+    sql = from ? sqlite3_mprintf(
+                     ANN_SCAN_MARK
+                     "SELECT id, vector FROM %s WHERE id BETWEEN %lld AND %lld ORDER BY id",
+                     from, low, high)
+               : NULL;
     rc = sql ? sqlite3_prepare_v2(ann_db_handle(store->db), sql, -1, &cursor->rows, NULL)
              : ANN_NOMEM;
+    sqlite3_free(from);
     sqlite3_free(sql);
   }
   ann_context_report(store, rc, &cursor->base.pVtab->zErrMsg);

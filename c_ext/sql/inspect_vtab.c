@@ -64,18 +64,34 @@ static int table_bytes(const AnnStore *store, const char *suffix, const char *co
 
 /* The two sizes, which read whole tables: only when they are asked for. */
 static int fill_bytes(AnnStore *store, const char *key, AnnListing *listing) {
-  int64_t pages = 0, places = 0, waiting = 0, vectors = 0;
+  int64_t pages = 0, places = 0, waiting = 0, changes = 0, vectors = 0;
   int rc = ANN_OK;
   if (!key || sqlite3_stricmp(key, "index_bytes") == 0) {
     rc = table_bytes(store, "pages", "data", &pages);
     if (rc == ANN_OK) rc = table_bytes(store, "places", "pages", &places);
     if (rc == ANN_OK) rc = table_bytes(store, "waiting", "last", &waiting);
-    info_number(listing, "index_bytes", pages + places + waiting);
+    if (rc == ANN_OK && store->content) rc = table_bytes(store, "changes", "id", &changes);
+    info_number(listing, "index_bytes", pages + places + waiting + changes);
   }
   if (rc == ANN_OK && (!key || sqlite3_stricmp(key, "vector_bytes") == 0)) {
-    rc = table_bytes(store, "vectors", "vector", &vectors);
+    if (!store->content) rc = table_bytes(store, "vectors", "vector", &vectors);
     info_number(listing, "vector_bytes", vectors);
   }
+  return rc;
+}
+
+/* Rows, and those of them that the forest has not as they are.  Of an ordinary table they are
+** counted only when they are asked for. */
+static int fill_rows(AnnStore *store, const char *key, AnnListing *listing) {
+  int64_t rows = store->state.rows, changes = 0, smallest, largest;
+  int rc = ann_notes_count(store->notes, &changes);
+  if (rc == ANN_OK && store->content && (!key || sqlite3_stricmp(key, "rows") == 0)) {
+    rc = ann_source_count(store->source, INT64_MIN, INT64_MAX, &rows, &smallest, &largest);
+  }
+  info_number(listing, "rows", rows);
+  info_number(listing, "waiting", store->state.rows - store->state.placed + changes);
+  info_text(listing, "content", store->content ? ann_content_table(store->content) : NULL);
+  info_number(listing, "changes_waiting", changes);
   return rc;
 }
 
@@ -87,8 +103,7 @@ static int fill_info(const AnnCall *call) {
   const AnnOptions *options = &store->options;
   int rc;
   info_number(listing, "format", ANN_FORMAT_VERSION);
-  info_number(listing, "rows", state->rows);
-  info_number(listing, "waiting", state->rows - state->placed);
+  rc = fill_rows(store, call->key, listing);
   info_text(listing, "column", options->column);
   info_number(listing, "dimensions", options->space.dimensions);
   info_text(listing, "type", options->space.element->named.name);
@@ -98,7 +113,7 @@ static int fill_info(const AnnCall *call) {
   info_number(listing, "leaf_capacity", options->leaf_capacity);
   info_number(listing, "leaf_pages", state->leaf_pages);
   info_number(listing, "directory_pages", state->directory_pages);
-  rc = fill_bytes(store, call->key, listing);
+  if (rc == ANN_OK) rc = fill_bytes(store, call->key, listing);
   info_number(listing, "planted_rows", state->planted_rows);
   info_number(listing, "calibrated_rows", state->calibrated_rows);
   info_number(listing, "changes", state->changes);

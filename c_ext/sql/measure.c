@@ -90,7 +90,9 @@ static void list_steps(AnnListing *listing, const AnnTrace *trace) {
 
 /* Why a search without a filter gave so few rows. */
 static const char *reason(const AnnStore *store, const AnnQuery *query, int64_t n_found) {
-  if (n_found >= store->state.rows) return "fewer: the table has no more rows";
+  if (n_found >= store->state.rows || (store->content && query->search_k == 0)) {
+    return "fewer: the table has no more rows";
+  }
   if (query->search_k > 0) return "fewer: search_k was reached";
   return "fewer: rows of the table are missing in the index, see ann_check";
 }
@@ -100,6 +102,7 @@ static int explain(const AnnCall *call, const AnnQuery *query) {
   AnnStore *store = call->table->store;
   AnnTrace trace;
   AnnTopk found;
+  int64_t waiting = 0;
   int rc;
   ann_trace_start(&trace);
   store->trace = &trace;
@@ -109,10 +112,12 @@ static int explain(const AnnCall *call, const AnnQuery *query) {
   if (rc == ANN_OK) {
     list_steps(call->listing, &trace);
     list_count(call->listing, "found", found.n);
-    if (store->state.rows - store->state.placed > MANY_WAIT && store->state.roots[0]) {
+    rc = ann_notes_count(store->notes, &waiting);
+    waiting += store->state.rows - store->state.placed;
+    if (waiting > MANY_WAIT && store->state.roots[0]) {
       list_count(call->listing,
                  "slow: rows wait, and every search reads them; optimize takes them in",
-                 store->state.rows - store->state.placed);
+                 waiting);
     }
     if (found.n < query->k) {
       list_count(call->listing, reason(store, query, found.n), query->k - found.n);

@@ -271,7 +271,7 @@ int ann_table_learn(AnnTable *table, sqlite3_value *queries) {
   return rc;
 }
 
-static int command_rebuild(AnnTable *table) {
+int ann_table_rebuild(AnnTable *table) {
   int rc;
   rc = ann_store_begin_afresh(table->store);
   if (rc == ANN_OK) rc = ann_build_rebuild(table->store);
@@ -280,10 +280,21 @@ static int command_rebuild(AnnTable *table) {
   return rc;
 }
 
+/* What was written to an ordinary table since goes into the forest at any command. */
+static int take_in_changes(AnnTable *table) {
+  int64_t n = 0;
+  int more = 0, rc = ann_notes_count(table->store->notes, &n);
+  if (rc != ANN_OK || n == 0) return rc;
+  rc = ann_build_absorb(table->store, 0, 0, &more);
+  if (rc != ANN_OK) ann_store_poison(table->store);
+  return rc;
+}
+
 static int run_command(AnnTable *table, const char *text, sqlite3_value *k) {
   AnnStore *store = table->store;
   int known = 0, rc = ann_store_begin(store);
   if (rc == ANN_OK) rc = ann_table_flush(table);
+  if (rc == ANN_OK && strcmp(text, "optimize") != 0) rc = take_in_changes(table);
   if (rc == ANN_OK) rc = ann_setting_command(table, text, &known);
   if (rc == ANN_OK && !known) rc = command_backend(table, text, &known);
   if (rc == ANN_OK && !known) {
@@ -304,7 +315,7 @@ int ann_table_command(AnnTable *table, sqlite3_value *command, sqlite3_value *k)
   const char *text = (const char *)sqlite3_value_text(command);
   int rc;
   if (!text) return ANN_NOMEM;
-  rc = strcmp(text, "rebuild") == 0 ? command_rebuild(table) : run_command(table, text, k);
+  rc = strcmp(text, "rebuild") == 0 ? ann_table_rebuild(table) : run_command(table, text, k);
   row_ends(table);
   return rc;
 }

@@ -66,29 +66,39 @@ static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *ar
   return ANN_OK;
 }
 
+/* The shadow tables, and, over an ordinary table, its triggers and the forest of what is there. */
+static int make_tables(AnnTable *table, int64_t mark, char **out_message) {
+  AnnStore *store = table->store;
+  AnnSchema schema = ann_store_schema(store);
+  int rc = ann_schema_create(schema, out_message);
+  if (rc != ANN_OK) return rc;
+  rc = ann_config_create(store->db, &store->options, mark);
+  /* SQLite counts a table among those being written from its creation on, without xBegin. */
+  ann_store_write_begins(store);
+  if (rc == ANN_OK && store->content) rc = ann_table_rebuild(table);
+  ann_context_report(store, rc, out_message);
+  if (rc == ANN_OK) return ANN_OK;
+  ann_content_detach(store->content);
+  ann_store_detach(store);
+  ann_schema_drop(schema, NULL);
+  return rc;
+}
+
 static int create_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
                         sqlite3_vtab **out_vtab, char **out_message) {
+  sqlite3_int64 last = sqlite3_last_insert_rowid(db);
   AnnVtab *vtab = NULL;
   int64_t mark = 0;
   int rc = make_vtab(db, aux, argc, argv, 1, &vtab, out_message);
   if (rc != ANN_OK) return rc;
-  rc = ann_schema_create(db, argv[1], argv[2], out_message);
-  if (rc == ANN_OK) {
-    mark = ++vtab->table->context->marks;
-    rc = ann_config_create(vtab->table->store->db, &vtab->table->store->options, mark);
-    ann_context_report(vtab->table->store, rc, out_message);
-    if (rc != ANN_OK) {
-      ann_store_detach(vtab->table->store);
-      ann_schema_drop(db, argv[1], argv[2], NULL);
-    }
-  }
+  mark = ++vtab->table->context->marks;
+  rc = make_tables(vtab->table, mark, out_message);
+  sqlite3_set_last_insert_rowid(db, last);
   if (rc != ANN_OK) {
     ann_context_orphan(vtab->table);
     release(&vtab->base);
     return rc;
   }
-  /* SQLite counts a table among those being written from its creation on, without xBegin. */
-  ann_store_write_begins(vtab->table->store);
   vtab->table->created = mark;
   ANN_KEEP_ORDER(vtab, ANN_ORDER_CREATE, 0);
   *out_vtab = &vtab->base;
@@ -97,15 +107,25 @@ static int create_table(sqlite3 *db, void *aux, int argc, const char *const *arg
 
 static int destroy(sqlite3_vtab *vtab) {
   AnnTable *table = ann_table_of(vtab);
+  AnnSchema schema = ann_store_schema(table->store);
   int rc;
   ANN_KEEP_ORDER(vtab, ANN_ORDER_DESTROY, 0);
   forget_message(vtab);
   ann_store_detach(table->store);
-  rc = ann_schema_drop(ann_db_handle(table->store->db), ann_db_schema(table->store->db),
-                       ann_db_name(table->store->db), &vtab->zErrMsg);
+  ann_db_unsay(table->store->db);
+  rc = ann_content_detach(table->store->content);
+  ann_context_report(table->store, rc, &vtab->zErrMsg);
+  if (rc == ANN_OK) rc = ann_schema_drop(schema, &vtab->zErrMsg);
   if (rc != ANN_OK) return rc;
   ann_context_orphan(table);
   return release(vtab);
+}
+
+/* An index whose table is gone, or not in order, can be renamed all the same. */
+static int look_at_content(AnnStore *store) {
+  int rc = ann_content_watch(store->content);
+  if (rc == ANN_ERROR) ann_db_unsay(store->db);
+  return rc == ANN_ERROR ? ANN_OK : rc;
 }
 
 static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
@@ -120,12 +140,16 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
     return vtab->zErrMsg ? ANN_ERROR : ANN_NOMEM;
   }
   rc = ann_table_flush(ann_table_of(vtab));
-  ann_context_report(store, rc, &vtab->zErrMsg);
+  if (rc == ANN_OK && store->content) rc = look_at_content(store);
   if (rc == ANN_OK) {
-    ann_store_detach(store);
-    rc = ann_schema_rename(ann_db_handle(store->db), ann_db_schema(store->db),
-                           ann_db_name(store->db), new_name, &vtab->zErrMsg);
+    AnnSchema schema = ann_store_schema(store);
+    rc = ann_content_rename(store->content, new_name);
+    if (rc == ANN_OK) {
+      ann_store_detach(store);
+      rc = ann_schema_rename(schema, new_name, &vtab->zErrMsg);
+    }
   }
+  ann_context_report(store, rc, &vtab->zErrMsg);
   if (rc != ANN_OK) return rc;
   ann_context_clear_name(ann_table_of(vtab)->context, ann_db_schema(store->db), new_name);
   return ann_db_rename(store->db, new_name);

@@ -21,6 +21,16 @@ static int refuse_hidden(sqlite3_vtab *vtab, sqlite3_value **columns, int is_com
   return ANN_OK;
 }
 
+/* The vectors of an index over an ordinary table are written there. */
+static int refuse_row(sqlite3_vtab *vtab) {
+  AnnStore *store = ann_table_of(vtab)->store;
+  vtab->zErrMsg =
+      sqlite3_mprintf("ann table %s: expected rows to be written to %s, whose vectors "
+                      "it indexes",
+                      ann_db_name(store->db), ann_content_table(store->content));
+  return vtab->zErrMsg ? ANN_ERROR : ANN_NOMEM;
+}
+
 static int insert_row(sqlite3_vtab *vtab, sqlite3_value *rowid, sqlite3_value **columns,
                       sqlite3_int64 *out_rowid) {
   AnnTable *table = ann_table_of(vtab);
@@ -38,6 +48,7 @@ static int insert_row(sqlite3_vtab *vtab, sqlite3_value *rowid, sqlite3_value **
     return ann_table_command(table, columns[ANN_COLUMN_COMMAND],
                              sqlite3_value_type(k) == SQLITE_NULL ? NULL : k);
   }
+  if (table->store->content) return refuse_row(vtab);
   if (sqlite3_value_type(rowid) == SQLITE_NULL) {
     rc = ann_table_insert(table, NULL, columns[ANN_COLUMN_VECTOR], &id);
   } else if (ann_value_integer(rowid, &id)) {
@@ -58,6 +69,9 @@ int ann_write(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 
   int64_t id, new_id;
   int rc;
   ANN_KEEP_ORDER(vtab, ANN_ORDER_UPDATE, 0);
+  if (table->store->content && (argc == 1 || sqlite3_value_type(argv[0]) != SQLITE_NULL)) {
+    return refuse_row(vtab);
+  }
   if (argc == 1) {
     rc = ann_table_delete(table, sqlite3_value_int64(argv[0]));
   } else if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {

@@ -146,6 +146,7 @@ SHADOW_TABLES = """
     CREATE TABLE v_pages(id INTEGER PRIMARY KEY, data BLOB);
     CREATE TABLE v_places(id INTEGER PRIMARY KEY, pages BLOB);
     CREATE TABLE v_waiting(id INTEGER PRIMARY KEY, last INTEGER);
+    CREATE TABLE v_changes(id INTEGER PRIMARY KEY);
 """
 
 
@@ -179,7 +180,7 @@ class Parts:
 
     def source(self, dimensions: int = 3) -> Any:
         new, free = self.lib.ann_source_new, self.lib.ann_source_free
-        return self.made("AnnSource", new, free, self.handle, self.state, self.space(dimensions))
+        return self.made("AnnSource", new, free, self.handle, self.state, self.space(dimensions), 0)
 
     def end(self) -> None:
         for free, part in reversed(self._made):
@@ -211,7 +212,7 @@ def index_library() -> Library:
 
 @pytest.fixture
 def parts(index_library: Library) -> Iterator[Parts]:
-    """An AnnDb on five empty shadow tables; memory that is not freed is a failure."""
+    """An AnnDb on all shadow tables, empty; memory that is not freed is a failure."""
     db = apsw.Connection(":memory:")
     db.enable_load_extension(True)
     db.load_extension(str(LIBRARY.with_suffix("")), "sqlite3_annindextest_init")
