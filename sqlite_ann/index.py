@@ -115,7 +115,10 @@ class Index:
 
         `metric`: cosine, angular, l2, l1 or dot (default cosine); hamming or jaccard of bits (default hamming).
         `type`: of the components: float32, float16, bfloat16, int8 or bit. What arrays are taken and given
-        for each is told in sqlite_ann/elements.py. `key`: the ids are text, called so: sqlite_ann/keys.py.
+        for each is told in sqlite_ann/elements.py.
+        `content`: an ordinary table whose column `embedding` is indexed, without a copy. What is written there is found
+        at once; `add` and `remove` are then refused, and `optimize` takes in what was written. `key`: the ids are text,
+        called so: sqlite_ann/keys.py.
 
         >>> import sqlite_ann
         >>> db = sqlite_ann.connect(":memory:")
@@ -125,6 +128,9 @@ class Index:
         >>> bits.add([1], [[1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]])
         >>> bits.metric, bits.get(1)
         ('hamming', array([5, 8], dtype=uint8))
+        >>> db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding); INSERT INTO song VALUES (7, '[3, 4]')").get
+        >>> sqlite_ann.Index.create(db, "over_song", dim=2, content="song").search([3, 4])
+        (array([7]), array([0.]))
         """
         _check(db, name)
         schema, table = resolved(db, name)

@@ -263,8 +263,7 @@ def songs() -> Iterator[apsw.Connection]:
         for i in range(1, 1501):
             title, book, kind = named.get(i, (f"Tune {i}", books[i % 3], ["jig", "reel"][i % 2]))
             db.execute(run.INSERT_SONG, (i, title, book, "Ireland", kind, "G major", "6/8", 100, song_vector(i)))
-        db.execute(run.FILL_INDEX)
-    db.execute(run.OPTIMIZE)
+        db.execute(run.INDEX)
     yield db
     db.close()
 

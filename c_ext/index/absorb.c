@@ -15,6 +15,12 @@ int ann_absorb_pull_up(AnnStore *store) {
   return rc == ANN_OK ? ann_waiting_add_all(store->waiting) : rc;
 }
 
+void ann_absorb_set_rows(AnnState *state, int64_t rows) {
+  if (state->rows == rows) return;
+  state->rows = rows;
+  state->dirty = 1;
+}
+
 /* The row has become another, or none: so has the table. */
 static void tell(AnnStore *store, int64_t id, const void *vector) {
   ann_db_changed(store->db);
@@ -83,6 +89,6 @@ int ann_absorb_gone(AnnStore *store) {
     if (rc == ANN_OK) rc = ann_store_make_room(store);
     if (id++ == INT64_MAX) break;
   }
-  store->state.rows = store->state.placed;
+  ann_absorb_set_rows(&store->state, store->state.placed);
   return rc == ANN_OK ? ann_store_flush(store) : rc;
 }

@@ -20,5 +20,7 @@ int ann_absorb_pull_up(AnnStore *store);
 int ann_absorb_some(AnnBatch *batch, int64_t most, int64_t *out_n);
 /* Of a forest that all rows are in, what has no row goes.  Flushed. */
 int ann_absorb_gone(AnnStore *store);
+/* Of an ordinary table the index knows so many rows. */
+void ann_absorb_set_rows(AnnState *state, int64_t rows);
 
 #endif

@@ -308,8 +308,7 @@ static int count_waiting(AnnStore *store, int *out_any) {
   int rc = ann_waiting_range(store->waiting, INT64_MIN, &first, &last, out_any);
   if (rc != ANN_OK) return rc;
   if (!*out_any || store->state.rows <= store->state.placed) {
-    store->state.rows = store->state.placed + *out_any;
-    store->state.dirty = 1;
+    ann_absorb_set_rows(&store->state, store->state.placed + *out_any);
   }
   return ANN_OK;
 }
@@ -364,11 +363,11 @@ static int absorb(Build *build, int *out_more) {
 /* Of an ordinary table what was noted counts as waiting; without a forest all of it is counted. */
 static int count_content(AnnStore *store) {
   int64_t n = 0;
-  int rc;
+  int rc = ann_notes_count(store->notes, &n);
+  if (rc != ANN_OK || n == 0) return rc;
   if (store->state.roots[0] == 0) return ann_absorb_pull_up(store);
-  rc = ann_notes_count(store->notes, &n);
   store->state.rows += n;
-  return rc;
+  return ANN_OK;
 }
 
 int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_more) {

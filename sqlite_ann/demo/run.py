@@ -44,13 +44,14 @@ CREATE TABLE song(
     notes INTEGER NOT NULL,
     embedding BLOB NOT NULL      -- 64 float32, little-endian
 );
-CREATE VIRTUAL TABLE song_ann USING ann(embedding float32[64], metric=cosine);
 CREATE VIRTUAL TABLE song_text USING fts5(title, content='song', content_rowid='id');
 """
 INSERT_SONG = "INSERT INTO song VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-FILL_INDEX = """INSERT INTO song_ann(rowid, embedding) SELECT id, embedding FROM song;
-INSERT INTO song_text(song_text) VALUES ('rebuild');"""
-OPTIMIZE = "INSERT INTO song_ann(song_ann) VALUES('optimize')"
+# The first is built of the rows that are there, and follows the table from then on.
+INDEX = """
+CREATE VIRTUAL TABLE song_ann USING ann(embedding float32[64], metric=cosine, content='song', content_rowid='id');
+INSERT INTO song_text(song_text) VALUES ('rebuild');
+"""
 TO_TRY = """SELECT song.title, song.book, near.distance
   FROM ann_search('song_ann', (SELECT embedding FROM song WHERE title = 'Money Musk'), 5) AS near
   JOIN song ON song.id = near.id
@@ -103,14 +104,12 @@ def remove(database: Path) -> None:
 
 
 def build(db: apsw.Connection, collection: songs.Collection, stages: Stages) -> None:
-    """Write the songs, and the index over their vectors, in one transaction; then optimise the index."""
+    """Write the songs, and the index over their vectors, in one transaction."""
     with db:
         db.execute(TABLES)
         db.executemany(INSERT_SONG, stages.each("Writing the songs", rows_of(collection)))
-        stages.tell("Filling the index", 0, 0)
-        db.execute(FILL_INDEX)
-    stages.tell("Optimising the index", 0, 0)
-    db.execute(OPTIMIZE)
+        stages.tell("Building the index", 0, 0)
+        db.execute(INDEX)
 
 
 def rows_of(collection: songs.Collection) -> list[tuple[object, ...]]:

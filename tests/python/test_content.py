@@ -1,0 +1,78 @@
+"""An index over an ordinary table, from Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import sqlite_ann
+from sqlite_ann import Index
+from tests.sql import songs
+
+
+@pytest.fixture
+def index(db):
+    songs.made(db)
+    return Index(db, "song_ann")
+
+
+def test_it_is_opened_searched_and_counted_like_any_other(index, rng):
+    query = songs.vectors(rng, 1)[0]
+    ids, distances = index.search(query, k=10, recall=1.0)
+    assert list(zip(ids, distances, strict=True)) == songs.exact(index.db, query, 10)
+    assert (len(index), 4 in index, 5 in index) == (1500, True, False)
+    assert (index.get([4, 7]) == [songs.stored(index.db)[i] for i in (4, 7)]).all()
+    assert index.recall(k=10, sample=100).recall > 0.9
+    assert index.check() == []
+    found, _ = index.search(query, k=5, exclude=ids)
+    assert not set(found) & set(ids)
+
+
+def test_rows_are_written_to_the_table(index, rng):
+    for write in (
+        lambda: index.add([2], songs.vectors(rng, 1)),
+        lambda: index.add(np.arange(10_000, 13_000), songs.vectors(rng, 3000)),
+        lambda: index.remove([4]),
+    ):
+        with pytest.raises(Exception, match="expected rows to be written to song, whose vectors it indexes"):
+            write()
+    assert (len(index), index.info()["absorb"]) == (1500, 25)
+    songs.insert(index.db, [2], songs.vectors(rng, 1))
+    assert len(index) == 1501
+
+
+def test_optimize_takes_in_what_was_written_and_then_has_nothing_to_do(index, rng):
+    songs.insert(index.db, range(10_000, 10_400), songs.vectors(rng, 400))
+    told = []
+    assert index.info()["waiting"] == 400
+    assert index.optimize(progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (400, 400)
+    assert index.info()["waiting"] == 0
+    assert not index.optimize()
+    index.db.execute("DELETE FROM song WHERE id > 200")
+    assert index.optimize()
+    assert len(index) == 67
+
+
+def test_of_a_small_table_nothing_is_to_be_done_twice(db, rng):
+    songs.made(db, 50)
+    index = Index(db, "song_ann")
+    assert not index.optimize()
+    songs.insert(db, [2, 3], songs.vectors(rng, 2))
+    assert index.optimize()
+    assert not index.optimize()
+
+
+def test_it_is_created_over_a_table_and_dropped_without_it(db):
+    db.execute("CREATE TABLE 'my songs'(id INTEGER PRIMARY KEY, embedding BLOB)")
+    index = Index.create(db, "v", dim=2, metric="l2", content="my songs", content_rowid="id")
+    db.execute("INSERT INTO \"my songs\" VALUES (7, '[3, 4]')")
+    assert index.search([3, 4])[0].tolist() == [7]
+    index.drop()
+    assert songs.names(db) == ["my songs"]
+
+
+def test_queries_are_learned(index, rng):
+    index.learn(songs.vectors(rng, 100))
+    assert index.info()["learned"] == 100
+    assert sqlite_ann.Index(index.db, "song_ann").recall(queries=True).sample == 100
