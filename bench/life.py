@@ -4,10 +4,14 @@
     python bench/life.py --sets text sift --lives grown window
     python bench/life.py --rows 20000            # of every set at most so many
     python bench/life.py --sets text-int8 text-bit sift-l1     # other element types and metrics
+    python bench/life.py --content               # of indexes over an ordinary table, to which every life writes
 
 Each life ends with a table that holds some rows; beside it stands a fresh table of the same rows, loaded at once and
 optimized. No life calls `optimize`. Recall counts a row as found when it is as near as the tenth; queries are in no
 table. Figures are kept in build/bench/life.json.
+
+What is written to an ordinary table is compared by every search until it is taken in: there each life ends with a
+command, `warm`, which does that and does not measure anew as `optimize` would.
 """
 
 from __future__ import annotations
@@ -82,7 +86,10 @@ class Life:
 
     def __init__(self, index: sqlite_ann.Index) -> None:
         self.index, self.rows = index, {}  # type: ignore[var-annotated]
-        self.insert_sql = f"INSERT INTO {index.table}(rowid, {index.column}) VALUES (?, ?)"
+        self.written, self.key = index.table, "rowid"  # where rows are written
+        if index.info()["content"]:
+            self.written, self.key = "song", "id"
+        self.insert_sql = f"INSERT INTO {self.written}({self.key}, {index.column}) VALUES (?, ?)"
 
     def insert(self, vectors: np.ndarray, first: int) -> None:
         """One by one, in one transaction."""
@@ -93,16 +100,19 @@ class Life:
 
     def add(self, vectors: np.ndarray, first: int, each: int) -> None:
         """By `Index.add` of so many."""
+        if self.written == "song":
+            return self.insert(vectors, first)
         for at in range(0, len(vectors), each):
             some = vectors[at : at + each]
             self.index.add(np.arange(first + at, first + at + len(some)), some)
             self.rows.update(enumerate(some, first + at))
+        return None
 
     def update(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """One by one."""
         with self.index.db:
             for id_, vector in zip(ids.tolist(), vectors, strict=True):
-                sql = f"UPDATE {self.index.table} SET {self.index.column} = ? WHERE rowid = ?"
+                sql = f"UPDATE {self.written} SET {self.index.column} = ? WHERE {self.key} = ?"
                 self.index.db.execute(sql, (vector, id_))
                 self.rows[id_] = vector
 
@@ -110,8 +120,21 @@ class Life:
         """One by one."""
         with self.index.db:
             for id_ in ids:
-                self.index.db.execute(f"DELETE FROM {self.index.table} WHERE rowid = ?", (id_,))
+                self.index.db.execute(f"DELETE FROM {self.written} WHERE {self.key} = ?", (id_,))
                 del self.rows[id_]
+
+    def load(self, ids: np.ndarray, vectors: np.ndarray) -> None:
+        """All at once."""
+        if self.written != "song":
+            return self.index.add(ids, vectors)
+        with self.index.db:
+            self.index.db.executemany(self.insert_sql, zip(ids.tolist(), vectors, strict=True))
+        return None
+
+    def settle(self) -> None:
+        """What an ordinary table has had written is taken in."""
+        if self.written == "song":
+            self.index.db.execute(f"INSERT INTO {self.index.table}({self.index.table}) VALUES ('warm')")
 
 
 def grown(life: Life, material: Material) -> None:
@@ -286,24 +309,31 @@ def usual(queries: np.ndarray, *indexes: sqlite_ann.Index) -> list[float]:
 
 
 @contextlib.contextmanager
-def table(folder: Path, name: str, space: Space) -> Iterator[sqlite_ann.Index]:
+def table(folder: Path, name: str, space: Space, content: bool = False) -> Iterator[sqlite_ann.Index]:
     with tempfile.TemporaryDirectory(dir=folder) as place:
         db = sqlite_ann.connect(str(Path(place) / f"{name}.db"))
         db.execute("PRAGMA journal_mode=wal; PRAGMA synchronous=normal")
         with contextlib.closing(db):
-            yield sqlite_ann.Index.create(db, "v", dim=space.dim, metric=space.metric, type=space.element)
+            if content:
+                db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding BLOB)")
+            more = {"type": space.element} | ({"content": "song"} if content else {})
+            yield sqlite_ann.Index.create(db, "v", dim=space.dim, metric=space.metric, **more)
 
 
-def measured(folder: Path, material: Material, life: str) -> Line:
+def measured(folder: Path, material: Material, life: str, content: bool = False) -> Line:
     """Live it, and build the same rows anew."""
     queries = material.other_queries if life == "another" else material.queries
-    with table(folder, "lived", material.space) as index, table(folder, "fresh", material.space) as fresh:
+    with (
+        table(folder, "lived", material.space, content) as index,
+        table(folder, "fresh", material.space, content) as fresh,
+    ):
         lived = Life(index)
         LIVES[life](lived, material)
+        lived.settle()
         ids = np.array(sorted(lived.rows))
         rows = np.stack([lived.rows[id_] for id_ in ids.tolist()])
         far = limits(rows, queries, material.space.metric)
-        fresh.add(ids, rows)
+        Life(fresh).load(ids, rows)
         fresh.optimize()
         times = usual(queries, index, fresh)
         recalls = [[recall_of(one, queries, far, asked) for asked in ASKED] for one in (index, fresh)]
@@ -368,20 +398,21 @@ def main() -> None:
     parser.add_argument("--no-unlike", action="store_true", help="leave out the queries that are not like the rows")
     parser.add_argument("--no-made", action="store_true", help="leave out the sets that are made")
     parser.add_argument("--no-commits", action="store_true", help=f"leave out {MANY:,} rows by commits of 1,000")
+    parser.add_argument("--content", action="store_true", help="indexes over an ordinary table; only the lives")
     arguments = parser.parse_args()
     lines: list[Line] = []
     folder = Path(tempfile.gettempdir())
     for material in materials(arguments.sets, arguments.rows):
         for life in arguments.lives:
-            lines.append(measured(folder, material, life))
+            lines.append(measured(folder, material, life, arguments.content))
             console.print(f"{lines[-1].set} {life}: {lines[-1].recalls} {lines[-1].slower:.2f}", highlight=False)
-        if not arguments.no_unlike and material.space.element != "bit":
+        if not arguments.no_unlike and not arguments.content and material.space.element != "bit":
             for kind in UNLIKE:
                 lines += unlike(folder, material, kind)
-    if not arguments.no_commits:
+    if not arguments.no_commits and not arguments.content:
         for material in materials(["words"], MANY):
             lines.append(measured(folder, material, "commits"))
-    if not arguments.no_made:
+    if not arguments.no_made and not arguments.content:
         lines += [built(folder, *one) for one in made()]
     console.print(shown(lines))
     promised = [line for line in lines if line.promised]
