@@ -263,8 +263,19 @@ static int learn(AnnTable *table, sqlite3_value *value) {
   return rc;
 }
 
+/* What was written to an ordinary table since goes into the forest at any command. */
+static int take_in_changes(AnnTable *table) {
+  int64_t n = 0;
+  int more = 0, rc = ann_notes_count(table->store->notes, &n);
+  if (rc != ANN_OK || n == 0) return rc;
+  rc = ann_build_absorb(table->store, 0, 0, &more);
+  if (rc != ANN_OK) ann_store_poison(table->store);
+  return rc;
+}
+
 int ann_table_learn(AnnTable *table, sqlite3_value *queries) {
   int rc = ann_store_begin(table->store);
+  if (rc == ANN_OK) rc = take_in_changes(table);
   if (rc == ANN_OK) rc = learn(table, queries);
   row_ends(table);
   ann_store_end(table->store);
@@ -276,16 +287,6 @@ int ann_table_rebuild(AnnTable *table) {
   rc = ann_store_begin_afresh(table->store);
   if (rc == ANN_OK) rc = ann_build_rebuild(table->store);
   ann_store_end(table->store);
-  if (rc != ANN_OK) ann_store_poison(table->store);
-  return rc;
-}
-
-/* What was written to an ordinary table since goes into the forest at any command. */
-static int take_in_changes(AnnTable *table) {
-  int64_t n = 0;
-  int more = 0, rc = ann_notes_count(table->store->notes, &n);
-  if (rc != ANN_OK || n == 0) return rc;
-  rc = ann_build_absorb(table->store, 0, 0, &more);
   if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
 }

@@ -73,6 +73,10 @@ def test_it_is_created_over_a_table_and_dropped_without_it(db):
 
 
 def test_queries_are_learned(index, rng):
-    index.learn(songs.vectors(rng, 100))
+    index.db.execute("DELETE FROM song WHERE id < 100")
+    sql = "INSERT INTO song_ann(song_ann, embedding) VALUES ('learn', ?)"
+    index.db.execute(sql, (songs.blob(songs.vectors(rng, 1)[0]),))
+    assert index.info()["changes_waiting"] == 0
+    index.learn(songs.vectors(rng, 99))
     assert index.info()["learned"] == 100
     assert sqlite_ann.Index(index.db, "song_ann").recall(queries=True).sample == 100
