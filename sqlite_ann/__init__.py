@@ -13,14 +13,57 @@
 | connect(path), load(connection)       | a connection with the extension in it                             |
 | loadable_path()                       | the compiled extension, for `.load` and other languages           |
 | Index                                 | one vector table: add, search, remove, get, optimize, check, …    |
+| indexes(db)                           | the names of the vector tables that are there                     |
+| Found                                 | what a search gives: ids and distances                            |
 | Error                                 | what SQLite or the extension refused                              |
+| Busy, ReadOnly, Duplicate, Damaged, Interrupted | kinds of Error                                          |
+
+docs/PYTHON.md tells of all of them.
 """
 
-from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from .errors import Error
-from .extension import connect, load, loadable_path
-from .index import Index
+from .extension import load, loadable_path
 
-__all__ = ["Error", "Index", "__version__", "connect", "load", "loadable_path"]
-__version__ = version("sqlite_ann")
+if TYPE_CHECKING:
+    from .connection import connect
+    from .errors import Busy, Damaged, Duplicate, Error, Interrupted, ReadOnly
+    from .index import Index
+
+__version__ = "0.1.0"  # that of pyproject.toml
+
+# What needs apsw or numpy is imported when it is asked for: to load the extension, neither is wanted.
+_LATER = {
+    "connection": ["connect"],
+    "errors": ["Busy", "Damaged", "Duplicate", "Error", "Interrupted", "ReadOnly"],
+    "index": ["Index"],
+}
+
+__all__ = [
+    "Busy",
+    "Damaged",
+    "Duplicate",
+    "Error",
+    "Index",
+    "Interrupted",
+    "ReadOnly",
+    "__version__",
+    "connect",
+    "load",
+    "loadable_path",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LATER.items():
+        if name in names:
+            from importlib import import_module
+
+            value = getattr(import_module(f".{module}", __name__), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,8 +14,8 @@ from typing import Any
 import apsw
 
 from . import __version__
+from .connection import connect
 from .errors import Error
-from .extension import connect
 from .index import Index
 from .loading import arrays_of, load_arrays, load_table
 from .names import resolved

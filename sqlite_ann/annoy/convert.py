@@ -13,8 +13,8 @@ from pathlib import Path
 import apsw
 import numpy as np
 
+from ..connection import connect
 from ..errors import translated
-from ..extension import connect
 from ..names import quoted, resolved
 from ..transaction import savepoint
 from .metric import METRICS, Metric

@@ -21,7 +21,7 @@ from typing import Literal, NoReturn, overload
 
 import apsw
 
-from ..extension import connect
+from ..connection import connect
 from .codec import Vector, codec
 from .metric import METRICS
 from .reading import AnnFile

@@ -24,8 +24,9 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from ..connection import why_not_opened
 from ..errors import Error, translated, translation
-from ..extension import load, why_not_opened
+from ..extension import load
 from ..transaction import savepoint
 from ..vectors import Ids
 from .metric import Metric

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import apsw
 import pytest
 
@@ -33,6 +35,39 @@ def test_complaints_of_apsw_itself_are_errors_too():
     with pytest.raises(errors.Error, match="Incorrect number of bindings") as caught, errors.translated():
         apsw.Connection(":memory:").execute("SELECT ?", ())
     assert caught.value.code == apsw.SQLITE_ERROR
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "of_apsw"),
+    [
+        (apsw.SQLITE_BUSY, sqlite_ann.Busy, apsw.BusyError),
+        (apsw.SQLITE_BUSY_SNAPSHOT, sqlite_ann.Busy, apsw.BusyError),
+        (apsw.SQLITE_READONLY_DIRECTORY, sqlite_ann.ReadOnly, apsw.ReadOnlyError),
+        (apsw.SQLITE_CONSTRAINT_ROWID, sqlite_ann.Duplicate, apsw.ConstraintError),
+        (apsw.SQLITE_CORRUPT_VTAB, sqlite_ann.Damaged, apsw.CorruptError),
+        (apsw.SQLITE_INTERRUPT, sqlite_ann.Interrupted, apsw.InterruptError),
+        (apsw.SQLITE_CONSTRAINT_NOTNULL, sqlite_ann.Error, apsw.Error),
+        (apsw.SQLITE_FULL, sqlite_ann.Error, apsw.Error),
+    ],
+)
+def test_one_except_catches_what_sql_and_what_index_raised(code, kind, of_apsw):
+    with pytest.raises(of_apsw) as caught, errors.translated():
+        raise apsw.exception_for(code)
+    assert type(caught.value) is kind
+    assert isinstance(caught.value, sqlite_ann.Error)
+    assert (caught.value.code, caught.value.result, caught.value.extendedresult) == (code, code & 0xFF, code)
+
+
+def test_an_error_of_ours_passes_as_it_is():
+    with pytest.raises(sqlite_ann.Busy) as caught, errors.translated():
+        raise sqlite_ann.Busy("later", 261)
+    assert (str(caught.value), caught.value.code) == ("later", 261)
+
+
+def test_an_error_comes_whole_from_another_process():
+    again = pickle.loads(pickle.dumps(sqlite_ann.Duplicate("there", apsw.SQLITE_CONSTRAINT_ROWID)))
+    assert type(again) is sqlite_ann.Duplicate
+    assert (str(again), again.code, again.result) == ("there", apsw.SQLITE_CONSTRAINT_ROWID, apsw.SQLITE_CONSTRAINT)
 
 
 def test_other_exceptions_pass():
