@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 from .extension import load, loadable_path
 
 if TYPE_CHECKING:
+    from .answers import Found
+    from .catalog import indexes
     from .connection import connect
     from .errors import Busy, Damaged, Duplicate, Error, Interrupted, ReadOnly
     from .index import Index
@@ -34,6 +36,8 @@ __version__ = "0.1.0"  # that of pyproject.toml
 
 # What needs apsw or numpy is imported when it is asked for: to load the extension, neither is wanted.
 _LATER = {
+    "answers": ["Found"],
+    "catalog": ["indexes"],
     "connection": ["connect"],
     "errors": ["Busy", "Damaged", "Duplicate", "Error", "Interrupted", "ReadOnly"],
     "index": ["Index"],
@@ -44,11 +48,13 @@ __all__ = [
     "Damaged",
     "Duplicate",
     "Error",
+    "Found",
     "Index",
     "Interrupted",
     "ReadOnly",
     "__version__",
     "connect",
+    "indexes",
     "load",
     "loadable_path",
 ]

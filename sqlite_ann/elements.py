@@ -79,6 +79,19 @@ def buffer(kind: str, rows: Rows) -> Rows:
         return np.ascontiguousarray(rows, STORED[kind])
 
 
+def finite(kind: str, rows: Rows) -> NDArray[np.bool_]:
+    """Which rows of `as_rows` the table takes: those whose numbers are finite when they are stored.
+
+    >>> finite("float16", np.array([[1, 2], [3, 1e5]])).tolist()
+    [True, False]
+    """
+    if kind in ("int8", "bit"):
+        return np.ones(len(rows), bool)
+    stored = buffer(kind, rows)
+    fine = (stored & 0x7F80) != 0x7F80 if kind == "bfloat16" else np.isfinite(stored)
+    return np.asarray(fine.all(axis=1))
+
+
 def to_bfloat16(x: arrays.Vectors) -> Rows:
     """The upper halves of floats, rounded to the nearest, halves to even; NaN stays NaN."""
     bits = x.view("<u4")

@@ -1,7 +1,8 @@
 """A vector table from Python: each method shows the SQL it runs.
 
     Index.create(db, "song_ann", dim=64)   Index(db, "song_ann")
-    add  search  recommend  remove  get  len()  in    optimize  check  info  recall  explain  drop
+    add  upsert  update  remove  get  index[id]  del index[id]  len()  in  for id in index
+    search  search_item  recommend  optimize  learn  check  info  recall  explain  drop
 
 Index(db, "song_ann", key="uuid") has keys that are text in the place of ids (sqlite_ann/keys.py).
 
@@ -12,18 +13,23 @@ writes is undone by a rollback around it, and a method that fails leaves nothing
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext, suppress
+from itertools import chain
+from pickle import PicklingError
+from typing import Any, Literal, overload
 
 import apsw
 import numpy as np
-from numpy.typing import NDArray
 
 from . import elements
+from . import rows as rows_given
 from . import vectors as arrays
-from .errors import translated, translation
+from .answers import Found, Recall, Step, Steps, table
+from .catalog import refuse_other
+from .connection import connect
+from .errors import Duplicate, Error, translated, translation
 from .names import quoted, resolved
 from .progress import Report, reporting
 from .recommendation import as_groups, as_items
@@ -37,32 +43,19 @@ OPTIMIZE_PAGES = 32768
 INSERT = {"refuse": "INSERT", "replace": "INSERT OR REPLACE", "skip": "INSERT OR IGNORE"}
 SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
 RECOMMEND = "SELECT id, distance FROM ann_search_items(?, ?, ?, ?)"
+SEARCH_ITEM = "SELECT id, distance FROM ann_search_item(?, ?, ?, ?)"
 SEARCH_PLAIN = "SELECT all_ids, all_distances FROM ann_search(?, ?, ?, ?) LIMIT 1"  # ten rows in one
 EXPLAIN = "SELECT step, count, bytes, microseconds FROM ann_explain(?, ?, ?, ?)"
 RECALL = "SELECT k, sample, recall, low, high FROM ann_recall(?, ?, ?, ?, ?)"
 
-Found = tuple[NDArray[np.int64], NDArray[np.float64]]
+SHOWN = ("rows", "dimensions", "type", "metric", "trees", "waiting")  # in a notebook; others are counted by reading all
+NO_ROW = "SELECT i.id FROM ann_ids(?) AS i WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE rowid = i.id) LIMIT 1"
+MANY_NUMBERS = 2**24  # in the answers to many queries: a k beyond the table's rows may not ask for more than these
+
+new_tuple = tuple.__new__  # makes a Found in half the time that it takes itself
 
 
-@dataclass(frozen=True)
-class Recall:
-    """What `Index.recall` measured; without neighbours to find, sample is 0 and the shares are None."""
-
-    k: int
-    sample: int  # rows searched for
-    recall: float | None  # the share of their exact neighbours that was found
-    low: float | None  # a 95 % interval of it
-    high: float | None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One row of `Index.explain`; docs/SQL.md lists the steps."""
-
-    step: str
-    count: int | None
-    bytes: int | None
-    microseconds: float | None
+Path = str | os.PathLike[str]
 
 
 class Index:
@@ -76,7 +69,7 @@ class Index:
     64
     """
 
-    def __new__(cls, db: apsw.Connection, name: str, key: str | None = None) -> Index:
+    def __new__(cls, db: apsw.Connection | Path, name: str, key: str | None = None) -> Index:
         if key is None or cls is not Index:
             return super().__new__(cls)
         from .keys import KeyedIndex  # which stands on this file
@@ -84,15 +77,22 @@ class Index:
         return super().__new__(KeyedIndex)
 
     @translated()
-    def __init__(self, db: apsw.Connection, name: str, key: str | None = None) -> None:
-        """Open a table that is there. `key`: ids are text, in a table beside it: sqlite_ann/keys.py."""
+    def __init__(self, db: apsw.Connection | Path, name: str, key: str | None = None) -> None:
+        """Open a table that is there, in an open database or in the file of a path.
+
+        `key`: ids are text, in a table beside it: sqlite_ann/keys.py.
+        """
         _check(db, name)
-        self.db = db
+        self.db = db if isinstance(db, apsw.Connection) else connect(db, flags=apsw.SQLITE_OPEN_READWRITE)
         self.name = name
         # table and column are written as SQL takes them, ready to be put in a statement
-        schema, table = resolved(db, name)
+        schema, table = resolved(self.db, name)
         self.table = quoted(table, schema)
         self._command = quoted(table)
+        self._look()
+
+    def _look(self) -> None:
+        """Read what the table is; another of the same name may stand in its place."""
         self.dim = int(self._value("dimensions"))
         self.metric = str(self._value("metric"))
         self.column = quoted(self._value("column"))
@@ -102,16 +102,20 @@ class Index:
     @translated()
     def create(
         cls,
-        db: apsw.Connection,
+        db: apsw.Connection | Path,
         name: str,
         dim: int,
         metric: str | None = None,
         type: str = "float32",
         *,
+        exists_ok: bool = False,
         key: str | None = None,
         **options: Any,
     ) -> Index:
         """Make a vector table; options are those of CREATE VIRTUAL TABLE, as in `trees=4, seed=7`.
+
+        `exists_ok`: one that is there already is opened; where it has another dim, type, metric or option than is said
+        here, an error names both. A path instead of a connection is opened first, and made if there is no such file.
 
         `metric`: cosine, angular, l2, l1 or dot (default cosine); hamming or jaccard of bits (default hamming).
         `type`: of the components: float32, float16, bfloat16, int8 or bit. What arrays are taken and given
@@ -129,35 +133,65 @@ class Index:
         >>> bits.metric, bits.get(1)
         ('hamming', array([5, 8], dtype=uint8))
         >>> db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding); INSERT INTO song VALUES (7, '[3, 4]')").get
-        >>> sqlite_ann.Index.create(db, "over_song", dim=2, content="song").search([3, 4])
-        (array([7]), array([0.]))
+        >>> sqlite_ann.Index.create(db, "over_song", dim=2, content="song").search([3, 4]).ids
+        array([7])
         """
         _check(db, name)
-        schema, table = resolved(db, name)
         if metric is not None:
             options = {"metric": metric, **options}
-        arguments = "".join(f", {_option(key, value)}" for key, value in options.items())
-        db.execute(
-            f"CREATE VIRTUAL TABLE {quoted(table, schema)}"
-            f" USING ann(embedding {_type(type)}[{arrays.as_count('dim', dim)}]{arguments})"
-        )
-        return cls(db, name, key)
+        arguments = {key: f", {_option(key, value)}" for key, value in options.items()}
+        definition = f"embedding {_type(type)}[{arrays.as_count('dim', dim)}]"
+        db = db if isinstance(db, apsw.Connection) else connect(db)
+        schema, table = resolved(db, name)
+        there = "IF NOT EXISTS " if exists_ok else ""
+        made = f"ann({definition}{''.join(arguments.values())})"
+        db.execute(f"CREATE VIRTUAL TABLE {there}{quoted(table, schema)} USING {made}")
+        index = cls(db, name, key)
+        if exists_ok:
+            own = "".join(text for key, text in arguments.items() if not key.startswith("content"))
+            refuse_other(db, name, f"ann({definition}{own})", ["dimensions", "type", *options])
+        return index
 
+    @overload
+    def add(
+        self,
+        ids: arrays.IdsLike | Iterable[Any],
+        vectors: arrays.VectorsLike | None = None,
+        *,
+        existing: str = "refuse",
+        on_bad: Literal["refuse"] = "refuse",
+        progress: bool | Report = False,
+    ) -> None: ...
+    @overload
+    def add(
+        self,
+        ids: arrays.IdsLike | Iterable[Any],
+        vectors: arrays.VectorsLike | None = None,
+        *,
+        existing: str = "refuse",
+        on_bad: Literal["skip"],
+        progress: bool | Report = False,
+    ) -> dict[int, str]: ...
     @translated()
     def add(
         self,
-        ids: arrays.IdsLike,
-        vectors: arrays.VectorsLike,
+        ids: arrays.IdsLike | Iterable[Any],
+        vectors: arrays.VectorsLike | None = None,
         *,
         existing: str = "refuse",
+        on_bad: str = "refuse",
         progress: bool | Report = False,
-    ) -> None:
+    ) -> dict[int, str] | None:
         """Insert n ids with their vectors, shape (n, dim): all of them, or none when one is refused.
 
         Vectors may be an array, a list, a column of arrays as pandas, polars and pyarrow have them, or an iterator, which
-        is read to its end first. An id that is there already is refused; `existing`: "replace" puts the new vector in
-        the place of the old, "skip" leaves the old. `progress`: True for a bar, or a function that is called with (rows
-        done, rows in all).
+        is read to its end first. One argument alone is an iterable of pairs, of an id and its vector each, or of a batch
+        of ids and their vectors; it is read piece by piece, so that a generator may give more than memory holds.
+
+        An id that is there already is refused; `existing`: "replace" puts the new vector in the place of the old, "skip"
+        leaves the old. A vector that cannot be stored, such as one with a NaN, is refused; `on_bad`: "skip" leaves such
+        rows out, and gives their ids with the reasons. `progress`: True for a bar, or a function that is called with
+        (rows done, rows in all); of a generator both are the rows so far.
 
         They are found at once. When more than a quarter of the rows wait by then, the forest takes them in; a smaller
         part goes on waiting, and makes searches slower, until more come or `optimize` is called.
@@ -166,23 +200,63 @@ class Index:
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=3)
         >>> index.add(np.arange(5), np.ones((5, 3), np.float32))
         >>> index.add(99, [1, 2, 3])
+        >>> index.add((id_, [id_, 0, 1]) for id_ in range(10, 20))
+        >>> index.add([7, 8], [[1, 2, 3], [1, 2, np.nan]], on_bad="skip")
+        {8: 'expected finite components, got nan'}
         >>> len(index)
-        6
+        17
         """
-        if existing not in INSERT:
-            raise ValueError(f"existing: expected one of {', '.join(INSERT)}, got {existing!r}")
-        ids = arrays.as_ids(ids)
-        rows = elements.as_rows(self.type, vectors, self.dim, "vectors", ids)
-        if len(ids) != len(rows):
-            raise ValueError(f"expected as many ids as vectors, got {len(ids)} ids and {len(rows)} vectors")
-        # Asked for before the savepoint, which must begin by writing: SQLite may refuse a reader that turns writer.
-        share = self._value("absorb") if len(ids) > BULK_ROWS else 0
-        later = self._absorbing_later(share) if len(ids) > BULK_ROWS else nullcontext()
+        _one_of("existing", existing, tuple(INSERT))
+        _one_of("on_bad", on_bad, ("refuse", "skip"))
+        left_out: dict[int, str] | None = {} if on_bad == "skip" else None
+        parts = iter([(ids, vectors)] if vectors is not None else rows_given.parts(ids))  # type: ignore[arg-type]
+        total = 0 if vectors is None else None
+        self._look()
+        # The first is asked for before the savepoint, as is all else that can be known by then.
+        read = (self._rows_of(*part, left_out) for part in parts)
+        first = [part for part in [next(read, None)] if part is not None]
+        second = [part for part in [next(read, None)] if part is not None] if first and vectors is None else []
+        is_bulk = bool(second) or (bool(first) and len(first[0][0]) > BULK_ROWS)
+        # SQLite may refuse a reader that turns writer: this too is asked before the savepoint, which begins by writing.
+        share = self._value("absorb") if is_bulk else 0
+        later = self._absorbing_later(share) if is_bulk else nullcontext()
         with savepoint(self.db), later:
             with reporting(progress, f"adding to {self.name}") as report:
-                self._insert(INSERT[existing], ids, rows, report)
+                done = 0
+                for some_ids, some_rows in chain(first, second, read):
+                    done = self._insert(INSERT[existing], some_ids, some_rows, report, done, total)
             if self._value("waiting") * 100 > self._value("rows") * share > 0:
                 self.optimize(bool(progress) and not callable(progress))
+        return left_out
+
+    def upsert(self, ids: arrays.IdsLike | Iterable[Any], vectors: arrays.VectorsLike | None = None) -> None:
+        """`add` that replaces the vectors of ids that are there already; of an id given twice the last one stays.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1)
+        >>> index.add([1, 2], [[1], [2]])
+        >>> index.upsert([2, 3], [[20], [30]])
+        >>> index.get([1, 2, 3]).tolist()
+        [[1.0], [20.0], [30.0]]
+        """
+        self.add(ids, vectors, existing="replace")
+
+    @translated()
+    def update(self, ids: arrays.IdsLike, vectors: arrays.VectorsLike) -> None:
+        """Replace the vectors of ids that are there; if one is not, a KeyError names it and nothing is changed.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1)
+        >>> index.add([1, 2], [[1], [2]])
+        >>> index.update([2], [[20]])
+        >>> index.update([2, 3], [[21], [30]])
+        Traceback (most recent call last):
+        KeyError: 3
+        """
+        wanted = arrays.as_ids(ids)
+        with savepoint(self.db):
+            self._require(wanted)
+            self.add(wanted, vectors, existing="replace")
 
     def search(
         self,
@@ -195,7 +269,7 @@ class Index:
         search_k: int | None = None,
         max_distance: float | None = None,
     ) -> Found:
-        """The k nearest: ids and distances, nearest first.
+        """The k nearest: ids and distances, nearest first, as a Found, which unpacks as a pair.
 
         One query, shape (dim,), gives as many as were found. Many, shape (m, dim), give two arrays of shape
         (m, k), filled up with id -1 and distance inf.
@@ -232,7 +306,7 @@ class Index:
         ):
             try:
                 found = self.db.execute(SEARCH_PLAIN, (self.name, query, k, recall)).get or (b"", b"")
-                return np.frombuffer(found[0], "<i8").copy(), np.frombuffer(found[1], "<f8").copy()
+                return new_tuple(Found, (np.frombuffer(found[0], "<i8").copy(), np.frombuffer(found[1], "<f8").copy()))
             except apsw.Error as error:
                 raise translation(error) from error
         return self._search(query, k, recall, ids, exclude, search_k, max_distance)
@@ -249,34 +323,93 @@ class Index:
         max_distance: float | None,
     ) -> Found:
         """`search` for queries of every form, with everything that can be asked of it."""
-        k, search_k = arrays.as_count("k", k), arrays.as_count("search_k", search_k)
-        recall, max_distance = arrays.as_number("recall", recall), arrays.as_number("max_distance", max_distance)
+        limits = self._limits(k, recall, ids, exclude, search_k, max_distance)
+        given = arrays.as_array("query", query, self.dim)
+        try:
+            queries = elements.queries(self.type, given, self.dim)
+        except ValueError:
+            dim = self.dim
+            self._look()
+            if dim == self.dim:
+                raise
+            queries = elements.queries(self.type, given, self.dim)
+        return self._answers(SEARCH, queries, given.ndim == 1, limits)
+
+    @translated()
+    def search_item(
+        self,
+        ids_of: arrays.IdsLike,
+        k: int | None = 10,
+        recall: float | None = None,
+        *,
+        exclude_self: bool = True,
+        ids: arrays.IdsLike | None = None,
+        exclude: arrays.IdsLike | None = None,
+        search_k: int | None = None,
+        max_distance: float | None = None,
+    ) -> Found:
+        """The k nearest to a row that is stored, or to each of several: as `search`, with ids in the place of vectors.
+
+        `exclude_self`: the row itself is left out. An id that is not there is a KeyError.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
+        >>> index.add([1, 2, 3], [[10], [20], [40]])
+        >>> index.search_item(2, k=2).to_list()
+        [(1, 10.0), (3, 20.0)]
+        >>> index.search_item([1, 3], k=1, exclude_self=False).ids.tolist()
+        [[1], [3]]
+        """
+        given = arrays.as_array("ids_of", ids_of)
+        items = arrays.as_ids(given, "ids_of")
+        limits = self._limits(k, recall, ids, exclude, search_k, max_distance)
+        limits["exclude_self = ?"] = int(exclude_self)
+        with savepoint(self.db) if len(items) > 1 else nullcontext():
+            self._require(items)
+            return self._answers(SEARCH_ITEM, items.tolist(), given.ndim == 0, limits)
+
+    def _limits(
+        self,
+        k: int | None,
+        recall: float | None,
+        ids: arrays.IdsLike | None,
+        exclude: arrays.IdsLike | None,
+        search_k: int | None,
+        max_distance: float | None,
+    ) -> dict[str, Any]:
+        """What is asked of a search: the arguments after the query, and conditions with the values that are given."""
         where = {
-            "search_k = ?": search_k,
-            "max_distance = ?": max_distance,
+            "search_k = ?": arrays.as_count("search_k", search_k),
+            "max_distance = ?": arrays.as_number("max_distance", max_distance),
             "only = ?": self._id_set("ids", ids),
             "exclude = ?": self._id_set("exclude", exclude),
         }
-        where = {clause: value for clause, value in where.items() if value is not None}
-        sql = SEARCH + (" WHERE " + " AND ".join(where) if where else "") + " ORDER BY rank"
-        given = arrays.as_array("query", query, self.dim)
-        queries = elements.queries(self.type, given, self.dim)
+        given = {clause: value for clause, value in where.items() if value is not None}
+        return {"k": arrays.as_count("k", k), "recall": arrays.as_number("recall", recall), **given}
+
+    def _answers(self, sql: str, queries: Any, is_alone: bool, limits: dict[str, Any]) -> Found:
+        """One search for each query; as arrays of one row, or of as many rows as there are queries."""
+        k = limits["k"]
+        if k is not None and k * len(queries) > MANY_NUMBERS and len(queries) > 1 and k > (n := len(self)):
+            raise ValueError(f"k: expected at most {n}, as many as there are rows, for {len(queries)} queries; got {k}")
+        where = [clause for clause in limits if clause not in ("k", "recall")]
+        sql += (" WHERE " + " AND ".join(where) if where else "") + " ORDER BY rank"
         rows: list[Any] = []
         with savepoint(self.db) if len(queries) > 1 else nullcontext():  # all see the same table
             try:
-                for q in queries:
-                    rows.append(self._rows(sql, self.name, q, k, recall, *where.values()))
+                for query in queries:
+                    rows.append(self._rows(sql, self.name, query, *limits.values()))
             except apsw.Error as error:
                 i = len(rows)  # which of them it is tells something only where it is the vector that is wrong
                 place = f"query[{i}]: " if len(queries) > 1 and not np.isfinite(queries[i]).all() else ""
                 raise translation(error, place) from error
 
-        if given.ndim == 1 and rows:
+        if is_alone and rows:
             return _columns(rows[0])
         width = k if k is not None else max(map(len, rows), default=0)
-        found = np.full((len(rows), width), -1, np.int64), np.full((len(rows), width), np.inf)
+        found = Found(np.full((len(rows), width), -1, np.int64), np.full((len(rows), width), np.inf))
         for i, row in enumerate(rows):
-            found[0][i, : len(row)], found[1][i, : len(row)] = _columns(row)
+            found.ids[i, : len(row)], found.distances[i, : len(row)] = _columns(row)
         return found
 
     @translated()
@@ -385,6 +518,31 @@ class Index:
                 vectors[i] = np.frombuffer(blob, dtype)
         return vectors[0] if given.ndim == 0 else vectors
 
+    def __getitem__(self, ids: arrays.IdsLike) -> elements.Rows:
+        """`get`, as in `index[7]` and `index[[7, 8]]`."""
+        return self.get(ids)
+
+    @translated()
+    def __delitem__(self, ids: arrays.IdsLike) -> None:
+        """`remove` of ids that are there; if one is not, a KeyError names it and nothing is changed."""
+        wanted = arrays.as_ids(ids)
+        with savepoint(self.db):
+            self._require(wanted)
+            self.remove(wanted)
+
+    @translated()
+    def __iter__(self) -> Iterator[int]:
+        """The ids, ascending, as they are when it begins: the table may change meanwhile.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1)
+        >>> index.add([3, 1, 2], [[1], [2], [3]])
+        >>> list(index)
+        [1, 2, 3]
+        """
+        ids = np.fromiter((id_ for (id_,) in self.db.execute(f"SELECT rowid FROM {self.table}")), np.int64)
+        return iter(np.sort(ids).tolist())
+
     @translated()
     def __len__(self) -> int:
         return int(self._value("rows"))
@@ -401,6 +559,25 @@ class Index:
 
     def __repr__(self) -> str:
         return f"Index({self.name!r}, dim={self.dim}, metric={self.metric!r})"
+
+    def _repr_html_(self) -> str:
+        with suppress(Error), translated():
+            return table(("index", *SHOWN), [[self.name, *(self._value(key) for key in SHOWN)]])
+        return table(("index",), [[repr(self)]])  # closed, or dropped
+
+    @translated()
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An index of a file goes to another process by the file's path and its own name, and is opened there."""
+        schema, name = resolved(self.db, self.name)
+        if schema is None:
+            schema = "temp" if self.db.table_exists("temp", name) else "main"
+        path = self.db.db_filename(schema)
+        if not path:
+            raise PicklingError(f"{self!r} is in memory: only an index of a file can be opened by another process")
+        if self.db.in_transaction:
+            raise PicklingError(f"a transaction is open: another process would not see what it has done to {self!r}")
+        is_read_only = self.db.readonly(schema)
+        return _opened, (path, name, apsw.SQLITE_OPEN_READONLY if is_read_only else apsw.SQLITE_OPEN_READWRITE)
 
     @translated()
     def optimize(self, progress: bool | Report = False) -> bool:
@@ -469,7 +646,7 @@ class Index:
         return Recall(*self._rows(RECALL, self.name, *counts, arrays.as_number("recall", recall), int(queries))[0])
 
     @translated()
-    def explain(self, query: arrays.VectorsLike, k: int | None = 10, recall: float | None = None) -> list[Step]:
+    def explain(self, query: arrays.VectorsLike, k: int | None = 10, recall: float | None = None) -> Steps:
         """Where the time of one search goes, step by step, and why fewer than k rows are found.
 
         >>> import sqlite_ann
@@ -486,7 +663,7 @@ class Index:
         if len(queries) != 1:
             raise ValueError(f"query: expected one vector, got {len(queries)}")
         limits = arrays.as_count("k", k), arrays.as_number("recall", recall)
-        return [Step(*row) for row in self._rows(EXPLAIN, self.name, queries[0], *limits)]
+        return Steps(Step(*row) for row in self._rows(EXPLAIN, self.name, queries[0], *limits))
 
     @translated()
     def drop(self) -> None:
@@ -506,15 +683,44 @@ class Index:
             return None
         return self.db.execute("SELECT ann_id_set(?)", (arrays.as_ids(ids, name, in_order=False),)).get  # type: ignore[no-any-return]
 
-    def _insert(self, verb: str, ids: arrays.Ids, rows: NDArray[np.generic], report: Report) -> None:
-        done = 0
-        for some_ids, some_rows in arrays.batches(ids, rows):
-            self.db.execute(
-                f"{verb} INTO {self.table}(rowid, {self.column}) SELECT id, vector FROM ann_rows(?, ?, ?, ?)",
-                (elements.buffer(self.type, some_rows), self.dim, self.type, some_ids),
-            )
-            done += len(some_ids)
-            report(done, len(ids))
+    def _require(self, ids: arrays.Ids) -> None:
+        for (missing,) in self._rows(NO_ROW.format(table=self.table), ids):
+            raise KeyError(missing)
+
+    def _rows_of(
+        self, ids: arrays.IdsLike, vectors: arrays.VectorsLike, left_out: dict[int, str] | None
+    ) -> tuple[arrays.Ids, elements.Rows]:
+        """Ids and rows to be stored; for `left_out`, without those that cannot be, which are noted there."""
+        ids = arrays.as_ids(ids)
+        if left_out is None:
+            rows = elements.as_rows(self.type, vectors, self.dim, "vectors", ids)
+        else:
+            ids, rows, reasons = rows_given.good(self.type, vectors, self.dim, ids)
+            left_out.update(reasons)
+        if len(ids) != len(rows):
+            raise ValueError(f"expected as many ids as vectors, got {len(ids)} ids and {len(rows)} vectors")
+        return ids, rows
+
+    def _insert(
+        self, verb: str, ids: arrays.Ids, rows: elements.Rows, report: Report, done: int, total: int | None
+    ) -> int:
+        """Insert in batches; `done` rows are there before, of a total that is None where these are all."""
+        try:
+            for some_ids, some_rows in arrays.batches(ids, rows):
+                self.db.execute(
+                    f"{verb} INTO {self.table}(rowid, {self.column}) SELECT id, vector FROM ann_rows(?, ?, ?, ?)",
+                    (elements.buffer(self.type, some_rows), self.dim, self.type, some_ids),
+                )
+                done += len(some_ids)
+                report(done, len(ids) if total is None else done)
+        except apsw.ConstraintError as error:
+            refusal = translation(error)
+            values, counts = np.unique(ids, return_counts=True)
+            for twice in values[counts > 1].tolist():
+                if isinstance(refusal, Duplicate) and f" {twice} is there already" in str(refusal):
+                    raise Duplicate(f"ids: {twice} is given twice, or is there already", refusal.code) from error
+            raise refusal from error
+        return done
 
     @contextmanager
     def _absorbing_later(self, before: int) -> Iterator[None]:
@@ -544,12 +750,26 @@ class Index:
             self.db.execute(f"INSERT INTO {self.table}({self._command}, k) VALUES (?, ?)", (command, k))
 
 
+def _opened(path: str, name: str, flags: int) -> Index:
+    """What a pickled index becomes, in the process that it comes to."""
+    return Index(connect(path, flags=flags), name)
+
+
 def _check(db: object, name: object) -> None:
     """Refuse what would else fail somewhere below, in words of Python's."""
-    if not isinstance(db, apsw.Connection):
-        raise TypeError(f"expected a connection of apsw, as sqlite_ann.connect() gives, got {type(db).__name__}")
+    if not isinstance(db, apsw.Connection | str | os.PathLike):
+        raise TypeError(
+            f"expected a connection of apsw, as sqlite_ann.connect() gives, or a path, got {type(db).__name__}"
+        )
+    if getattr(db, "is_async", False):
+        raise TypeError("expected a connection that is not async; sqlite_ann.AsyncIndex is for those that are")
     if not isinstance(name, str):
         raise TypeError(f"expected the name of a table, got {type(name).__name__}")
+
+
+def _one_of(name: str, given: object, allowed: tuple[str, ...]) -> None:
+    if given not in allowed:
+        raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {given!r}")
 
 
 def _type(given: object) -> str:
@@ -562,7 +782,7 @@ def _type(given: object) -> str:
 def _columns(rows: list[Any]) -> Found:
     """Rows of (id, distance) as two arrays."""
     ids, distances = zip(*rows, strict=True) if rows else ((), ())
-    return np.array(ids, np.int64), np.array(distances, np.float64)
+    return Found(np.array(ids, np.int64), np.array(distances, np.float64))
 
 
 def _option(key: str, value: object) -> str:

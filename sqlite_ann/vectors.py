@@ -10,8 +10,8 @@
     as_number(name, x)        float or None       of any kind; NaN, which SQL takes for NULL, is refused
 
 Lists and whatever numpy makes an array of are taken; so is a column of a table whose cells are arrays or lists, and
-an iterator, which is read to its end. None of the libraries that make such columns is known here: they all
-give numpy an array of objects. Components may be of any kind that numpy turns into float32 without changing
+an iterator, which is read to its end. None of the libraries that make such columns is known here: they speak
+Arrow, which arrow.py reads, or give numpy an array of objects. Components may be of any kind that numpy turns into float32 without changing
 what they are: float64 and whole numbers are rounded, text and complex numbers refused. Numbers that are not
 finite are refused by the table.
 """
@@ -24,6 +24,8 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from . import arrow
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -49,6 +51,8 @@ def as_array(name: str, given: Any, dim: int | None = None, ids: Ids | None = No
         raise TypeError(f"{name}: expected {wanted}, got a {type(given).__name__}")
     if isinstance(given, np.ndarray) and np.any(getattr(given, "mask", False)):  # what is under a mask means nothing
         raise ValueError(f"{name}: expected no masked numbers, got {np.sum(given.mask)} of them")  # type: ignore[attr-defined]
+    read = None if isinstance(given, np.ndarray | list) else arrow.read(given)
+    given = given if read is None else read
     try:
         array = np.asarray(given)
         if array.dtype == object and array.ndim == 0 and isinstance(given, Iterable):
@@ -86,6 +90,10 @@ def as_ids(ids: Any, name: str = "ids", *, in_order: bool = True) -> Ids:
         raise ValueError(f"{name}: expected a 1-D array, got shape {given.shape}")
     if given.size == 0:
         return np.empty(0, ID)  # an empty list has no dtype worth checking
+    if given.dtype == object:
+        for i, id_ in enumerate(given.tolist()):
+            if not isinstance(id_, int):
+                raise TypeError(f"{name}[{i}]: expected 64-bit whole numbers, got {type(id_).__name__}")
     if given.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected 64-bit whole numbers, got {given.dtype}")
     if given.dtype.kind == "u" and given.max() > np.iinfo(np.int64).max:

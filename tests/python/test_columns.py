@@ -133,7 +133,7 @@ def test_a_set_of_ids_will_do_where_their_order_says_nothing(index):
             [b"12345678"] * 2,
             "vectors: expected numbers, got bytes (np.frombuffer(blob, '<f4') reads a blob of float32)",
         ),
-        (None, "vectors: expected numbers, got NoneType"),
+        (None, "rows[0]: expected an id and its vector, got int"),
         (Column(["[1, 2]", "[3, 4]"]), "vectors: expected numbers, got <U6"),
         ([[1, 2], [3, None]], "vectors[1] (id 8): expected numbers, got NoneType at component 1"),
         ([[1, 2], None], "vectors[1] (id 8): expected 2 components, got NoneType"),

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from sqlite_ann import Index, index, names, progress, transaction
+from sqlite_ann import Index, answers, arrow, catalog, index, names, progress, rows, transaction
 
 DIM = 16
 
 
 def test_examples(run_examples):
-    for module in (index, names, progress, transaction):
+    for module in (answers, arrow, catalog, index, names, progress, rows, transaction):
         run_examples(module)
 
 

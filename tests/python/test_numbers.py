@@ -92,7 +92,7 @@ def test_a_count_of_more_than_64_bits_is_refused(index, value):
 
 @pytest.mark.parametrize("make", [Index, lambda db, name: Index.create(db, name, 2)])
 def test_connection_and_name_are_what_they_are_called(make, db):
-    with pytest.raises(TypeError, match=r"expected a connection of apsw.*got str"):
-        make("songs.db", "v")
+    with pytest.raises(TypeError, match=r"expected a connection of apsw.* or a path, got int"):
+        make(7, "v")
     with pytest.raises(TypeError, match="expected the name of a table, got NoneType"):
         make(db, None)

@@ -1,0 +1,69 @@
+"""Which vector tables a database has, and what they were made with.
+
+indexes(db)                        their names
+refuse_other(db, found, wanted)    an error where a table is not what was asked for
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import closing
+
+import apsw
+
+from .connection import connect
+from .errors import Error, translated
+from .names import quoted
+
+# SQLite keeps the statement from the name on as it was written, and writes what stands before it anew.
+MADE = re.compile(
+    r"""CREATE\s+VIRTUAL\s+TABLE\s+("(?:[^"]|"")*"|'(?:[^']|'')*'|`(?:[^`]|``)*`|\[[^\]]*\]|[^\s"'`\[]+)"""
+    r"""\s*USING\s*["'`\[]?ann\b""",
+    re.IGNORECASE,
+)
+TRIAL = "what exists_ok compares with"
+
+
+def indexes(db: apsw.Connection | str | os.PathLike[str]) -> list[str]:
+    """The names of the vector tables, as `Index` takes them; those of attached databases come with their schema.
+
+    >>> import sqlite_ann
+    >>> db = sqlite_ann.connect(":memory:")
+    >>> for name in ("word_ann", "song_ann"):
+    ...     _ = sqlite_ann.Index.create(db, name, dim=2)
+    >>> sqlite_ann.indexes(db)
+    ['song_ann', 'word_ann']
+    """
+    if not isinstance(db, apsw.Connection):
+        with closing(connect(db, flags=apsw.SQLITE_OPEN_READONLY)) as opened:
+            return indexes(opened)
+    found: list[str] = []
+    with translated():
+        hidden = {name.lower() for (name,) in db.execute("SELECT name FROM temp.sqlite_schema")}
+        for schema in [str(row[1]) for row in db.execute("PRAGMA database_list").fetchall()]:
+            sql = f"SELECT name, sql FROM {quoted(schema)}.sqlite_schema WHERE type = 'table' AND sql LIKE '%ann%'"
+            names = sorted(name for name, made in db.execute(sql) if MADE.match(made))
+            found += [n if schema == "main" and n.lower() not in hidden else f"{schema}.{n}" for n in names]
+    return found
+
+
+def refuse_other(db: apsw.Connection, name: str, definition: str, wanted: list[str]) -> None:
+    """Refuse a table that differs from its definition in what was said of it.
+
+    An empty table made by the same definition says what is meant: names have synonyms, and numbers are rounded.
+    """
+    db.execute(f"CREATE VIRTUAL TABLE {quoted(TRIAL, 'temp')} USING {definition}")
+    try:
+        there, meant = _about(db, name), _about(db, f"temp.{TRIAL}")
+    finally:
+        db.execute(f"DROP TABLE {quoted(TRIAL, 'temp')}")
+    for key in map(str.lower, wanted):
+        if key in meant and there.get(key) != meant[key]:
+            what = {"dimensions": "dim"}.get(key, key)
+            raise Error(f"{name} is there already, with {what} {there.get(key)}: expected {what} {meant[key]}")
+
+
+def _about(db: apsw.Connection, name: str) -> dict[str, object]:
+    keys = "'dimensions', 'type', 'metric', 'seed', 'trees', 'leaf_capacity', 'column'"
+    return dict(db.execute(f"SELECT key, value FROM ann_info(?) WHERE key IN ({keys})", (name,)))
