@@ -14,6 +14,7 @@
 | loadable_path()                       | the compiled extension, for `.load` and other languages           |
 | Index                                 | one vector table: add, search, remove, get, optimize, check, …    |
 | indexes(db)                           | the names of the vector tables that are there                     |
+| connect_async(path), AsyncIndex       | the same for programs that await                                  |
 | Found                                 | what a search gives: ids and distances                            |
 | Error                                 | what SQLite or the extension refused                              |
 | Busy, ReadOnly, Duplicate, Damaged, Interrupted | kinds of Error                                          |
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from .extension import load, loadable_path
 
 if TYPE_CHECKING:
+    from .aio import AsyncIndex, connect_async
     from .answers import Found
     from .catalog import indexes
     from .connection import connect
@@ -36,6 +38,7 @@ __version__ = "0.1.0"  # that of pyproject.toml
 
 # What needs apsw or numpy is imported when it is asked for: to load the extension, neither is wanted.
 _LATER = {
+    "aio": ["AsyncIndex", "connect_async"],
     "answers": ["Found"],
     "catalog": ["indexes"],
     "connection": ["connect"],
@@ -44,6 +47,7 @@ _LATER = {
 }
 
 __all__ = [
+    "AsyncIndex",
     "Busy",
     "Damaged",
     "Duplicate",
@@ -54,6 +58,7 @@ __all__ = [
     "ReadOnly",
     "__version__",
     "connect",
+    "connect_async",
     "indexes",
     "load",
     "loadable_path",

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 import apsw
 
-from .errors import kind_of, translation
-from .extension import load
+from .errors import Error, translation
+from .extension import load_into_apsw, loadable_path
 
 BUSY_MILLISECONDS = 5000  # what Python's own sqlite3 waits for another writer
 
@@ -32,23 +32,28 @@ def connect(path: str | os.PathLike[str], **options: Any) -> apsw.Connection:
     ...     db.execute("SELECT ann_distance('[0,3]', '[4,0]', 'l2')").get
     5.0
     """
-    name, flags = os.fspath(path), options.pop("flags", apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
-    if isinstance(path, str) and path.startswith("file:"):
-        flags |= apsw.SQLITE_OPEN_URI
+    name, flags = place(path, options.pop("flags", None))
     try:
         connection = apsw.Connection(name, flags=flags, **options)
-        look_at(connection)
+        try:
+            prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
     except apsw.Error as error:
-        refusal = translation(error)
-        reason = why_not_opened(name, flags) if isinstance(error, apsw.CantOpenError) else None
-        raise kind_of(refusal.code)(f"unable to open {name}: {reason or refusal}", refusal.code) from error
-    connection.set_busy_timeout(BUSY_MILLISECONDS)
-    load(connection)
+        raise not_opened(error, name, flags) from error
     return connection
 
 
-def look_at(connection: apsw.Connection) -> None:
-    """Read the file's header, which SQLite leaves to the first statement; close what is no database.
+def place(path: str | os.PathLike[str], flags: int | None) -> tuple[str, int]:
+    """What SQLite is to open, and how."""
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if flags is None else flags
+    is_uri = isinstance(path, str) and path.startswith("file:")
+    return os.fspath(path), flags | (apsw.SQLITE_OPEN_URI if is_uri else 0)
+
+
+def prepare(connection: apsw.Connection) -> None:
+    """Look at the file's header, which SQLite leaves to the first statement, and load the extension.
 
     The schema is not read, so that `PRAGMA encoding` can still be said to a new database. A file that is busy, or
     damaged further on, is left to whoever uses it.
@@ -56,10 +61,18 @@ def look_at(connection: apsw.Connection) -> None:
     try:
         _ = connection.execute("PRAGMA schema_version").get
     except (apsw.CantOpenError, apsw.NotADBError):
-        connection.close()
         raise
     except apsw.Error:
         pass
+    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    load_into_apsw(connection, loadable_path())
+
+
+def not_opened(error: apsw.Error, name: str, flags: int) -> Error:
+    """The Error that names what could not be opened, and the reason where there is a better one than SQLite's."""
+    refusal = translation(error)
+    reason = why_not_opened(name, flags) if isinstance(error, apsw.CantOpenError) else None
+    return type(refusal)(f"unable to open {name}: {reason or refusal}", refusal.code)
 
 
 def why_not_opened(name: str, flags: int) -> str | None:

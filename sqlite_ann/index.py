@@ -761,10 +761,19 @@ def _check(db: object, name: object) -> None:
         raise TypeError(
             f"expected a connection of apsw, as sqlite_ann.connect() gives, or a path, got {type(db).__name__}"
         )
-    if getattr(db, "is_async", False):
+    if getattr(db, "is_async", False) and _awaits(db):
         raise TypeError("expected a connection that is not async; sqlite_ann.AsyncIndex is for those that are")
     if not isinstance(name, str):
         raise TypeError(f"expected the name of a table, got {type(name).__name__}")
+
+
+def _awaits(db: Any) -> bool:
+    """Do its calls have to be awaited?  In its own thread, where AsyncIndex works, they do not."""
+    asked = db.readonly("main")
+    if isinstance(asked, bool):
+        return False
+    asked.close()
+    return True
 
 
 def _one_of(name: str, given: object, allowed: tuple[str, ...]) -> None:

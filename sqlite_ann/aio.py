@@ -1,0 +1,208 @@
+"""An index for programs that await: on apsw's async connections, each of which has a thread of its own.
+
+    db = await connect_async("songs.db")
+    index = await AsyncIndex.open(db, "song_ann")        await AsyncIndex.create(db, "song_ann", dim=64)
+    ids, distances = await index.search(query, k=10)
+
+Each method is that of Index, run as a whole in the connection's thread: calls are answered one after the other, and two
+tasks never get between the statements of one. A task that is cancelled stops the search or the write it waits for; what
+it has written is undone, and the connection goes on. (In a transaction that is open, SQLite may undo all of that.)
+
+`async with db:` is a transaction and closes nothing, as on all connections of apsw's: `contextlib.aclosing(db)` does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from threading import Lock
+from typing import Any, TypeVar
+
+import apsw
+
+from . import vectors as arrays
+from .answers import Found
+from .connection import not_opened, place, prepare
+from .elements import Rows
+from .errors import Error, translated
+from .index import Index
+from .transaction import savepoint
+
+T = TypeVar("T")
+
+
+async def connect_async(path: str | os.PathLike[str], **options: Any) -> apsw.AsyncConnection:
+    """`connect` for programs that await: asyncio, or what else apsw has a controller for.
+
+    >>> import asyncio
+    >>> from contextlib import aclosing
+    >>> async def distance():
+    ...     async with aclosing(await connect_async(":memory:")) as db:
+    ...         return await (await db.execute("SELECT ann_distance('[0,3]', '[4,0]', 'l2')")).get
+    >>> asyncio.run(distance())
+    5.0
+    """
+    if not hasattr(apsw.Connection, "as_async"):
+        raise Error("this apsw has no async connections: pip install --upgrade apsw")
+    name, flags = place(path, options.pop("flags", None))
+    try:
+        connection = await apsw.Connection.as_async(name, flags=flags, **options)
+        try:
+            await connection.async_run(prepare, connection)
+        except BaseException:
+            await connection.aclose()
+            raise
+    except apsw.Error as error:
+        raise not_opened(error, name, flags) from error
+    return connection
+
+
+class Stopped(BaseException):
+    """Raised in the connection's thread, where nobody waits any more."""
+
+
+class AsyncIndex:
+    """One vector table; see Index for what the methods take and give.
+
+    >>> import asyncio
+    >>> from contextlib import aclosing
+    >>> async def nearest():
+    ...     async with aclosing(await connect_async(":memory:")) as db:
+    ...         index = await AsyncIndex.create(db, "v", dim=1, metric="l2")
+    ...         await index.add([1, 2, 3], [[10], [20], [30]])
+    ...         return (await index.search([19], k=2)).to_list()
+    >>> asyncio.run(nearest())
+    [(2, 1.0), (1, 9.0)]
+    """
+
+    def __init__(self, index: Index) -> None:
+        """Of an Index that was opened in the connection's thread; `open` and `create` do that."""
+        self._index = index
+        self.db: apsw.AsyncConnection = index.db  # type: ignore[assignment]
+        self._lock = Lock()  # guards what is below, which two threads look at
+        self._running: object = None  # the call that the connection's thread is at
+
+    @classmethod
+    async def open(cls, db: apsw.AsyncConnection, name: str) -> AsyncIndex:
+        """A table that is there, as `Index(db, name)`."""
+        return cls(await _checked(db).async_run(Index, db, name))
+
+    @classmethod
+    async def create(
+        cls,
+        db: apsw.AsyncConnection,
+        name: str,
+        dim: int,
+        metric: str | None = None,
+        type: str = "float32",
+        **more: Any,
+    ) -> AsyncIndex:
+        """`Index.create`, with all that it takes."""
+        return cls(await _checked(db).async_run(Index.create, db, name, dim, metric, type, **more))
+
+    @property
+    def name(self) -> str:
+        return self._index.name
+
+    @property
+    def dim(self) -> int:
+        return self._index.dim
+
+    @property
+    def metric(self) -> str:
+        return self._index.metric
+
+    def __repr__(self) -> str:
+        return f"Async{self._index!r}"
+
+    async def search(
+        self, query: arrays.VectorsLike, k: int | None = 10, recall: float | None = None, **more: Any
+    ) -> Found:
+        """The k nearest to one vector or to each of many."""
+        return await self._read(self._index.search, query, k, recall, **more)
+
+    async def search_item(
+        self, ids_of: arrays.IdsLike, k: int | None = 10, recall: float | None = None, **more: Any
+    ) -> Found:
+        """The k nearest to stored rows."""
+        return await self._read(self._index.search_item, ids_of, k, recall, **more)
+
+    async def get(self, ids: arrays.IdsLike) -> Rows:
+        """The stored vectors."""
+        return await self._read(self._index.get, ids)
+
+    async def add(self, ids: Any, vectors: Any = None, **more: Any) -> dict[int, str] | None:
+        """Insert ids with their vectors: all of them, or none."""
+        added: dict[int, str] | None = await self._write(self._index.add, ids, vectors, **more)
+        return added
+
+    async def upsert(self, ids: Any, vectors: Any = None) -> None:
+        """`add` that replaces."""
+        await self._write(self._index.upsert, ids, vectors)
+
+    async def update(self, ids: arrays.IdsLike, vectors: arrays.VectorsLike) -> None:
+        """Replace the vectors of ids that are there."""
+        await self._write(self._index.update, ids, vectors)
+
+    async def remove(self, ids: arrays.IdsLike) -> int:
+        """Delete ids and say how many were there."""
+        return await self._write(self._index.remove, ids)
+
+    async def optimize(self) -> bool:
+        """Take the waiting rows into the forest; a cancelled one leaves the slices that were done."""
+        return await self._read(self._index.optimize)
+
+    async def _write(self, method: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        return await self._run(True, method, *arguments, **named)
+
+    async def _read(self, method: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        return await self._run(False, method, *arguments, **named)
+
+    async def _run(self, is_write: bool, method: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """A method in the connection's thread; who stops waiting for it stops it, and undoes a write."""
+        call, is_stopped, was_told = object(), False, False
+        db = self._index.db
+
+        def look(*_statement: object) -> bool:
+            """Before each statement, since an interrupt between two of them meets nothing; and once, to allow ROLLBACK."""
+            nonlocal was_told
+            if is_stopped and not was_told:
+                was_told = True
+                raise Stopped
+            return True
+
+        def enter(now: object) -> None:
+            with self._lock:
+                self._running = now
+                look()
+
+        def work() -> T:
+            before, db.exec_trace = db.exec_trace, look
+            try:
+                enter(call)
+                with savepoint(db) if is_write else nullcontext():
+                    result = method(*arguments, **named)
+                    enter(None)  # from here on it is too late to stop it
+                    return result
+            finally:
+                with self._lock:
+                    self._running = None
+                db.exec_trace = before
+
+        with translated():
+            try:
+                done: T = await self.db.async_run(work)
+                return done
+            except BaseException:
+                with self._lock:  # so that it is this call that is interrupted, and none after it
+                    is_stopped = True
+                    if self._running is call:
+                        db.interrupt()
+                raise
+
+
+def _checked(db: apsw.AsyncConnection) -> apsw.AsyncConnection:
+    if not (isinstance(db, apsw.Connection) and getattr(db, "is_async", False)):
+        raise TypeError(f"expected an async connection, as connect_async() gives, got {type(db).__name__}")
+    return db
