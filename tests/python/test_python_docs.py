@@ -1,0 +1,48 @@
+"""docs/PYTHON.md tells the truth: its examples run twice, and it names all that is public."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from typing import Any
+
+import apsw
+
+import sqlite_ann
+from tests.documents import ROOT, blocks_of, first_cells, read_blocks, text_under
+
+PYTHON_MD = ROOT / "docs" / "PYTHON.md"
+
+
+def public_of(cls):
+    return {name for name in vars(cls) if not name.startswith("_") and callable(getattr(cls, name))}
+
+
+def test_the_examples_print_what_is_shown_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        names: dict[str, Any] = {}
+        for block in blocks_of(PYTHON_MD, "python"):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(block.code, f"PYTHON.md, line {block.line}", "exec"), names)
+            assert printed.getvalue().rstrip() == block.answer, f"line {block.line}"
+        names["index"].db.close()
+    assert {block.language for block in read_blocks(PYTHON_MD)} == {"python"}
+
+
+def test_every_public_name_is_listed_and_no_other():
+    named = [cell.strip("`") for cell in first_cells(text_under(PYTHON_MD, "All names"))]
+    assert len(named) == len(set(named))
+    assert set(named) - {"name", "of `Index", "of `Index`"} == set(sqlite_ann.__all__) | public_of(sqlite_ann.Index)
+    assert public_of(sqlite_ann.AsyncIndex) - {"open"} <= public_of(sqlite_ann.Index)
+
+
+def test_every_kind_of_error_stands_where_it_is_said_to():
+    rows = re.findall(r"^\| `(\w+)` \| .* \| `apsw\.(\w+)` \|$", text_under(PYTHON_MD, "Errors"), flags=re.MULTILINE)
+    assert len(rows) == 6
+    for name, of_apsw in rows:
+        kind = getattr(sqlite_ann, name)
+        assert issubclass(kind, sqlite_ann.Error)
+        assert issubclass(kind, getattr(apsw, of_apsw))
