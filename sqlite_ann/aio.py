@@ -120,74 +120,69 @@ class AsyncIndex:
         self, query: arrays.VectorsLike, k: int | None = 10, recall: float | None = None, **more: Any
     ) -> Found:
         """The k nearest to one vector or to each of many."""
-        return await self._read(self._index.search, query, k, recall, **more)
+        return await self._run(self._index.search, query, k, recall, **more)
 
     async def search_item(
         self, ids_of: arrays.IdsLike, k: int | None = 10, recall: float | None = None, **more: Any
     ) -> Found:
         """The k nearest to stored rows."""
-        return await self._read(self._index.search_item, ids_of, k, recall, **more)
+        return await self._run(self._index.search_item, ids_of, k, recall, **more)
 
     async def get(self, ids: arrays.IdsLike) -> Rows:
         """The stored vectors."""
-        return await self._read(self._index.get, ids)
+        return await self._run(self._index.get, ids)
 
     async def add(self, ids: Any, vectors: Any = None, **more: Any) -> dict[int, str] | None:
         """Insert ids with their vectors: all of them, or none."""
-        added: dict[int, str] | None = await self._write(self._index.add, ids, vectors, **more)
+        added: dict[int, str] | None = await self._run(self._index.add, ids, vectors, **more)
         return added
 
     async def upsert(self, ids: Any, vectors: Any = None) -> None:
         """`add` that replaces."""
-        await self._write(self._index.upsert, ids, vectors)
+        await self._run(self._index.upsert, ids, vectors)
 
     async def update(self, ids: arrays.IdsLike, vectors: arrays.VectorsLike) -> None:
         """Replace the vectors of ids that are there."""
-        await self._write(self._index.update, ids, vectors)
+        await self._run(self._index.update, ids, vectors)
 
     async def remove(self, ids: arrays.IdsLike) -> int:
         """Delete ids and say how many were there."""
-        return await self._write(self._index.remove, ids)
+        return await self._run(self._index.remove, ids)
 
     async def optimize(self) -> bool:
         """Take the waiting rows into the forest; a cancelled one leaves the slices that were done."""
-        return await self._read(self._index.optimize)
+        return await self._run(self._index.optimize, in_slices=True)
 
-    async def _write(self, method: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        return await self._run(True, method, *arguments, **named)
-
-    async def _read(self, method: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        return await self._run(False, method, *arguments, **named)
-
-    async def _run(self, is_write: bool, method: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """A method in the connection's thread; who stops waiting for it stops it, and undoes a write."""
+    async def _run(self, method: Callable[..., T], *arguments: Any, in_slices: bool = False, **named: Any) -> T:
+        """A method in the connection's thread; who stops waiting for it stops it, and undoes what it wrote."""
         call, is_stopped, was_told = object(), False, False
         db = self._index.db
 
-        def look(*_statement: object) -> bool:
-            """Before each statement, since an interrupt between two of them meets nothing; and once, to allow ROLLBACK."""
-            nonlocal was_told
-            if is_stopped and not was_told:
-                was_told = True
-                raise Stopped
-            return True
-
         def enter(now: object) -> None:
+            nonlocal was_told
             with self._lock:
                 self._running = now
-                look()
+                if is_stopped and not was_told:
+                    was_told = True  # once: what undoes the call is let through
+                    raise Stopped
+
+        def look(*_statement: object) -> bool:
+            """Before each statement, since an interrupt between two of them meets nothing."""
+            if self._running is call:
+                enter(call)
+            return True
 
         def work() -> T:
             before, db.exec_trace = db.exec_trace, look
             try:
-                enter(call)
-                with savepoint(db) if is_write else nullcontext():
-                    result = method(*arguments, **named)
-                    enter(None)  # from here on it is too late to stop it
-                    return result
+                # Opened out here, so that no interrupt meets what undoes the call.
+                with nullcontext() if in_slices else savepoint(db):
+                    try:
+                        enter(call)
+                        return method(*arguments, **named)
+                    finally:
+                        enter(None)  # from here on it is too late to stop it
             finally:
-                with self._lock:
-                    self._running = None
                 db.exec_trace = before
 
         with translated():
