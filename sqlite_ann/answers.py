@@ -33,7 +33,7 @@ class Found(NamedTuple):
     [(8, 1.0), (7, 4.25)]
     """
 
-    ids: NDArray[np.int64]
+    ids: NDArray[Any]  # int64; object, where keys are text
     distances: NDArray[np.float64]
 
     def to_list(self) -> list[Any]:

@@ -760,9 +760,9 @@ class Index:
             self.db.execute(f"INSERT INTO {self.table}({self._command}, k) VALUES (?, ?)", (command, k))
 
 
-def _opened(path: str, name: str, flags: int) -> Index:
+def _opened(path: str, name: str, flags: int, key: str | None = None) -> Index:
     """What a pickled index becomes, in the process that it comes to."""
-    return Index(connect(path, flags=flags), name)
+    return Index(connect(path, flags=flags), name, key)
 
 
 def _check(db: object, name: object) -> None:

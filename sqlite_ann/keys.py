@@ -13,7 +13,7 @@ not there are passed over, but by `get`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from . import elements
 from . import vectors as arrays
-from .errors import Error, translated
+from .answers import Found
+from .errors import Duplicate, translated
 from .index import Index
 from .names import quoted, resolved
 from .progress import Report
 from .transaction import savepoint
 
 KeysLike = str | Iterable[str]
-FoundKeys = tuple[NDArray[np.object_], NDArray[np.float64]]
 
 
 def as_keys(keys: Any, name: str = "keys") -> list[str]:
@@ -65,8 +65,8 @@ class KeyedIndex(Index):
         if not isinstance(key, str) or not key:
             raise TypeError(f"key: expected the name of a column, got {key!r}")
         super().__init__(db, name)
-        schema, table = resolved(db, name)
-        self.key = quoted(key)
+        schema, table = resolved(self.db, name)
+        self.key_name, self.key = key, quoted(key)
         self._place = schema, f"{table}_key"
         self.keys = quoted(f"{table}_key", schema)
 
@@ -102,7 +102,7 @@ class KeyedIndex(Index):
         exclude: KeysLike | None = None,
         search_k: int | None = None,
         max_distance: float | None = None,
-    ) -> FoundKeys:
+    ) -> Found:
         """As `Index.search`; many queries give None where there is no key more."""
         found, distances = super().search(
             query,
@@ -113,7 +113,7 @@ class KeyedIndex(Index):
             search_k=search_k,
             max_distance=max_distance,
         )
-        return self._named(found), distances
+        return Found(self._named(found), distances)
 
     @translated()
     def recommend(  # type: ignore[override]
@@ -126,7 +126,7 @@ class KeyedIndex(Index):
         per: tuple[Mapping[str, object] | bytes, int] | None = None,
         diversity: float | None = None,
         recall: float | None = None,
-    ) -> FoundKeys:
+    ) -> Found:
         """As `Index.recommend`."""
         if per is not None and isinstance(per[0], Mapping):
             per = self._known_of("per", per[0]), per[1]
@@ -139,7 +139,42 @@ class KeyedIndex(Index):
             diversity=diversity,
             recall=recall,
         )
-        return self._named(found), distances
+        return Found(self._named(found), distances)
+
+    @translated()
+    def search_item(  # type: ignore[override]
+        self,
+        keys_of: KeysLike,
+        k: int | None = 10,
+        recall: float | None = None,
+        *,
+        exclude_self: bool = True,
+        keys: KeysLike | None = None,
+        exclude: KeysLike | None = None,
+        search_k: int | None = None,
+        max_distance: float | None = None,
+    ) -> Found:
+        """As `Index.search_item`."""
+        ids = self._there(as_keys(keys_of, "keys_of"))
+        found, distances = super().search_item(
+            ids[0] if isinstance(keys_of, str) else ids,
+            k,
+            recall,
+            exclude_self=exclude_self,
+            ids=None if keys is None else self._known(keys),
+            exclude=None if exclude is None else self._known(exclude, "exclude"),
+            search_k=search_k,
+            max_distance=max_distance,
+        )
+        return Found(self._named(found), distances)
+
+    @translated()
+    def update(self, keys: KeysLike, vectors: arrays.VectorsLike) -> None:  # type: ignore[override]
+        """As `Index.update`."""
+        given = as_keys(keys)
+        with savepoint(self.db):
+            self._there(given)
+            self.add(given, vectors, existing="replace")
 
     @translated()
     def remove(self, keys: KeysLike) -> int:  # type: ignore[override]
@@ -155,12 +190,24 @@ class KeyedIndex(Index):
     @translated()
     def get(self, keys: KeysLike) -> elements.Rows:  # type: ignore[override]
         """As `Index.get`."""
-        given = as_keys(keys)
-        ids = self._numbers(given)
-        for key, id_ in zip(given, ids, strict=True):
-            if id_ is None:
-                raise KeyError(key)
+        ids = self._there(as_keys(keys))
         return super().get(ids[0] if isinstance(keys, str) else ids)
+
+    @translated()
+    def __delitem__(self, keys: KeysLike) -> None:  # type: ignore[override]
+        given = as_keys(keys)
+        with savepoint(self.db):
+            self._there(given)
+            self.remove(given)
+
+    @translated()
+    def __iter__(self) -> Iterator[str]:  # type: ignore[override]
+        """The keys, in order of the numbers that they were given."""
+        return iter(self._named(np.fromiter(super().__iter__(), np.int64)).tolist())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make, arguments = super().__reduce__()
+        return make, (*arguments, self.key_name)
 
     @translated()
     def __contains__(self, key: object) -> bool:
@@ -182,6 +229,14 @@ class KeyedIndex(Index):
             " ORDER BY given.id"
         )
         return [id_ for (id_,) in self.db.execute(sql, (json.dumps(keys),))]
+
+    def _there(self, keys: list[str]) -> list[int]:
+        """The id of each key; one that is not there is a KeyError."""
+        ids = self._numbers(keys)
+        for key, id_ in zip(keys, ids, strict=True):
+            if id_ is None:
+                raise KeyError(key)
+        return ids
 
     def _known(self, keys: KeysLike, name: str = "keys") -> arrays.Ids:
         return arrays.as_ids([id_ for id_ in self._numbers(as_keys(keys, name)) if id_ is not None])
@@ -209,7 +264,9 @@ class KeyedIndex(Index):
             raise ValueError(f"keys: expected each once, got {twice!r} twice")
         there = next((key for key, id_ in zip(keys, self._numbers(keys), strict=True) if id_ is not None), None)
         if must_be_new and there is not None:
-            raise Error(f"{self.name}: expected new keys, got {there!r}, which is there", apsw.SQLITE_CONSTRAINT_UNIQUE)
+            raise Duplicate(
+                f"{self.name}: expected new keys, got {there!r}, which is there", apsw.SQLITE_CONSTRAINT_UNIQUE
+            )
 
     def _has_keys(self) -> bool:
         """The table of keys is made by the first `add`."""

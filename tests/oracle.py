@@ -40,8 +40,7 @@ from tests.arithmetic import (
 
 Database = str | Path | apsw.Connection
 
-HEADER, BLOCK = 64, 32  # bytes of a header, entries of a block
-LEAF, DIRECTORY = 1, 2
+HEADER, BLOCK, LEAF, DIRECTORY = 64, 32, 1, 2  # bytes of a header, entries of a block, kinds
 NO_INTEGER = "is not a whole number"
 
 SHADOWS = {

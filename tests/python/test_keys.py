@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import apsw
 import numpy as np
 import pytest
@@ -115,3 +117,28 @@ def test_a_table_without_keys_yet_is_empty_and_goes_with_its_keys(db):
     songs.add("a", [1, 1])
     songs.drop()
     assert db.execute("SELECT count(*) FROM sqlite_schema").get == 0
+
+
+def test_keys_stand_for_ids_wherever_an_index_takes_them(db, songs):
+    assert songs.search_item("two", k=2).to_list() == [("one", 1.0), ("three", 1.0)]
+    assert songs.search_item(["one", "three"], k=1, exclude_self=False).ids.tolist() == [["one"], ["three"]]
+    songs.upsert(["two", "five"], [[20, 0], [5, 0]])
+    songs.update("one", [10, 0])
+    assert (songs["two"].tolist(), songs["one"].tolist()) == ([20, 0], [10, 0])
+    assert sorted(songs) == sorted([*ROWS, "five"])
+    del songs["five"]
+    assert "five" not in songs
+    for change in (lambda: songs.update(["one", "six"], [[0, 0], [0, 0]]), lambda: songs.__delitem__(["one", "six"])):
+        with pytest.raises(KeyError, match="six"):
+            change()
+    assert songs["one"].tolist() == [10, 0]
+    with pytest.raises(KeyError, match="six"):
+        songs.search_item("six")
+    with pytest.raises(sqlite_ann.Duplicate, match="'one', which is there"):
+        songs.add("one", [0, 0])
+
+
+def test_a_keyed_index_of_a_file_goes_to_another_process(tmp_path):
+    songs = Index.create(tmp_path / "songs.db", "song_ann", 2, metric="l2", key="uuid")
+    songs.add(list(ROWS), list(ROWS.values()))
+    assert pickle.loads(pickle.dumps(songs)).search([2, 0], k=1).ids.tolist() == ["two"]
