@@ -20,7 +20,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-fast test-faults test-kernels test-neon fuzz asan format lint clean \
-	bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life bench-filter
+	bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life bench-filter bench-join
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -112,6 +112,10 @@ bench-life: build ## recall and speed after every life of a table: a good half h
 bench-filter: build $(VENV)/.bench ## searches among some rows, in every form, beside what they could cost: some minutes
 	$(BIN)/python bench/data.py fetch text
 	$(BIN)/python bench/filter.py
+
+bench-join: build $(VENV)/.bench ## joins of two tables and graphs of one, beside one search a row: some minutes
+	$(BIN)/python bench/data.py fetch text songs
+	$(BIN)/python bench/join.py
 
 bench-kernels: ## nanoseconds of the inner loops (LENGTH=384)
 	@mkdir -p build

@@ -2,7 +2,7 @@
 
     Index.create(db, "song_ann", dim=64)   Index(db, "song_ann")
     add  upsert  update  remove  get  index[id]  del index[id]  len()  in  for id in index
-    search  search_item  recommend  optimize  learn  check  info  recall  explain  drop
+    search  search_item  recommend  join  graph  optimize  learn  check  info  recall  explain  drop
 
 Index(db, "song_ann", key="uuid") has keys that are text in the place of ids (sqlite_ann/keys.py).
 
@@ -22,6 +22,7 @@ from typing import Any, Literal, overload
 
 import apsw
 import numpy as np
+from numpy.typing import NDArray
 
 from . import elements
 from . import rows as rows_given
@@ -45,8 +46,12 @@ SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
 RECOMMEND = "SELECT id, distance FROM ann_search_items(?, ?, ?, ?)"
 SEARCH_ITEM = "SELECT id, distance FROM ann_search_item(?, ?, ?, ?)"
 SEARCH_PLAIN = "SELECT all_ids, all_distances FROM ann_search(?, ?, ?, ?) LIMIT 1"  # ten rows in one
+JOIN = "SELECT left_id, id, distance FROM ann_join(?, ?, ?, ?) ORDER BY left_id, rank"
+GRAPH = "SELECT left_id, id, distance FROM ann_graph(?, ?, ?) ORDER BY left_id, rank"
 EXPLAIN = "SELECT step, count, bytes, microseconds FROM ann_explain(?, ?, ?, ?)"
 RECALL = "SELECT k, sample, recall, low, high FROM ann_recall(?, ?, ?, ?, ?)"
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 SHOWN = ("rows", "dimensions", "type", "metric", "trees", "waiting")  # in a notebook; others are counted by reading all
 NO_ROW = "SELECT i.id FROM ann_ids(?) AS i WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE rowid = i.id) LIMIT 1"
@@ -478,6 +483,38 @@ class Index:
             self.optimize()
 
     @translated()
+    def join(self, other: Index, k: int = 10, recall: float | None = None) -> Pairs:
+        """The k nearest rows of another index for each row of this one: ids here, ids there, distances.
+
+        Three arrays of one length, in order of the ids here and then of rank; the distance is the other's.
+
+        >>> import sqlite_ann
+        >>> db = sqlite_ann.connect(":memory:")
+        >>> heard = sqlite_ann.Index.create(db, "heard", dim=1, metric="l2")
+        >>> songs = sqlite_ann.Index.create(db, "songs", dim=1, metric="l2")
+        >>> heard.add([7, 8], [[19], [29]])
+        >>> songs.add([1, 2, 3], [[10], [20], [30]])
+        >>> heard.join(songs, k=1)
+        (array([7, 8]), array([2, 3]), array([1., 1.]))
+        """
+        if other.db is not self.db:
+            raise ValueError("other: expected an index of the same connection")
+        counts = arrays.as_count("k", k), arrays.as_number("recall", recall)
+        return self._pairs(JOIN, self.name, other.name, *counts)
+
+    @translated()
+    def graph(self, k: int = 10, recall: float | None = None) -> Pairs:
+        """The k nearest other rows of each row: ids, ids of their neighbours, distances.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
+        >>> index.add([1, 2, 3], [[10], [20], [40]])
+        >>> index.graph(k=1)
+        (array([1, 2, 3]), array([2, 1, 2]), array([10., 10., 20.]))
+        """
+        return self._pairs(GRAPH, self.name, arrays.as_count("k", k), arrays.as_number("recall", recall))
+
+    @translated()
     def remove(self, ids: arrays.IdsLike) -> int:
         """Delete these ids and say how many were there.
 
@@ -679,6 +716,11 @@ class Index:
         0
         """
         self.db.execute(f"DROP TABLE {self.table}")
+
+    def _pairs(self, sql: str, *values: Any) -> Pairs:
+        dtype = np.dtype([("left_id", np.int64), ("id", np.int64), ("distance", np.float64)])
+        rows = np.fromiter(self.db.execute(sql, values), dtype)
+        return rows["left_id"].copy(), rows["id"].copy(), rows["distance"].copy()
 
     def _id_set(self, name: str, ids: arrays.IdsLike | None) -> bytes | None:
         """The set of these ids, made once for all queries."""

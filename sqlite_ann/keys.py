@@ -177,6 +177,18 @@ class KeyedIndex(Index):
             self.add(given, vectors, existing="replace")
 
     @translated()
+    def join(self, other: Index, k: int = 10, recall: float | None = None) -> Any:
+        """As `Index.join`: keys on the sides that have them."""
+        left, right, distances = super().join(other, k, recall)
+        return self._named(left), other._named(right) if isinstance(other, KeyedIndex) else right, distances
+
+    @translated()
+    def graph(self, k: int = 10, recall: float | None = None) -> Any:
+        """As `Index.graph`."""
+        left, right, distances = super().graph(k, recall)
+        return self._named(left), self._named(right), distances
+
+    @translated()
     def remove(self, keys: KeysLike) -> int:  # type: ignore[override]
         """As `Index.remove`."""
         ids = self._known(keys)

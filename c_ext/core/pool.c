@@ -16,6 +16,8 @@
 
 #define STACK_SIZE ((size_t)512 << 10) /* of a thread; the work has no large arrays */
 
+#define MOST_THREADS 16 /* unless more are wanted; a choice */
+
 /* One parallel for. */
 typedef struct Job {
   AnnPoolWork work;
@@ -185,6 +187,11 @@ static int run_shared(AnnPool *pool, const Job *job, const AnnPoll *poll) {
 int ann_pool_cores(void) { return 1; }
 
 #endif
+
+int ann_pool_threads(int wanted) {
+  int n = wanted > 0 ? wanted : ann_pool_cores();
+  return wanted > 0 || n < MOST_THREADS ? n : MOST_THREADS;
+}
 
 int ann_pool_run(AnnPool *pool, int64_t n, int64_t chunk, AnnPoolWork work, void *arg,
                  const AnnPoll *poll) {

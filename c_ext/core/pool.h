@@ -24,6 +24,7 @@ typedef struct AnnPool AnnPool;
 typedef void (*AnnPoolWork)(void *arg, int64_t first, int64_t last, int worker);
 
 int ann_pool_cores(void);
+int ann_pool_threads(int wanted);
 int ann_pool_new(int n_threads, AnnPool **out_pool);
 void ann_pool_free(AnnPool *pool);
 int ann_pool_workers(const AnnPool *pool);
@@ -32,6 +33,7 @@ int ann_pool_run(AnnPool *pool, int64_t n, int64_t chunk, AnnPoolWork work, void
 /* cffi:off */
 
 /* ann_pool_cores: the cores that this process may use, at least 1.
+** ann_pool_threads: those that work is given to: as many as are wanted; of 0 the cores, at most 16.
 ** ann_pool_new: n_threads includes the caller.  Fewer are not an error, wherever threads
 ** cannot be made: ANN_OK, or ANN_NOMEM with nothing owned.  Used by one thread only.
 ** ann_pool_free: joins the threads; takes NULL.

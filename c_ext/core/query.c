@@ -57,6 +57,22 @@ void ann_query_from_vector(const AnnElement *rows, const void *vector, int64_t n
   complete(rows, n, out_query);
 }
 
+int ann_query_can_be(const AnnElement *rows, const AnnElement *element) {
+  return is_of_bits(rows) == is_of_bits(element);
+}
+
+void ann_query_from_other(const AnnElement *rows, const AnnElement *element, const void *vector,
+                          int64_t n, void *out_query) {
+  float *x = out_query;
+  int64_t i;
+  if (element == rows) {
+    ann_query_from_vector(rows, vector, n, out_query);
+    return;
+  }
+  for (i = 0; i < n; i++) x[i] = element->at(vector, i);
+  complete(rows, n, out_query);
+}
+
 /* The bits of the components of float32 that are above 0. */
 static int bits_of_floats(const void *blob, int64_t n, void *out_query, char *out_message) {
   uint8_t *bits = out_query;

@@ -24,6 +24,9 @@ const int8_t *ann_query_whole(const AnnElement *rows, const void *query, int64_t
 
 void ann_query_from_vector(const AnnElement *rows, const void *vector, int64_t n,
                            void *out_query);
+int ann_query_can_be(const AnnElement *rows, const AnnElement *element);
+void ann_query_from_other(const AnnElement *rows, const AnnElement *element, const void *vector,
+                          int64_t n, void *out_query);
 int ann_query_from_blob(const AnnElement *rows, const void *blob, int64_t n_bytes, int64_t n,
                         void *out_query, char *out_message);
 int ann_query_from_json(const AnnElement *rows, const char *text, int64_t n_bytes, int64_t n,
@@ -39,7 +42,9 @@ int ann_query_is_vector(const AnnElement *rows, const void *query, const void *v
 ** blob of n. ann_query_whole: its components as int8, if rows are and all of them are that;
 ** else NULL.
 **
-** ann_query_from_vector: out_query may be where the vector is. ann_query_from_blob,
+** ann_query_from_vector: out_query may be where the vector is. ann_query_can_be: whether a vector
+** of that type can be a query, exactly; all but bits among numbers, and numbers among bits.
+** ann_query_from_other: of such a one; out_query is elsewhere. ann_query_from_blob,
 ** ann_query_from_json: ANN_OK, or ANN_ERROR and one clause in out_message, of
 ** ANN_VECTOR_MESSAGE bytes.  JSON may have fractions for whatever rows but bits.
 ** ann_query_is_vector: whether it is what is made of this vector, bit by bit.

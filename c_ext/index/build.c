@@ -25,7 +25,6 @@
 #define FALLEN_BEHIND 4      /* times as many rows, or as few, as when it was planted */
 #define ROWS_PER_PAGE 2      /* placed in a slice for each page it may change: to end it */
 
-#define MOST_THREADS 16 /* unless the option says more; a choice */
 #define SHORT_BUILD 256 /* rows for which threads are not worth making */
 
 /* One build under way. */
@@ -76,7 +75,7 @@ static int64_t rows_to_hold(const AnnState *state, int64_t max_pages, int thorou
 
 static int build_init(Build *build, AnnStore *store, int64_t max_pages, int thorough) {
   AnnLearnedQueries given;
-  int n = store->options.threads ? store->options.threads : ann_pool_cores();
+  int n = ann_pool_threads(store->options.threads);
   int rc = ANN_OK;
   memset(build, 0, sizeof *build);
   build->store = store;
@@ -87,7 +86,6 @@ static int build_init(Build *build, AnnStore *store, int64_t max_pages, int thor
   build->unmeasured = !given.measured;
   build->poll.check = ann_db_tick;
   build->poll.arg = store->db;
-  if (!store->options.threads && n > MOST_THREADS) n = MOST_THREADS;
   if (n > 1 && (store->state.rows - store->state.placed > SHORT_BUILD || is_stale(build))) {
     rc = ann_pool_new(n, &build->pool);
   }

@@ -61,6 +61,8 @@ static int64_t room(const AnnRows *rows) {
 
 static AnnRow *find(const AnnRows *rows, int64_t id) { return ann_hash_get(&rows->held, id); }
 
+const AnnRow *ann_rows_peek(const AnnRows *rows, int64_t id) { return find(rows, id); }
+
 /* The last row moves to the place of one that goes. */
 static void let_go(AnnRows *rows, AnnRow *row) {
   AnnRow *last = ann_blocks_at(&rows->places, rows->places.n - 1);

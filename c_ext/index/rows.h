@@ -46,6 +46,9 @@ void ann_rows_free(AnnRows *rows);
 
 /* *out_row: borrowed until the next call, NULL when the table has no such row. */
 int ann_rows_get(AnnRows *rows, int64_t id, const AnnRow **out_row);
+/* The row if it is in memory, else NULL; changes nothing, so that many threads may ask while nobody
+** else does anything here. */
+const AnnRow *ann_rows_peek(const AnnRows *rows, int64_t id);
 /* What is in memory of the rows first..last: they need no SQLite.  NULL when nothing is known;
 ** else borrowed until the next call but _run. */
 const AnnRange *ann_rows_range(AnnRows *rows, int64_t first, int64_t last);

@@ -27,6 +27,23 @@ void ann_seek_clear(AnnSeek *seek) {
   memset(seek, 0, sizeof *seek);
 }
 
+static int64_t rule_k(int64_t k) { return k < ANN_EFFORT_RULE_K ? k : ANN_EFFORT_RULE_K; }
+
+int ann_seek_fit(AnnSeek *seek, int64_t k, const AnnWay *way) {
+  const AnnState *state = &seek->store->state;
+  int rc = ann_shortlist_reserve(&seek->survivors, way->effort.keep);
+  ann_topk_clear(&seek->best);
+  if (rc == ANN_OK) rc = ann_topk_reserve(&seek->best, rule_k(k));
+  if (rc != ANN_OK) return rc;
+  return ann_walk_fit(&seek->walk, state->directory_pages,
+                      state->directory_pages + state->leaf_pages);
+}
+
+/* Has the list of survivors its memory, or may it grow? */
+static int has_room(const AnnSeek *seek) {
+  return seek->walk.reader || seek->survivors.allocated >= 2 * seek->survivors.wanted;
+}
+
 /* ---- estimates ---- */
 
 /* One estimate among the best so far. */
@@ -79,7 +96,7 @@ static int scan_leaf(AnnSeek *seek, const AnnStep *leaf) {
   AnnStore *store = seek->store;
   float estimates[ANN_BLOCK];
   int filtered = ann_query_is_filtered(seek->query);
-  int rc = ann_pages_reach(store->pages, 1, leaf->number, leaf->parent, leaf->tree, 0, &page);
+  int rc = ann_walk_page(&seek->walk, leaf, &page);
   int first;
   int64_t before = seek->inspected;
   for (first = 0; rc == ANN_OK && first < page->n; first += ANN_BLOCK) {
@@ -94,7 +111,9 @@ static int scan_leaf(AnnSeek *seek, const AnnStep *leaf) {
   if (rc == ANN_OK && store->trace) {
     ann_trace_count(store->trace, seek->inspected - before, (int64_t)ann_page_size(page));
   }
-  if (ann_budget_is_exceeded(&store->budget)) ann_pages_trim_leaves(store->pages);
+  if (seek->walk.reader && ann_budget_is_exceeded(&store->budget)) {
+    ann_pages_trim_leaves(store->pages);
+  }
   return rc;
 }
 
@@ -150,7 +169,7 @@ static int look(AnnSeek *seek) {
   ann_shortlist_widen(&seek->survivors, way->effort.keep);
   behind = (double)seek->passed * way->entry;
   seek->gave_up = behind > way->exact || way->walk - behind > way->exact;
-  return rc;
+  return rc == ANN_OK && !has_room(seek) ? ANN_NOT_HERE : rc;
 }
 
 /* ---- the walk ---- */
@@ -180,7 +199,8 @@ int ann_seek_start(AnnSeek *seek, const AnnQuery *query, int goes_on) {
 
 /* Now and then while leaves are scanned. */
 static int tick(const AnnSeek *seek, int64_t leaves) {
-  return leaves % LEAVES_PER_TICK == 0 ? ann_db_tick(seek->store->db) : ANN_OK;
+  if (leaves % LEAVES_PER_TICK != 0 || !seek->walk.reader) return ANN_OK;
+  return ann_db_tick(seek->store->db);
 }
 
 /* The lists for a larger k, from the leaves that have been read so far. */
@@ -188,7 +208,7 @@ static int begin_lists(AnnSeek *seek, int64_t k, const AnnWay *way) {
   int64_t i;
   int rc = ANN_OK;
   ann_shortlist_restart(&seek->survivors, way->effort.keep);
-  ann_topk_restart(&seek->best, k < ANN_EFFORT_RULE_K ? k : ANN_EFFORT_RULE_K);
+  ann_topk_restart(&seek->best, rule_k(k));
   seek->k = k;
   seek->way = *way;
   seek->inspected = seek->passed = 0;
@@ -201,7 +221,7 @@ static int begin_lists(AnnSeek *seek, int64_t k, const AnnWay *way) {
     rc = scan_leaf(seek, &seek->read[i]);
     if (rc == ANN_OK) rc = tick(seek, i + 1);
   }
-  return rc;
+  return rc == ANN_OK && !has_room(seek) ? ANN_NOT_HERE : rc;
 }
 
 /* Scan the next leaf, and find the one after those that are known. */
@@ -250,7 +270,7 @@ int ann_seek_reach(AnnSeek *seek, int64_t k, const AnnWay *way) {
   measured = seek->walk.n_measured - measured;
   ann_trace_count(store->trace, measured,
                   measured * (ANN_CENTRE_SIZE + store->rotation.length));
-  store->n_inspected = seek->inspected;
+  if (seek->walk.reader) store->n_inspected = seek->inspected;
   seek->directories_moved = ann_pages_moved(store->pages);
   return rc;
 }

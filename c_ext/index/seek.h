@@ -45,6 +45,10 @@ typedef struct AnnSeek {
 /* ANN_OK or ANN_NOMEM with nothing owned. */
 int ann_seek_init(AnnSeek *seek, AnnStore *store);
 void ann_seek_clear(AnnSeek *seek);
+/* All the memory for searches for k by that way, so that a worker can run them, who allocates and
+** reads nothing: its walk.reader is NULL, and what is not there ends the search with ANN_NOT_HERE.
+** ANN_OK or ANN_NOMEM. */
+int ann_seek_fit(AnnSeek *seek, int64_t k, const AnnWay *way);
 /* Begin at the roots.  query: borrowed as long as it goes on; its k is not looked at. */
 int ann_seek_start(AnnSeek *seek, const AnnQuery *query, int goes_on);
 /* Walk on until it is enough for k, or gave_up. */

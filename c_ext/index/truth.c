@@ -190,11 +190,13 @@ void ann_pass_free(AnnPass *pass) {
   ann_free(pass);
 }
 
-int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, int *out_more) {
+/* About `most` rows from *io_from to `last`. */
+static int scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t last, int64_t *io_from,
+                int *out_more) {
   AnnPoll poll = {ann_db_tick, pass->from.db};
   int64_t items = (pass->n_truths + TOGETHER - 1) / TOGETHER, seen = 0;
   int64_t chunk = WORK_AT_ONCE / (TOGETHER * pass->most * (pass->stride + WORK_PER_ROW));
-  int rc = ann_source_scan(pass->from.source, *io_from, INT64_MAX);
+  int rc = ann_source_scan(pass->from.source, *io_from, last);
   *out_more = 1;
   while (rc == ANN_OK && *out_more && seen < most) {
     rc = read_rows(pass, most - seen, out_more);
@@ -208,6 +210,15 @@ int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, 
   }
   ann_source_end(pass->from.source);
   return rc;
+}
+
+int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, int *out_more) {
+  return scan(pass, pool, most, INT64_MAX, io_from, out_more);
+}
+
+int ann_pass_range(AnnPass *pass, AnnPool *pool, int64_t first, int64_t last) {
+  int more = 1;
+  return scan(pass, pool, INT64_MAX, last, &first, &more);
 }
 
 int ann_truth_find(const AnnTruthRows *rows, AnnPool *pool, AnnTruth *truths, int64_t n) {

@@ -50,6 +50,8 @@ int ann_pass_new(const AnnTruthRows *rows, AnnTruth *truths, int64_t n, AnnPass 
 /* About `most` rows from the id *io_from on, which then is where to go on; *out_more is 0 when
 ** there are none left. */
 int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, int *out_more);
+/* The rows with ids from first to last. */
+int ann_pass_range(AnnPass *pass, AnnPool *pool, int64_t first, int64_t last);
 void ann_pass_free(AnnPass *pass);
 /* cffi:off */
 

@@ -88,6 +88,7 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   }
   info->estimatedCost = 1e5;
   info->estimatedRows = function->kind->expected_rows;
+  if (function->kind->is_in_order) info->orderByConsumed = function->kind->is_in_order(info);
   return ANN_OK;
 }
 
@@ -139,8 +140,9 @@ static int filter(sqlite3_vtab_cursor *base, int given, const char *words, int a
 }
 
 static int next(sqlite3_vtab_cursor *base) {
-  ((AnnFunctionCursor *)base)->at++;
-  return ANN_OK;
+  AnnFunctionCursor *cursor = (AnnFunctionCursor *)base;
+  cursor->at++;
+  return cursor->function->kind->step ? cursor->function->kind->step(cursor) : ANN_OK;
 }
 
 static int eof(sqlite3_vtab_cursor *base) {

@@ -1,4 +1,4 @@
-/* function.h -- table functions that know all their rows when they are called.
+/* function.h -- table functions that know all their rows when they are called, or some at a time.
 **
 ** Such a function is written down (AnnFunction), and a module is made of that.  Its hidden
 ** columns are its arguments: each is taken by `=`, kept, and read back.  Rows are counted; what
@@ -34,6 +34,11 @@ typedef struct AnnFunctionKind {
   /* A visible column of the current row. */
   void (*result)(AnnFunctionCursor *cursor, sqlite3_context *out, int column);
   void (*clear)(AnnFunctionCursor *cursor); /* free what fill made */
+  /* After each row, of one that does not know all of them: n_rows is to be above `at` if there is
+  ** another.  NULL for one that does. */
+  int (*step)(AnnFunctionCursor *cursor);
+  /* Do rows come in the order that is asked for?  NULL: in none. */
+  int (*is_in_order)(const sqlite3_index_info *info);
 } AnnFunctionKind;
 
 typedef struct AnnFunction {

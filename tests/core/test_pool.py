@@ -98,3 +98,8 @@ def test_lost_memory_and_numbers_out_of_range(core):
         with pool_of(core, asked) as pool:
             assert core.lib.ann_pool_workers(pool) == made
     assert 1 <= core.lib.ann_pool_cores() <= core.lib.ANN_MAX_THREADS
+
+
+def test_as_many_threads_as_are_wanted_or_as_there_are_cores_up_to_sixteen(core):
+    cores = core.lib.ann_pool_cores()
+    assert [core.lib.ann_pool_threads(wanted) for wanted in (0, 1, 3, 64)] == [min(cores, 16), 1, 3, 64]

@@ -130,3 +130,19 @@ def test_a_row_is_known_again_in_the_query_made_of_it(core, rng, name):
         assert is_of(rows, query.pointer, core.pointer(row, "uint8_t *"), n)
         row[0] ^= 1
         assert not is_of(rows, query.pointer, core.pointer(row, "uint8_t *"), n)
+
+
+def test_a_vector_of_another_type_is_a_query_of_the_same_numbers(core):
+    numbers = [3.0, -0.0, 2.5, -128.0, 127.0]
+    whole = [3.0, 0.0, -128.0, 127.0, 1.0]
+    for rows, of, given in (("float16", "float32", numbers), ("int8", "float32", numbers), ("int8", "float16", whole)):
+        query, vector = Query(core, rows, 5), Query(core, of, 5)
+        stored = np.array(given, {"float32": "<f4", "float16": "<f2"}[of]).view(np.uint8)
+        core.lib.ann_query_from_other(query.rows, vector.rows, core.pointer(stored, "uint8_t *"), 5, query.pointer)
+        assert query.check(0, None).floats() == given
+        assert query.whole() == ([int(x) for x in given] if (rows, given) == ("int8", whole) else None)
+
+
+def test_bits_and_numbers_are_not_queries_of_each_other(core):
+    able = [[core.lib.ann_query_can_be(element(core, rows), element(core, of)) for of in TYPES] for rows in TYPES]
+    assert able == [[1, 1, 1, 1, 0]] * 4 + [[0, 0, 0, 0, 1]]

@@ -166,6 +166,7 @@ READS: dict[str, Callable[[apsw.Connection], list[tuple]]] = {
         """after_distance = 1 AND after_id = 5 AND max_per = 1
                                    AND groups = (SELECT json_group_object(rowid, rowid % 90) FROM v)""",
     ),
+    "graph": lambda db: db.execute("SELECT * FROM ann_graph('v', 3) LIMIT 700").fetchall(),
     "scan": lambda db: db.execute("SELECT rowid, embedding FROM v").fetchall(),
     "check": lambda db: db.execute("SELECT * FROM ann_check('v')").fetchall(),
     "pages": lambda db: db.execute("SELECT * FROM ann_pages('v')").fetchall(),

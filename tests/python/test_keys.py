@@ -134,6 +134,9 @@ def test_keys_stand_for_ids_wherever_an_index_takes_them(db, songs):
     assert songs["one"].tolist() == [10, 0]
     with pytest.raises(KeyError, match="six"):
         songs.search_item("six")
+    left, right, _ = songs.graph(k=1)
+    assert dict(zip(left, right, strict=True))["three"] == 'it\'s "four" é'
+    assert songs.join(songs, k=1)[1].tolist() == left.tolist()
     with pytest.raises(sqlite_ann.Duplicate, match="'one', which is there"):
         songs.add("one", [0, 0])
 

@@ -1,0 +1,208 @@
+/* join_vtab.c -- see join_vtab.h. */
+#include "sql/join_vtab.h"
+
+#include "core/query.h"
+#include "index/join.h"
+#include "sql/function.h"
+#include "sql/value.h"
+
+enum { COLUMN_LEFT_ID, COLUMN_ID, COLUMN_DISTANCE, COLUMN_RANK, N_COLUMNS };
+
+typedef struct Cursor {
+  AnnFunctionCursor base;
+  AnnHold holds[2];  /* owned: of the tables; of ann_graph the first alone */
+  AnnJoin join;      /* owned */
+  int64_t row, rank; /* where it stands in the part: rank counts from 0 */
+} Cursor;
+
+static const AnnFunction graph_function;
+
+static int is_graph(const Cursor *cursor) { return cursor->base.function == &graph_function; }
+
+static char **message_of(Cursor *cursor) { return &cursor->base.base.pVtab->zErrMsg; }
+
+static int refuse(Cursor *cursor, char *message) {
+  sqlite3_free(*message_of(cursor));
+  *message_of(cursor) = message;
+  return message ? ANN_ERROR : ANN_NOMEM;
+}
+
+/* ---- the tables ---- */
+
+/* The table of an argument. */
+static int open_table(Cursor *cursor, int argument, AnnTable **out_table) {
+  return ann_context_find(cursor->base.context, cursor->base.function->name,
+                          cursor->base.arguments[argument], &cursor->holds[argument], out_table,
+                          message_of(cursor));
+}
+
+/* Can the vectors of one be searched for in the other? */
+static int check_tables(Cursor *cursor, const AnnStore *left, const AnnStore *right) {
+  const AnnSpace *a = &left->options.space, *b = &right->options.space;
+  const char *function = cursor->base.function->name;
+  if (a->dimensions != b->dimensions) {
+    return refuse(cursor,
+                  sqlite3_mprintf("%s: expected tables of the same dimensions, got %s "
+                                  "of %lld and %s of %lld",
+                                  function, ann_db_name(left->db), (long long)a->dimensions,
+                                  ann_db_name(right->db), (long long)b->dimensions));
+  }
+  if (ann_query_can_be(b->element, a->element)) return ANN_OK;
+  return refuse(cursor, sqlite3_mprintf("%s: expected tables of numbers or two of bits, got %s "
+                                        "of %s and %s of %s",
+                                        function, ann_db_name(left->db), a->element->named.name,
+                                        ann_db_name(right->db), b->element->named.name));
+}
+
+/* The next part, from both tables as they are now. */
+static int read_part(Cursor *cursor, AnnStore *left, AnnStore *right) {
+  int rc = ann_store_begin(left);
+  rc = ann_context_report(left, rc, message_of(cursor));
+  if (rc == ANN_OK) {
+    rc = ann_store_begin(right);
+    if (rc == ANN_OK) rc = ann_join_read(&cursor->join, left, right);
+    rc = ann_context_report(left, rc, message_of(cursor));
+    rc = ann_context_report(right, rc, message_of(cursor));
+    ann_store_end(right);
+  }
+  ann_store_end(left);
+  return rc;
+}
+
+static int next_part(Cursor *cursor) {
+  AnnTable *left = NULL, *right = NULL;
+  int rc = open_table(cursor, 0, &left);
+  right = left;
+  if (rc == ANN_OK && !is_graph(cursor)) rc = open_table(cursor, 1, &right);
+  if (rc == ANN_OK) rc = check_tables(cursor, left->store, right->store);
+  if (rc == ANN_OK) rc = read_part(cursor, left->store, right->store);
+  cursor->row = cursor->rank = 0;
+  return rc;
+}
+
+/* ---- rows ---- */
+
+/* From where it stands to a row that is there; n_rows says whether there is one. */
+static int settle(AnnFunctionCursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  const AnnJoin *join = &cursor->join;
+  int rc = ANN_OK;
+  while (rc == ANN_OK) {
+    while (cursor->row < join->n && cursor->rank >= join->tops[cursor->row].n) {
+      cursor->row++;
+      cursor->rank = 0;
+    }
+    if (cursor->row < join->n || join->done) break;
+    rc = next_part(cursor);
+  }
+  base->n_rows = base->at + (rc == ANN_OK && cursor->row < join->n);
+  return rc;
+}
+
+static int step(AnnFunctionCursor *base) {
+  ((Cursor *)base)->rank++;
+  return settle(base);
+}
+
+/* An argument of ann_graph stands one before that of ann_join; NULL where it is not given. */
+static sqlite3_value *value_of(const Cursor *cursor, sqlite3_value **values, int argument) {
+  sqlite3_value *value = values[argument - is_graph(cursor)];
+  return value && sqlite3_value_type(value) != SQLITE_NULL ? value : NULL;
+}
+
+static int fill(AnnFunctionCursor *base, sqlite3_value **values) {
+  Cursor *cursor = (Cursor *)base;
+  const char *name = base->function->name;
+  AnnJoin *join = &cursor->join;
+  int rc;
+  join->k = ANN_DEFAULT_K;
+  join->recall = ANN_DEFAULT_RECALL;
+  join->without_self = is_graph(cursor);
+  join->next = INT64_MIN;
+  join->last = INT64_MAX;
+  rc = ann_value_count(name, "k", value_of(cursor, values, 2), &join->k, message_of(cursor));
+  if (rc == ANN_OK) {
+    rc = ann_value_recall(name, "recall", value_of(cursor, values, 3), &join->recall,
+                          message_of(cursor));
+  }
+  if (rc != ANN_OK) return rc;
+  if (values[ANN_KEY]) {
+    if (!ann_value_integer(values[ANN_KEY], &join->next)) join->done = 1; /* no row has it */
+    join->last = join->next;
+  }
+  return settle(base);
+}
+
+static void result(AnnFunctionCursor *base, sqlite3_context *out, int column) {
+  const Cursor *cursor = (Cursor *)base;
+  const AnnRanked *row = &cursor->join.tops[cursor->row].items[cursor->rank];
+  switch (column) {
+  case COLUMN_LEFT_ID: sqlite3_result_int64(out, cursor->join.ids[cursor->row]); break;
+  case COLUMN_ID: sqlite3_result_int64(out, row->id); break;
+  case COLUMN_DISTANCE: sqlite3_result_double(out, row->key); break;
+  case COLUMN_RANK: sqlite3_result_int64(out, cursor->rank + 1); break;
+  }
+}
+
+static void clear(AnnFunctionCursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  ann_join_clear(&cursor->join);
+  ann_hold_clear(&cursor->holds[0]);
+  ann_hold_clear(&cursor->holds[1]);
+}
+
+/* By left_id, and then by rank, which is by distance and id. */
+static int is_in_order(const sqlite3_index_info *info) {
+  int i;
+  for (i = 0; i < info->nOrderBy; i++) {
+    int column = info->aOrderBy[i].iColumn;
+    if (info->aOrderBy[i].desc) return 0;
+    if (i == 0 && column != COLUMN_LEFT_ID) return 0;
+    if (i == 1 && column == COLUMN_RANK) return 1;
+    if (i == 1 && column != COLUMN_DISTANCE) return 0;
+    if (i == 2) return column == COLUMN_ID || column == COLUMN_RANK;
+  }
+  return info->nOrderBy > 0;
+}
+
+/* ---- life ---- */
+
+static const AnnFunctionKind kind = {
+  .cursor_size = sizeof(Cursor),
+  .safety = SQLITE_VTAB_INNOCUOUS,
+  .expected_rows = 100000,
+  .fill = fill,
+  .result = result,
+  .clear = clear,
+  .step = step,
+  .is_in_order = is_in_order,
+};
+
+static const AnnFunction join_function = {
+  .kind = &kind,
+  .name = "ann_join",
+  .declaration = "CREATE TABLE x(left_id INTEGER, id INTEGER, distance REAL, rank INTEGER, "
+                 "\"left\" HIDDEN, \"right\" HIDDEN, k HIDDEN, recall HIDDEN)",
+  .usage = "arguments (left, right [, k [, recall]])",
+  .n_columns = N_COLUMNS,
+  .n_needed = 2,
+  .by_key = 1,
+  .once = {"left", "right", "k", "recall"},
+};
+
+static const AnnFunction graph_function = {
+  .kind = &kind,
+  .name = "ann_graph",
+  .declaration = "CREATE TABLE x(left_id INTEGER, id INTEGER, distance REAL, rank INTEGER, "
+                 "\"table\" HIDDEN, k HIDDEN, recall HIDDEN)",
+  .usage = "arguments (table [, k [, recall]])",
+  .n_columns = N_COLUMNS,
+  .n_needed = 1,
+  .by_key = 1,
+  .once = {"table", "k", "recall"},
+};
+
+int ann_join_vtab_register(sqlite3 *db, AnnContext *context) {
+  int rc = ann_function_register(db, context, &join_function);
+  return rc == ANN_OK ? ann_function_register(db, context, &graph_function) : rc;
+}
