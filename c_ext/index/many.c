@@ -22,6 +22,7 @@ typedef struct Many {
   const AnnAsked *asked;
   AnnPoll poll;
   AnnPool *pool;     /* owned; NULL: the SQLite thread alone */
+  int is_held;       /* every page and row is in memory: what comes first is of no matter */
   int is_alone;      /* most of what the others looked for was not in memory */
   AnnWay way;        /* of every search */
   AnnSeek *seeks;    /* owned: one a worker; the first is the SQLite thread's, too */
@@ -127,6 +128,8 @@ static int warm(Many *many) {
       ann_rows_held(store->rows) < state->rows) {
     rc = ann_rows_warm(store->rows);
   }
+  many->is_held = ann_pages_held(store->pages) >= n_pages &&
+                  ann_rows_held(store->rows) >= state->rows;
   return rc;
 }
 
@@ -150,7 +153,7 @@ static int put_in_order(Many *many) {
     int is_flat = ann_space_is_flat(&many->store->options.space, vector_of(many, i));
     many->order[i] = (AnnRanked){is_flat ? INFINITY : 0, i};
   }
-  if (n >= FEW) {
+  if (n >= FEW && !many->is_held) {
     rc = ann_pool_run(many->pool, n, chunk_of(many), find_leaves, many, &many->poll);
     if (rc == ANN_OK) rc = failure(many, 0, n);
   }

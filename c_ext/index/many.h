@@ -3,11 +3,10 @@
 ** Each vector gets the rows that a search for it alone finds (search.h), to the last bit.  What
 ** it costs is less, because
 **
-** 1. the vectors are put in order of the leaf that is nearest to each, so that one after the
-**    other reads the same leaves and rows, which are then in the nearest cache, or were at least
-**    read from the database already;
-** 2. all threads search, a vector each, in what is in memory; what is not there the SQLite thread
+** 1. all threads search, a vector each, in what is in memory; what is not there the SQLite thread
 **    reads, and searches itself;
+** 2. while not all is in memory, the vectors are put in order of the leaf that is nearest to each, so
+**    that one after the other wants the same leaves and rows, which have then been read;
 ** 3. the waiting rows are read once for all vectors; and so is the whole table for those that have
 **    to be compared with every row of it.
 **
