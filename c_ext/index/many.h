@@ -5,8 +5,8 @@
 **
 ** 1. all threads search, a vector each, in what is in memory; what is not there the SQLite thread
 **    reads, and searches itself;
-** 2. while not all is in memory, the vectors are put in order of the leaf that is nearest to each, so
-**    that one after the other wants the same leaves and rows, which have then been read;
+** 2. while not all is in memory, the vectors are put in order of the leaf that is nearest to each,
+**    so that one after the other wants the same leaves and rows, which have then been read;
 ** 3. the waiting rows are read once for all vectors; and so is the whole table for those that have
 **    to be compared with every row of it.
 **
