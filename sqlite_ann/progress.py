@@ -30,7 +30,7 @@ def _bar(title: str) -> Iterator[Report]:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     except ImportError:
-        print(f"{title} … (a progress bar needs rich: pip install 'sqlite_ann[demo]')", file=sys.stderr)
+        print(f"{title} … (a progress bar needs rich: pip install 'sqlite_ann[cli]')", file=sys.stderr)
         yield lambda _done, _total: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from sqlite_ann.__main__ import main
 from sqlite_ann.annoy import AnnoyIndex, convert, export
 from sqlite_ann.annoy.metric import METRICS
 from sqlite_ann.annoy.reading import AnnFile, find_f
 from sqlite_ann.annoy.writing import write
+from sqlite_ann.cli import main
 from tests.annoy_indexes import DIM, N, filled, made_up
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 import sqlite_ann
 from sqlite_ann import Index
-from sqlite_ann.__main__ import main
+from sqlite_ann.cli import main
 
 DIM = 4
 
@@ -104,7 +105,7 @@ def test_load_from_named_columns(path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["song_ann"], "either .npy and .npz files or --table"),
+        (["song_ann"], "load takes either FILE or --table, after DB and INDEX"),
         (["song_ann", "gone.npy"], "gone.npy"),
     ],
 )
@@ -122,14 +123,15 @@ def test_metric_of_an_index_that_is_there_is_refused(loaded, tmp_path, capsys):
 
 def test_search_near_a_vector(loaded, vectors, capsys):
     assert main(["search", loaded, "song_ann", "--query", json.dumps(vectors[3].tolist()), "-k", "2"]) == 0
-    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-    assert rows[0] == ["3", "0"]
-    assert float(rows[1][1]) > 0
+    head, line, first, second = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert (head, line) == (["id", "distance"], ["--", "-" * len("distance")])
+    assert first == ["3", "0"]
+    assert float(second[1]) > 0
 
 
 def test_search_near_a_row_leaves_it_out(loaded, vectors, capsys):
-    assert main(["search", loaded, "song_ann", "--id", "3", "-k", "5", "--recall", "1"]) == 0
-    ids = [int(line.split("\t")[0]) for line in capsys.readouterr().out.splitlines()]
+    assert main(["search", loaded, "song_ann", "--id", "3", "-k", "5", "--recall", "1", "--csv"]) == 0
+    ids = [int(row["id"]) for row in csv.DictReader(capsys.readouterr().out.splitlines())]
     distances = np.linalg.norm(vectors.astype(np.float64) - vectors[3], axis=1)
     assert ids == np.argsort(distances)[1:6].tolist()
 
@@ -208,8 +210,8 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path, capsys):
 
 
 def test_a_database_may_be_a_uri(loaded, capsys):
-    assert main(["search", f"file:{loaded}?mode=ro", "song_ann", "--id", "3"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 10
+    assert main(["search", f"file:{loaded}?mode=ro", "song_ann", "--id", "3", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 10
     assert main(["load", f"file:{loaded}?mode=ro", "song_ann", "--table", "song_ann", "--id", "rowid"]) == 1
     assert main(["info", "file:gone.db", "song_ann"]) == 1
     assert "unable to open file:gone.db: there is no such file" in capsys.readouterr().err

@@ -1,0 +1,50 @@
+"""Writes docs/CLI.md from what `--help` shows; a test compares the two.
+
+python docs/cli.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from sqlite_ann.cli.parser import make_parser
+
+HEAD = """\
+# The command line
+
+`sqlite-ann`, or `python -m sqlite_ann`. This page is its `--help`: `python docs/cli.py` writes it.
+
+* An answer is a table for people: by rich on a terminal where that is installed (`pip install 'sqlite_ann[cli]'`), else
+  aligned text. `--json` gives an array of objects, or one object where there is one answer; `--csv` a header and lines.
+  Both have every digit, and blobs in hexadecimal.
+* The exit code is 0, or 1 for what was refused or is wrong, which is told in one sentence on the error stream, or 2 for
+  arguments that were not understood.
+* `load` adds all vectors or none, and optimizes afterwards. Ids that are there already are refused, but with `--replace`
+  or `--skip`.
+* `plot` needs matplotlib (`pip install 'sqlite_ann[plot]'`), Parquet pyarrow (`'sqlite_ann[arrow]'`).
+
+"""
+WIDTH = "100"
+
+
+def text() -> str:
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = WIDTH  # which argparse takes for the width of the terminal
+    try:
+        parser = make_parser()
+        helps = {"sqlite-ann": parser.format_help()}
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                helps |= {command.prog: command.format_help() for command in action.choices.values()}
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+    return HEAD + "\n".join(f"## {name}\n\n```\n{shown}```\n" for name, shown in helps.items())
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "CLI.md").write_text(text(), encoding="utf-8")
