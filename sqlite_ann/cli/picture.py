@@ -14,7 +14,7 @@ from .measure import Point
 try:
     import matplotlib
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, LogLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 except ImportError:
     raise ImportError("plot needs the package matplotlib: pip install 'sqlite_ann[plot]'") from None
 
@@ -63,8 +63,9 @@ def draw_time(axes: Any, points: Sequence[Point], exact: Point | None) -> None:
     if exact:
         label = f"exact: {exact.microseconds:,.0f} µs"
         axes.axhline(exact.microseconds, color=EXACT, linestyle="--", linewidth=1.5, label=label)
-    least = min([*recalls, max(0.0, 1 - 2 * (1 - min(recalls))), 0.99])
-    axes.set(xlabel="recall given", ylabel="µs a search, the median", xlim=(least, 1 + 0.05 * (1 - least)))
+    least = min([*recalls, 0.99])
+    margin = 0.05 * (1 - least)
+    axes.set(xlabel="recall given", ylabel="µs a search, the median", xlim=(least - margin, 1 + margin))
     axes.set_yscale("log")
     all_times = [*times, exact.microseconds] if exact else times
     axes.set_ylim(min(all_times) / 1.5, max(all_times) * 2)
@@ -76,6 +77,7 @@ def draw_time(axes: Any, points: Sequence[Point], exact: Point | None) -> None:
 
 
 def plain(axes: Any) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(color=QUIET)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

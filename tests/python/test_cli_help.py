@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pyarrow
@@ -47,7 +48,9 @@ def folder(tmp_path, monkeypatch, rng):
     ]  # fmt: skip
     db.executemany(f"INSERT INTO song VALUES ({', '.join('?' * len(columns))})", rows)
     db.execute(run.FILL_INDEX)
-    export(db, "song_ann", "songs.ann")
+    Index.create(db, "few", 64, "angular").add(np.arange(40), vectors[:40])
+    export(db, "few", "songs.ann", n_trees=1)
+    db.execute("DROP TABLE few")
     db.close()
     write_files(rng.standard_normal((20, 3)).astype(np.float32))
     return tmp_path
@@ -58,13 +61,10 @@ def write_files(rows):
     np.save("vectors.npy", rows)
     np.save("ids.npy", ids)
     np.savez("songs.npz", vectors=-rows, ids=ids)
-    with open("songs.csv", "w") as file:  # noqa: PTH123
-        print("id,x,y,z", file=file)
-        for id_, row in zip(ids, rows.tolist(), strict=True):
-            print(id_, *row, sep=",", file=file)
-    with open("songs.jsonl", "w") as file:  # noqa: PTH123
-        for id_, row in zip(ids.tolist(), rows.tolist(), strict=True):
-            print(json.dumps({"nr": id_, "melody": row}), file=file)
+    lines = [",".join(map(str, [id_, *row])) for id_, row in zip(ids, rows.tolist(), strict=True)]
+    Path("songs.csv").write_text("\n".join(["id,x,y,z", *lines]))
+    lines = [json.dumps({"nr": id_, "melody": row}) for id_, row in zip(ids.tolist(), rows.tolist(), strict=True)]
+    Path("songs.jsonl").write_text("\n".join(lines))
     pyarrow.parquet.write_table(pyarrow.table({"id": ids, "embedding": rows.tolist()}), "songs.parquet")
 
 
@@ -74,7 +74,7 @@ def run_line(line, monkeypatch, capsys):
     assert words[0] == "sqlite-ann"
     if "<" in words:
         at = words.index("<")
-        content = open(words[at + 1], "rb").read()  # noqa: PTH123, SIM115
+        content = Path(words[at + 1]).read_bytes()
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
         del words[at : at + 2]
     if ">" in words:
