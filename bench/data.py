@@ -3,15 +3,14 @@
     python bench/data.py list                   # what there is, and what is already here
     python bench/data.py fetch fashion text     # bring and prepare; `fetch all` for everything
 
-Nothing is committed: all goes into a cache folder, `~/.cache/sqlite_ann` or `$SQLITE_ANN_DATA`:
+Nothing is committed: all goes into the demo's cache folder, `~/.cache/sqlite_ann` or `$SQLITE_ANN_DATA`:
 
     NAME/base.npy, NAME/queries.npy   the vectors, float32
     truth/NAME-K.npy                  exact neighbours, for as long as the vectors are the same
     packages/                         Debian packages and wheels, unpacked, installed nowhere
     python/                           a private Python for what only the preparation needs (torch, OpenCV)
 
-`load` and `ground_truth` need numpy only. Queries are never in the table: where the data has no test
-part of its own, they are held out by a fixed seed.
+Queries are never in the table: where the data has no test part of its own, they are held out by a fixed seed.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import math
-import os
 import re
 import shutil
 import subprocess
@@ -33,6 +31,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from sqlite_ann.demo.corpus import cache_folder
 
 HERE = Path(__file__).resolve().parent
 HOLD_OUT_SEED = 0
@@ -64,11 +64,6 @@ class Recipe:
 
 
 # ---- Using the data -------------------------------------------------------------------------------
-
-
-def cache_folder() -> Path:
-    """The folder that holds everything fetched."""
-    return Path(os.environ.get("SQLITE_ANN_DATA") or Path.home() / ".cache" / "sqlite_ann")
 
 
 def load(name: str) -> Dataset:

@@ -116,7 +116,7 @@ def check(options: argparse.Namespace) -> Answer:
 
 def recall(options: argparse.Namespace) -> Answer:
     index = index_of(options)
-    check_rows(index)
+    check_rows(index, options.sample)
     measured = [(share, index.recall(options.k, options.sample, share)) for share in options.shares]
     rows = [(share, m.recall, m.low, m.high, m.k, m.sample) for share, m in measured]
     return Answer(("asked", "recall", "low", "high", "k", "sample"), rows)
@@ -136,11 +136,13 @@ def plot(options: argparse.Namespace) -> Answer:
     from .picture import draw  # needs matplotlib
 
     index = index_of(options)
-    check_rows(index)
+    check_rows(index, options.sample)
     n_rows = len(index)
     if not value_of(index, "leaf_pages"):
         few = f"{n_rows:,} rows are too few for a forest and are all compared"
         raise ValueError(f"{options.index}: {few}, so that there is no curve to draw")
+    if not options.output.parent.is_dir():
+        raise ValueError(f"there is no folder {options.output.parent}")
     if min(options.shares) >= 1:
         raise ValueError("--recall: expected one below 1 at least, since exact search alone makes no curve")
     points = curve(index, options.k, options.sample, options.shares)

@@ -27,7 +27,9 @@ class Point:
     microseconds: float  # the median of a search
 
 
-def check_rows(index: Index) -> None:
+def check_rows(index: Index, sample: int) -> None:
+    if sample < 1:
+        raise ValueError(f"--sample: expected a number from 1, got {sample}")
     n_rows = len(index)
     if n_rows < 2:
         raise ValueError(f"{index.name}: expected two rows or more to measure with, got {n_rows}")
@@ -35,7 +37,7 @@ def check_rows(index: Index) -> None:
 
 def curve(index: Index, k: int, sample: int, shares: Sequence[float]) -> list[Point]:
     """Exact search is not compared with itself: it is only timed."""
-    check_rows(index)
+    check_rows(index, sample)
     measured = [index.recall(k, sample, share) if share != 1 else Recall(k, sample, 1, 1, 1) for share in shares]
     queries = rows_of(index, sample)
     for query in queries:

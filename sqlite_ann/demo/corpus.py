@@ -88,10 +88,20 @@ class Unreadable:
 
 
 def cache_folder() -> Path:
-    """Give the folder of downloads: $SQLITE_ANN_DATA, else ~/.cache/sqlite_ann. It is made if it is missing."""
-    folder = Path(os.environ.get("SQLITE_ANN_DATA") or Path.home() / ".cache" / "sqlite_ann")
+    """Give the folder of downloads: $SQLITE_ANN_DATA, else sqlite_ann where the system keeps caches. It is made."""
+    named = os.environ.get("SQLITE_ANN_DATA")
+    folder = Path(named) if named else usual_cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def usual_cache_folder() -> Path:
+    """Give ~/.cache/sqlite_ann, or what $XDG_CACHE_HOME or another system has in its place."""
+    try:
+        from platformdirs import user_cache_path
+    except ImportError:
+        raise ImportError("the demo needs the package platformdirs: pip install 'sqlite_ann[demo]'") from None
+    return user_cache_path("sqlite_ann", appauthor=False)
 
 
 def find_wheel(folder: Path) -> Path | None:

@@ -38,6 +38,7 @@ def folder(tmp_path, monkeypatch, rng):
     """A folder with a database like the demo's, and the files that the examples load."""
     monkeypatch.chdir(tmp_path)
     db = sqlite_ann.connect("songs.db")
+    db.execute("BEGIN")
     db.execute(run.TABLES)
     columns = db.execute("SELECT name, type FROM pragma_table_info('song')").fetchall()
     vectors = rng.standard_normal((N_SONGS, 64)).astype("<f4")
@@ -50,7 +51,7 @@ def folder(tmp_path, monkeypatch, rng):
     db.execute(run.FILL_INDEX)
     Index.create(db, "few", 64, "angular").add(np.arange(40), vectors[:40])
     export(db, "few", "songs.ann", n_trees=1)
-    db.execute("DROP TABLE few")
+    db.execute("DROP TABLE few; COMMIT")
     db.close()
     write_files(rng.standard_normal((20, 3)).astype(np.float32))
     return tmp_path

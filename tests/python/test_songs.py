@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -260,6 +261,13 @@ def test_the_cache_folder_is_where_the_environment_says(tmp_path: Path, monkeypa
     monkeypatch.setenv("SQLITE_ANN_DATA", str(tmp_path / "here"))
     assert corpus.cache_folder() == tmp_path / "here"
     assert (tmp_path / "here").is_dir()
+    monkeypatch.delenv("SQLITE_ANN_DATA")
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+        assert corpus.cache_folder() == tmp_path / "caches" / "sqlite_ann"
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    with pytest.raises(ImportError, match=r"^the demo needs the package platformdirs: pip install"):
+        corpus.cache_folder()
 
 
 # --- Vectors

@@ -12,11 +12,11 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
 import sqlite_ann
+from sqlite_ann.demo.corpus import cache_folder
 
 pytestmark = pytest.mark.slow
 APSW = ["3.39.4.0", "3.40.1.0", "3.41.2.0", "3.44.2.0", "3.50.4.0"]
@@ -153,7 +153,7 @@ def answers_of(driver, path=None, version=""):
 
 def old_apsw(version):
     """The folder of an unpacked wheel of apsw, downloaded if need be."""
-    cache = Path(os.environ.get("SQLITE_ANN_DATA") or Path.home() / ".cache" / "sqlite_ann") / "apsw"
+    cache = cache_folder() / "apsw"
     folder = cache / f"{version}-{sys.implementation.cache_tag}"
     if not folder.exists():
         cache.mkdir(parents=True, exist_ok=True)
