@@ -10,8 +10,8 @@ from typing import Any
 
 import apsw
 
+from .. import connect
 from ..errors import Error
-from ..extension import connect
 from ..index import Index
 from ..names import quoted
 from .answer import Answer, record, tell

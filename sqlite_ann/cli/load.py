@@ -14,8 +14,8 @@ from pathlib import Path
 
 import apsw
 
+from .. import connect
 from ..errors import Error, translated, translation
-from ..extension import connect
 from ..index import INSERT, Index
 from ..names import quoted, resolved
 from ..progress import Report, reporting

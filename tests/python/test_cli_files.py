@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 
 import sqlite_ann
-from sqlite_ann import Index, extension
+from sqlite_ann import Index
 from sqlite_ann.cli import main, rows
 
 
@@ -267,7 +267,7 @@ def test_an_empty_file_of_the_users_own_stays_when_a_load_fails(load):
 
 
 def test_a_locked_and_a_read_only_file_are_named(load, monkeypatch, capsys):
-    monkeypatch.setattr(extension, "BUSY_MILLISECONDS", 20)
+    monkeypatch.setattr(sys.modules[sqlite_ann.connect.__module__], "BUSY_MILLISECONDS", 20)
     np.save("a.npy", np.ones((2, 2)))
     other = sqlite_ann.connect("songs.db")
     other.execute("CREATE TABLE t(x); BEGIN IMMEDIATE")
