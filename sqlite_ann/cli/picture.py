@@ -65,7 +65,7 @@ def draw_time(axes: Any, points: Sequence[Point], exact: Point | None) -> None:
         axes.axhline(exact.microseconds, color=EXACT, linestyle="--", linewidth=1.5, label=label)
     least = min([*recalls, 0.99])
     margin = 0.05 * (1 - least)
-    axes.set(xlabel="recall given", ylabel="µs a search, the median", xlim=(least - margin, 1 + margin))
+    axes.set(xlabel="recall given", ylabel="µs a search", xlim=(least - margin, 1 + margin))
     axes.set_yscale("log")
     all_times = [*times, exact.microseconds] if exact else times
     axes.set_ylim(min(all_times) / 1.5, max(all_times) * 2)
