@@ -29,8 +29,10 @@ def test_the_page_is_the_help():
     spec = importlib.util.spec_from_file_location("cli_page", ROOT / "docs" / "cli.py")
     page = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(page)
-    assert CLI_MD.read_text(encoding="utf-8") == page.text(), "python docs/cli.py writes it anew"
-    assert CLI_MD.read_text(encoding="utf-8").count("\n") <= 400
+    text = CLI_MD.read_text(encoding="utf-8")
+    # Versions of Python break the lines of `usage` at other places.
+    assert text.split() == page.text().split(), "python docs/cli.py writes it anew"
+    assert text.count("\n") <= 400
 
 
 @pytest.fixture
