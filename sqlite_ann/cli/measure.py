@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..index import Index, Recall
+from ..answers import Recall
+from ..index import Index
 
 ROUNDS = 3  # of medians the least counts, which other programs disturb least
 LEAST, SECONDS = 5, 0.2  # a round times so many searches at least, and takes no longer than this when they are slow

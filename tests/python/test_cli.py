@@ -175,9 +175,11 @@ def test_an_option_that_is_no_number_is_misuse_in_a_sentence(loaded, capsys, arg
 
 def test_info_prints_keys_and_values(loaded, capsys):
     assert main(["info", loaded, "song_ann"]) == 0
-    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert shown["rows"] == "30"
-    assert shown["metric"] == "l2"
+    lines = capsys.readouterr().out.splitlines()
+    shown = {line.split()[0]: line.split()[1:] for line in lines}
+    assert shown["rows"] == ["30"]
+    assert shown["metric"] == ["l2"]
+    assert shown["content"] == []
 
 
 def test_check_of_a_sound_and_of_a_damaged_index(loaded, capsys):

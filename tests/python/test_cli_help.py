@@ -50,7 +50,7 @@ def folder(tmp_path, monkeypatch, rng):
         for i, v in enumerate(vectors)
     ]  # fmt: skip
     db.executemany(f"INSERT INTO song VALUES ({', '.join('?' * len(columns))})", rows)
-    db.execute(run.FILL_INDEX)
+    db.execute(run.INDEX)
     Index.create(db, "few", 64, "angular").add(np.arange(40), vectors[:40])
     export(db, "few", "songs.ann", n_trees=1)
     db.execute("DROP TABLE few; COMMIT")
