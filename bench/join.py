@@ -33,7 +33,7 @@ import apsw
 import compare
 import data
 import numpy as np
-from peers import FaissGraph, Hnswlib, Peer, Usearch
+from peers import FaissGraph, Hnswlib, Peer, Space, Usearch
 from rich.console import Console
 from rich.table import Table
 
@@ -99,7 +99,7 @@ def others(
     ):
         options = peer.builds(*right.shape)[0]
         with tempfile.TemporaryDirectory() as folder:
-            peer.build(right, metric, Path(folder) / "index", options)
+            peer.build(right, Space(right.shape[1], metric), Path(folder) / "index", options)
             yield reached(peer, search, right, metric, Path(folder) / "index", options, least, truth)
 
 
@@ -113,7 +113,7 @@ def reached(
     least: float,
     truth: dict[int, np.ndarray],
 ) -> tuple[str, float, float, float]:
-    peer.open(path, right.shape[1], metric, options)
+    peer.open(path, Space(right.shape[1], metric), options)
     if peer.name.startswith("faiss"):
         import faiss
 
