@@ -106,7 +106,7 @@ def notes(results: Sequence[dict[str, Any]]) -> list[str]:
         for gone in result["left_out"]
     ]
     return [
-        "Measured by `make bench`: recall@10, one thread, one query a call, from Python, ten neighbours of vectors that are not in the table; in"
+        f"Measured by `make {'bench-types' if results[0]['data'] in TYPES else 'bench'}`: recall@10, one thread, one query a call, from Python, ten neighbours of vectors that are not in the table; in"
         " brackets how many times ours. *Build* may use two threads and ends with the file saved; *memory* is the peak"
         " of a process that searches, mapped files included; *first query* is that of a fresh process, with opening the"
         " file, which the system has in its cache.",
