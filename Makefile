@@ -25,7 +25,8 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
 
-demo: build ## neighbours of real songs (the first time, downloads 20 MB of them)
+demo: $(VENV)/.demo ## neighbours of real songs (the first time, downloads 20 MB of them)
+	@$(BIN)/cmake --build $(BUILD) --target sqlite_ann
 	$(BIN)/sqlite-ann demo
 
 build: $(VENV)/.ready ## the package in .venv, the extension, and the core for its tests
@@ -135,25 +136,29 @@ bench-recall: build ## recall and speed on real data (fetches it the first time)
 clean: ## back to a fresh clone
 	rm -rf build $(VENV) sqlite_ann/sqlite_ann.so sqlite_ann/sqlite_ann.dylib sqlite_ann/sqlite_ann.dll
 
-# One virtual environment with all tools. Not isolated, so that the build folder stays good for `cmake --build`.
-$(VENV)/.ready: pyproject.toml Makefile
+# One virtual environment. Not isolated, so that the build folder stays good for `cmake --build`.
+INSTALL = $(BIN)/python -m pip install -q --no-build-isolation --config-settings=build-dir=$(BUILD) \
+	--config-settings=cmake.define.ANN_WERROR=ON
+
+# What the demo needs, without the developers' tools.
+$(VENV)/.demo: pyproject.toml Makefile
 	@$(call need,$(PYTHON) -c "import ensurepip; import venv",python3-venv)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q "scikit-build-core>=1.0" cmake ninja
 	@command -v cc >/dev/null || $(MAKE) --no-print-directory $(BIN)/zig-cc
 	@$(call need,echo '#include <sqlite3ext.h>' | $${CC:-cc} -x c -E -,libsqlite3-dev)
-	$(BIN)/python -m pip install -q --no-build-isolation --config-settings=build-dir=$(BUILD) \
-		--config-settings=cmake.define.ANN_WERROR=ON \
-		-e ".[dev,demo]"
+	$(INSTALL) -e ".[demo]"
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.demo
+	$(INSTALL) -e ".[dev,demo]"
 	@touch $@
 
 # The peers are for measuring only.  Two of them come as source, and say what builds them in ways that
 # --no-build-isolation does not hear.
 $(VENV)/.bench: $(VENV)/.ready
 	$(BIN)/python -m pip install -q setuptools wheel pybind11 numpy
-	$(BIN)/python -m pip install -q --no-build-isolation --config-settings=build-dir=$(BUILD) \
-		--config-settings=cmake.define.ANN_WERROR=ON \
-		-e ".[dev,demo,bench]"
+	$(INSTALL) -e ".[dev,demo,bench]"
 	@touch $@
 
 $(BIN)/zig-cc:
