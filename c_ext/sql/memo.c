@@ -3,8 +3,10 @@
 
 #define MOST_RESTED ((int64_t)1 << 20) /* bytes; a choice */
 
+/* A BLOB that somebody has open is a statement, too, and has no text. */
 static int is_ours(sqlite3_stmt *stmt) {
-  return strncmp(sqlite3_sql(stmt), ANN_SCAN_MARK, sizeof ANN_SCAN_MARK - 1) == 0;
+  const char *sql = sqlite3_sql(stmt);
+  return sql && strncmp(sql, ANN_SCAN_MARK, sizeof ANN_SCAN_MARK - 1) == 0;
 }
 
 /* The statements that are running, but for ours: the same in all of one run. */

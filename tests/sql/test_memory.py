@@ -122,3 +122,12 @@ def test_what_another_statement_writes_between_two_rows(two_tables):
         found(two_tables)[0]
         == two_tables.execute("SELECT rowid FROM v ORDER BY ann_distance(e, '[1]', 'l2'), rowid").fetchone()[0]
     )
+
+
+def test_while_somebody_has_a_blob_open(two_tables):
+    """SQLite counts an open BLOB among the statements that run; it has no text."""
+    two_tables.execute("CREATE TABLE cover(id INTEGER PRIMARY KEY, picture); INSERT INTO cover VALUES (1, x'0102')")
+    with two_tables.blob_open("main", "cover", "picture", 1, False) as blob:
+        assert found(two_tables) == [1, 2]
+        assert blob.read(2) == b"\1\2"
+    assert found(two_tables) == [1, 2]
