@@ -269,15 +269,19 @@ static int read_vector_name(AnnContent *content, const char *sql) {
   return rc;
 }
 
-/* The names of now: what the trigger on updates says, or else CREATE. */
+/* The names of now: what the triggers say that are left, or else CREATE.  The one on updates alone
+** has the column's. */
 static int find_names(AnnContent *content) {
+  static const int order[N_TRIGGERS] = {ON_UPDATE, ON_INSERT, ON_DELETE};
   char *table = NULL, *sql = NULL; /* owned */
-  int rc = look_up(content, ON_UPDATE, "tbl_name", &table);
-  if (rc == ANN_OK) rc = look_up(content, ON_UPDATE, "sql", &sql);
+  int rc = look_up(content, ON_UPDATE, "sql", &sql), i;
+  for (i = 0; i < N_TRIGGERS && !table && rc == ANN_OK; i++) {
+    rc = look_up(content, order[i], "tbl_name", &table);
+  }
   if (rc == ANN_OK) rc = set_name(&content->table, table ? table : content->options->content);
   if (rc == ANN_OK) rc = set_name(&content->vector, content->options->column);
-  content->watched = rc == ANN_OK && sql;
-  if (content->watched) rc = read_vector_name(content, sql);
+  content->watched = rc == ANN_OK && table;
+  if (rc == ANN_OK && sql) rc = read_vector_name(content, sql);
   sqlite3_free(table);
   sqlite3_free(sql);
   return rc;

@@ -229,6 +229,15 @@ def test_a_trigger_that_is_missing_or_another_is_told_and_made_anew(filled, quer
     songs.agrees(filled, query)
 
 
+@pytest.mark.parametrize("name", songs.TRIGGERS)
+def test_a_trigger_of_a_renamed_table_is_made_anew_there(filled, query, name):
+    filled.execute("ALTER TABLE song RENAME TO tune; ALTER TABLE tune RENAME COLUMN id TO number")
+    filled.execute(f"DROP TRIGGER {name}")
+    refused(filled, "SELECT count(*) FROM song_ann", f"expected the trigger {name} on tune, which is missing; rebuild")
+    songs.run(filled, "rebuild")
+    songs.agrees(filled, query, table="tune", key="number")
+
+
 def test_a_table_of_notes_that_is_gone_is_told_and_made_anew(filled, query):
     filled.execute("DROP TABLE song_ann_changes")
     refused(filled, "SELECT count(*) FROM song_ann", "expected the table song_ann_changes, which is missing")
