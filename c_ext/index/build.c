@@ -35,6 +35,7 @@ typedef struct Build {
   AnnPoll poll;
   int64_t max_pages; /* that this slice may change; 0: no bound */
   int64_t rows;      /* placed in it */
+  int64_t noted;     /* of state.rows those that are only noted */
   int thorough;      /* measure anew after few changes */
   int unmeasured;    /* the calibration does not know all given queries */
 } Build;
@@ -247,6 +248,7 @@ static int plant(Build *build) {
 static int plant_anew(Build *build) {
   AnnStore *store = build->store;
   int rc = ann_absorb_pull_up(store);
+  build->noted = 0;
   if (rc != ANN_OK || (store->content && store->state.rows < ANN_SMALLEST_FOREST)) return rc;
   rc = plant(build);
   store->state.planted_rows = store->state.rows;
@@ -331,7 +333,9 @@ static int absorb_notes(Build *build, int64_t n_notes) {
 static int absorb_content(Build *build, int *out_more) {
   AnnStore *store = build->store;
   int64_t n = 0;
-  int waits = 0, rc = count_waiting(store, &waits);
+  int waits = 0, rc;
+  ann_absorb_set_rows(&store->state, store->state.rows - build->noted);
+  rc = count_waiting(store, &waits);
   if (rc == ANN_OK) rc = ann_notes_count(store->notes, &n);
   if (rc == ANN_OK && !waits && n > 0) {
     rc = absorb_notes(build, n);
@@ -358,24 +362,28 @@ static int absorb(Build *build, int *out_more) {
   return rc;
 }
 
-/* Of an ordinary table what was noted counts as waiting; without a forest all of it is counted. */
-static int count_content(AnnStore *store) {
+/* Of an ordinary table what was noted, *out_noted, counts as waiting until it is taken in.
+** Without a forest all of it is counted. */
+static int count_content(AnnStore *store, int64_t *out_noted) {
   int64_t n = 0;
   int rc = ann_notes_count(store->notes, &n);
   if (rc != ANN_OK || n == 0) return rc;
   if (store->state.roots[0] == 0) return ann_absorb_pull_up(store);
   store->state.rows += n;
+  *out_noted = n;
   return ANN_OK;
 }
 
 int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_more) {
   Build build;
-  int rc = store->content ? count_content(store) : ANN_OK;
+  int64_t noted = 0;
+  int rc = store->content ? count_content(store, &noted) : ANN_OK;
   *out_more = 0;
   if (rc == ANN_OK &&
       (store->state.rows >= ANN_SMALLEST_FOREST || store->state.roots[0] != 0)) {
     rc = build_init(&build, store, max_pages, thorough);
     if (rc == ANN_OK) {
+      build.noted = noted;
       rc = absorb(&build, out_more);
       build_clear(&build);
     }

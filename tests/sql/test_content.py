@@ -166,6 +166,23 @@ def test_a_bulk_update_is_taken_in_by_slices_and_found_meanwhile(filled, rng, qu
     assert len(seen) > 5
 
 
+def test_slices_come_to_an_end_while_others_write(db, rng):
+    """What is noted between two slices counts once, and so does not seem to be a table that has doubled."""
+    db.execute(songs.SONG)
+    db.execute(songs.INDEX)
+    songs.insert(db, range(6000), songs.vectors(rng, 6000))
+    slices = 0
+    while slices == 0 or songs.info(db, "changes_waiting") < songs.info(db, "waiting"):
+        songs.run(db, "optimize", 60)
+        slices += 1
+        for i in range(30):
+            db.execute("UPDATE song SET embedding = ? WHERE id = ?", (songs.blob(songs.vectors(rng, 1)[0]), i * slices))
+        assert songs.info(db, "waiting") <= 6000 + songs.info(db, "changes_waiting")
+    assert slices < 400
+    songs.run(db, "optimize")
+    songs.agrees(db, songs.vectors(rng, 3))
+
+
 def test_many_new_rows_grow_a_forest_for_all(filled, rng, queries):
     songs.insert(filled, range(10_000, 16_000), songs.vectors(rng, 6000))
     songs.agrees(filled, queries[:3])
