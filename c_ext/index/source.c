@@ -73,9 +73,8 @@ static int parse(const AnnSource *source, sqlite3_stmt *stmt, int column, void *
                                out_vector, out_message);
 }
 
-/* *out_found: it is a vector. */
-static int read_vector(AnnSource *source, sqlite3_stmt *stmt, int column, int64_t id,
-                       void *out_vector, int *out_found) {
+int ann_source_read(AnnSource *source, sqlite3_stmt *stmt, int column, int64_t id,
+                    void *out_vector, int *out_found) {
   char message[ANN_VECTOR_MESSAGE];
   int rc = parse(source, stmt, column, out_vector, message);
   *out_found = rc == ANN_OK;
@@ -93,7 +92,8 @@ int ann_source_get(AnnSource *source, int64_t id, void *out_vector, int *out_fou
   if (!stmt) return rc;
   sqlite3_bind_int64(stmt, 1, id);
   rc = ann_db_step(source->db, stmt, out_found);
-  if (rc == ANN_OK && *out_found) rc = read_vector(source, stmt, 0, id, out_vector, out_found);
+  if (rc == ANN_OK && *out_found)
+    rc = ann_source_read(source, stmt, 0, id, out_vector, out_found);
   sqlite3_reset(stmt);
   return rc;
 }
@@ -133,7 +133,7 @@ int ann_source_next(AnnSource *source, int64_t *out_id, void *out_vector, int *o
     rc = ann_db_step(source->db, stmt, out_found);
     if (rc != ANN_OK || !*out_found) break;
     *out_id = sqlite3_column_int64(stmt, 0);
-    rc = read_vector(source, stmt, 1, *out_id, out_vector, &is_vector);
+    rc = ann_source_read(source, stmt, 1, *out_id, out_vector, &is_vector);
   }
   return rc;
 }
@@ -169,8 +169,8 @@ int ann_source_tell(AnnSource *source, int64_t *out_n) {
     rc = ann_db_step(source->db, stmt, &found);
     if (rc != ANN_OK || !found) break;
     if (source->kind->may_lack) {
-      rc =
-          read_vector(source, stmt, 1, sqlite3_column_int64(stmt, 0), source->blob, &is_vector);
+      rc = ann_source_read(source, stmt, 1, sqlite3_column_int64(stmt, 0), source->blob,
+                           &is_vector);
       if (rc != ANN_OK || !is_vector) continue;
     }
     ann_state_fold(source->state, sqlite3_column_int64(stmt, 0), sqlite3_column_blob(stmt, 1),

@@ -40,6 +40,11 @@ int ann_source_may_lack(const AnnSource *source);
 ** sentence. */
 void ann_source_be_strict(AnnSource *source, int strict);
 
+/* What another statement has read in a column, the vector of the row `id`; *out_found: it is
+** one. */
+int ann_source_read(AnnSource *source, sqlite3_stmt *stmt, int column, int64_t id,
+                    void *out_vector, int *out_found);
+
 /* A scan of ids first..last in order; one at a time. */
 int ann_source_scan(AnnSource *source, int64_t first, int64_t last);
 int ann_source_next(AnnSource *source, int64_t *out_id, void *out_vector, int *out_found);

@@ -21,7 +21,7 @@ enum { PLAN_LOW = 1, PLAN_HIGH = 2, PLAN_EQUAL = 4, PLAN_MATCH = 8, PLAN_SHIFT =
 typedef struct Cursor {
   sqlite3_vtab_cursor base;
   AnnMemo memo;       /* owned: the result of MATCH that is read, or was */
-  void *vector;       /* owned: scratch of MATCH */
+  void *vector;       /* owned: scratch of MATCH; of a scan of an ordinary table the row's */
   sqlite3_stmt *rows; /* owned: a scan of (id, vector); NULL: MATCH */
   int rows_end;       /* the scan is behind its last row */
 } Cursor;
@@ -145,13 +145,31 @@ int ann_cursor_close(sqlite3_vtab_cursor *base) {
   return ANN_OK;
 }
 
+/* The vector of a row of an ordinary table, as a blob, whatever it is there; *out_found: it is
+** one. */
+static int read_content(Cursor *cursor, int *out_found) {
+  AnnStore *store = ann_table_of(cursor->base.pVtab)->store;
+  const AnnSpace *space = &store->options.space;
+  int rc;
+  if (!cursor->vector) cursor->vector = ann_alloc((uint64_t)space->blob_size);
+  if (!cursor->vector) return ANN_NOMEM;
+  rc = ann_source_read(store->source, cursor->rows, 1, sqlite3_column_int64(cursor->rows, 0),
+                       cursor->vector, out_found);
+  if (rc == ANN_OK && *out_found) ann_space_to_blob(space, cursor->vector, cursor->vector);
+  return rc;
+}
+
 static int step_rows(Cursor *cursor) {
-  AnnTable *table = ann_table_of(cursor->base.pVtab);
-  int rc = sqlite3_step(cursor->rows);
+  AnnStore *store = ann_table_of(cursor->base.pVtab)->store;
+  int found = 0, rc = SQLITE_ROW, read = ANN_OK;
+  while (rc == SQLITE_ROW && read == ANN_OK && !found) {
+    rc = sqlite3_step(cursor->rows);
+    found = !store->content;
+    if (rc == SQLITE_ROW && !found) read = read_content(cursor, &found);
+  }
   cursor->rows_end = rc != SQLITE_ROW;
-  if (rc == SQLITE_ROW || rc == SQLITE_DONE) return ANN_OK;
-  cursor->base.pVtab->zErrMsg =
-      sqlite3_mprintf("%s", sqlite3_errmsg(ann_db_handle(table->store->db)));
+  if (rc == SQLITE_ROW || rc == SQLITE_DONE) return read;
+  cursor->base.pVtab->zErrMsg = sqlite3_mprintf("%s", sqlite3_errmsg(ann_db_handle(store->db)));
   return rc;
 }
 
@@ -252,6 +270,17 @@ static int column_vector(Cursor *cursor, sqlite3_context *out) {
   return rc;
 }
 
+/* The vector of a row of a scan. */
+static void column_scanned(const Cursor *cursor, sqlite3_context *out) {
+  const AnnStore *store = ann_table_of(cursor->base.pVtab)->store;
+  if (store->content) {
+    sqlite3_result_blob64(out, cursor->vector, (uint64_t)ann_store_vector_bytes(store),
+                          SQLITE_TRANSIENT);
+  } else {
+    sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
+  }
+}
+
 int ann_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   Cursor *cursor = (Cursor *)base;
   if (sqlite3_vtab_nochange(out)) return ANN_OK;
@@ -259,7 +288,7 @@ int ann_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which
     if (which == ANN_COLUMN_VECTOR) return column_vector(cursor, out);
     ann_stream_result(cursor->memo.stream, which, out);
   } else if (which == ANN_COLUMN_VECTOR) {
-    sqlite3_result_value(out, sqlite3_column_value(cursor->rows, 1));
+    column_scanned(cursor, out);
   }
   return ANN_OK;
 }

@@ -80,3 +80,16 @@ def test_queries_are_learned(index, rng):
     index.learn(songs.vectors(rng, 99))
     assert index.info()["learned"] == 100
     assert sqlite_ann.Index(index.db, "song_ann").recall(queries=True).sample == 100
+
+
+def test_what_is_read_is_a_vector_whatever_the_column_has(db):
+    db.execute("CREATE TABLE tune(id INTEGER PRIMARY KEY, embedding)")
+    db.execute("INSERT INTO tune VALUES (7, '[3, 4]'), (8, x'00'), (9, NULL), (10, 'no vector')")
+    index = Index.create(db, "tune_ann", dim=2, content="tune")
+    assert index.get(7).tolist() == [3.0, 4.0]
+    assert list(index) == [7]
+    assert [i in index for i in (7, 8, 9, 10)] == [True, False, False, False]
+    with pytest.raises(KeyError, match="8"):
+        index.get([7, 8])
+    with pytest.raises(KeyError, match="8"):
+        index.search_item([7, 8])

@@ -313,6 +313,18 @@ def test_scans_of_the_index_read_the_table(filled):
         assert vector == songs.blob(songs.stored(filled)[id_])
 
 
+def test_scans_of_the_index_give_vectors_as_blobs_and_no_row_without_one(filled):
+    text = str([float(x) for x in range(DIM)])
+    filled.execute("UPDATE song SET embedding = ? WHERE id = 4", (text,))
+    filled.execute("UPDATE song SET embedding = x'00' WHERE id = 7")
+    filled.execute("UPDATE song SET embedding = 'no vector' WHERE id = 10")
+    rows = dict(filled.execute("SELECT rowid, embedding FROM song_ann WHERE rowid < 14").fetchall())
+    assert list(rows) == [1, 4, 13]
+    assert rows[4] == songs.blob(np.arange(DIM))
+    assert filled.execute("SELECT count(*) FROM song_ann WHERE rowid = 7").get == 0
+    assert filled.execute("SELECT count(*) FROM song_ann").get == 1498
+
+
 def test_filters_hold_for_rows_noted_and_not(filled, queries):
     filled.execute("UPDATE song SET embedding = ? WHERE id < 100", (songs.blob(queries[0]),))
     near = songs.exact(filled, queries[0], 1500)
