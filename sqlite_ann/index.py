@@ -148,6 +148,10 @@ class Index:
         array([7])
         """
         _check(db, name)
+        if key is not None and "content" in map(str.lower, options):
+            from .keys import OVER_A_TABLE
+
+            raise ValueError(OVER_A_TABLE.format(name, next(options[o] for o in options if o.lower() == "content")))
         if metric is not None:
             options = {"metric": metric, **options}
         arguments = {key: f", {_option(key, value)}" for key, value in options.items()}

@@ -7,7 +7,8 @@ Beside the vector table stands an ordinary one, which everybody can read and joi
     CREATE TABLE song_ann_key(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE)
 
 `add` gives every new key a number and `remove` takes it away, in one transaction with the vectors. Keys that are
-not there are passed over, but by `get`.
+not there are passed over, but by `get`. An index over an ordinary table (`content`) has none: that table's other
+columns are what its rows are called by.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from .progress import Report
 from .transaction import savepoint
 
 KeysLike = str | Iterable[str]
+
+OVER_A_TABLE = "key: expected an index with vectors of its own, got {} over {}: join that by id for its other columns"
 
 
 def as_keys(keys: Any, name: str = "keys") -> list[str]:
@@ -65,6 +68,9 @@ class KeyedIndex(Index):
         if not isinstance(key, str) or not key:
             raise TypeError(f"key: expected the name of a column, got {key!r}")
         super().__init__(db, name)
+        content = self._value("content")
+        if content is not None:
+            raise ValueError(OVER_A_TABLE.format(name, content))
         schema, table = resolved(self.db, name)
         self.key_name, self.key = key, quoted(key)
         self._place = schema, f"{table}_key"

@@ -93,3 +93,13 @@ def test_what_is_read_is_a_vector_whatever_the_column_has(db):
         index.get([7, 8])
     with pytest.raises(KeyError, match="8"):
         index.search_item([7, 8])
+
+
+def test_rows_have_no_keys_but_those_of_their_table(db, index):
+    sentence = "key: expected an index with vectors of its own, got {} over song: join that by id"
+    with pytest.raises(ValueError, match=sentence.format("song_ann")):
+        Index(db, "song_ann", key="title")
+    before = songs.names(db)
+    with pytest.raises(ValueError, match=sentence.format("other")):
+        Index.create(db, "other", dim=songs.DIM, content="song", key="title")
+    assert songs.names(db) == before
