@@ -299,6 +299,21 @@ static int check_config(Check *c) {
   return rc;
 }
 
+/* A row of an ordinary table that no trigger told of is nowhere, as where a program has switched
+** triggers off. */
+static int check_known(Check *c, int64_t id) {
+  AnnStore *store = c->store;
+  uint32_t pages[ANN_MAX_TREES];
+  int known = 0, rc;
+  if (store->state.roots[0] == 0 || is_noted(c, id)) return ANN_OK;
+  rc = find(c, ann_places_get(store->places, id, pages, &known), -1, &id);
+  if (rc == ANN_OK && !known) {
+    rc = find(c, ann_waiting_has(store->waiting, id, &known), -1, &id);
+  }
+  if (rc != ANN_OK || known) return rc;
+  return fault(c, -1, &id, "row is not in the index, and no trigger noted it; rebuild it");
+}
+
 static int check_vectors(Check *c) {
   int64_t id = 0, n = 0;
   int found = 1, rc = ann_source_scan(c->store->source, INT64_MIN, INT64_MAX);
@@ -306,6 +321,7 @@ static int check_vectors(Check *c) {
   while (rc == ANN_OK && !full(c)) {
     rc = ann_source_next(c->store->source, &id, c->vector, &found);
     if (rc == ANN_CORRUPT) rc = find(c, rc, -1, &id);
+    else if (rc == ANN_OK && found && c->store->content) rc = check_known(c, id);
     if (rc != ANN_OK || !found) break;
     if (++n % 256 == 0) rc = ann_db_tick(c->store->db);
   }

@@ -340,6 +340,19 @@ def test_filters_hold_for_rows_noted_and_not(filled, queries):
     assert sorted(i for (i,) in filled.execute(item))[:10] == sorted(i for i, _ in near if i < 100)[:10]
 
 
+def test_what_no_trigger_heard_of_is_named_and_taken_in_by_rebuild(filled, queries):
+    filled.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    filled.execute("INSERT INTO song VALUES (2, 'unheard', ?)", (songs.blob(queries[0]),))
+    filled.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
+    with filled.blob_open("main", "song", "embedding", 4, True) as blob:
+        blob.write(songs.blob(queries[1] + 100))
+    told = filled.execute("SELECT id, fault FROM ann_check('song_ann')").fetchall()
+    assert (2, "row is not in the index, and no trigger noted it; rebuild it") in told
+    assert {i for i, _ in told} == {2, 4}
+    songs.run(filled, "rebuild")
+    songs.agrees(filled, queries)
+
+
 def test_recall_and_the_calibration_take_rows_as_they_are(filled, rng):
     filled.execute("REPLACE INTO song SELECT id + 1, title, embedding FROM song WHERE id < 900")
     k, sample, recall = filled.execute("SELECT k, sample, recall FROM ann_recall('song_ann', 10, 200)").fetchone()
