@@ -166,6 +166,19 @@ def test_a_bulk_update_is_taken_in_by_slices_and_found_meanwhile(filled, rng, qu
     assert len(seen) > 5
 
 
+def test_all_rows_of_a_small_table_wait_and_no_others(db):
+    songs.made(db, 10)
+    for sql, rows in (
+        ("UPDATE song SET embedding = zeroblob(32) WHERE id < 10", 10),
+        ("DELETE FROM song WHERE id > 10", 4),
+        ("INSERT INTO song VALUES (2, 'new', zeroblob(32))", 5),
+    ):
+        db.execute(sql)
+        assert (songs.info(db, "rows"), songs.info(db, "waiting")) == (rows, rows)
+        every = dict(db.execute("SELECT key, value FROM ann_info('song_ann')").fetchall())
+        assert (every["rows"], every["waiting"]) == (rows, rows)
+
+
 def test_slices_come_to_an_end_while_others_write(db, rng):
     """What is noted between two slices counts once, and so does not seem to be a table that has doubled."""
     db.execute(songs.SONG)
