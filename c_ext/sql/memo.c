@@ -22,23 +22,18 @@ static uint64_t running(sqlite3 *db) {
   return sum;
 }
 
-/* Does one of them write?  An ordinary table may then become another from row to row, which
-** nothing tells before the statement ends. */
-static int one_writes(sqlite3 *db) {
-  sqlite3_stmt *stmt = NULL;
-  while ((stmt = sqlite3_next_stmt(db, stmt)) != NULL) {
-    if (sqlite3_stmt_busy(stmt) && !sqlite3_stmt_readonly(stmt)) return 1;
-  }
-  return 0;
-}
-
-/* All of a stamp but the statements, which are looked at before anything is read. */
+/* All of a stamp but the statements, which are looked at before anything is read.  Where this
+** connection writes, an ordinary table may become another from row to row, and by a rollback the
+** one that it was, which nothing tells: such a stamp is like none before it, and none after it. */
 static void stamp_state(AnnStamp *stamp, const AnnTable *table) {
-  if (table->store->content && one_writes(table->context->db)) table->context->generation++;
+  AnnContext *context = table->context;
+  int is_alone = table->store->content && ann_db_is_in_write(table->store->db);
   (void)ann_db_data_version(table->store->db, &stamp->data_version);
-  stamp->total_changes = sqlite3_total_changes(table->context->db);
+  stamp->total_changes = sqlite3_total_changes(context->db);
   stamp->serial = table->serial;
-  stamp->generation = table->context->generation;
+  context->generation += is_alone;
+  stamp->generation = context->generation;
+  context->generation += is_alone;
 }
 
 static int same_stamp(const AnnStamp *a, const AnnStamp *b) {

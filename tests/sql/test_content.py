@@ -450,3 +450,18 @@ def test_the_vector_may_be_a_generated_column(db, rng, queries, kind):
     songs.agrees(db, queries)
     songs.run(db, "optimize")
     songs.agrees(db, queries)
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_statement_that_goes_on_after_a_rollback_searches_anew(filled, queries, is_whole):
+    """What a savepoint undoes in an ordinary table nothing tells, so no answer may be left over from within it."""
+    sql = "SELECT value, (SELECT id FROM ann_search('song_ann', iif(value, :q, NULL), 1)) FROM json_each('[1, 2, 3]')"
+    nearest = songs.exact(filled, queries[0], 1)[0][0]
+    filled.execute("BEGIN")
+    rows = filled.execute(sql, {"q": songs.blob(queries[0])})
+    assert next(rows) == (1, nearest)
+    filled.execute("SAVEPOINT try_it")
+    songs.insert(filled, [90_000], [queries[0]])
+    assert next(rows) == (2, 90_000)
+    filled.execute("ROLLBACK" if is_whole else "ROLLBACK TO try_it")
+    assert next(rows) == (3, nearest)
