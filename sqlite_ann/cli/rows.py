@@ -75,8 +75,8 @@ def csv_rows(name: str, text: io.TextIOWrapper, options: argparse.Namespace, bad
             yield None
         elif column is not None:
             yield place, None if id_ is None else line[id_], line[column]
-        elif wrong := next((i for i in components if not is_number(line[i])), None):
-            bad.tell(place, f"expected a number in column {names[wrong]}, got {line[wrong]!r}")
+        elif wrong := [i for i in components if not is_number(line[i])]:
+            bad.tell(place, f"expected a number in column {names[wrong[0]]}, got {line[wrong[0]]!r}")
             yield None
         else:
             yield place, None if id_ is None else line[id_], [float(line[i]) for i in components]

@@ -81,6 +81,7 @@ def test_lines_of_json(load, text, arguments, wanted):
 BAD = [
     ("a.csv", "x,y\n1,2\n3\n", "a.csv, line 3: expected 2 fields, got 1"),
     ("a.csv", "x,y\n1,2\n3,reel\n", "a.csv, line 3: expected a number in column y, got 'reel'"),
+    ("a.csv", "x,y\n1,2\nreel,3\n", "a.csv, line 3: expected a number in column x, got 'reel'"),
     ("a.csv", "x,y\n1,2\n3,nan\n", "a.csv, line 3: expected finite components, got nan at component 1"),
     ("a.csv", "x,y\n1,2\n3,1e39\n", "a.csv, line 3: expected finite components, got inf at component 1"),
     ("a.csv", "id,x\n1,2\none,2\n", "a.csv, line 3: expected a whole number of 64 bits for its id, got 'one'"),
