@@ -75,6 +75,7 @@ class KeyedIndex(Index):
         self.key_name, self.key = key, quoted(key)
         self._place = schema, f"{table}_key"
         self.keys = quoted(f"{table}_key", schema)
+        self._check_column()
 
     @translated()
     def add(  # type: ignore[override]
@@ -270,7 +271,7 @@ class KeyedIndex(Index):
         """Keys in the place of ids; None for -1, and for a row that somebody wrote without a key."""
         names: dict[int, str] = {}
         if ids.size and self._has_keys():
-            sql = f"SELECT id, {self.key} FROM {self.keys} WHERE id IN (SELECT id FROM ann_ids(?))"
+            sql = f"SELECT k.id, k.{self.key} FROM {self.keys} AS k WHERE k.id IN (SELECT id FROM ann_ids(?))"
             with closing(self.db.execute(sql, (np.ascontiguousarray(ids.ravel(), arrays.ID),))) as rows:
                 names = dict(rows)
         return np.array([names.get(id_) for id_ in ids.ravel().tolist()], object).reshape(ids.shape)
@@ -285,6 +286,13 @@ class KeyedIndex(Index):
             raise Duplicate(
                 f"{self.name}: expected new keys, got {there!r}, which is there", apsw.SQLITE_CONSTRAINT_UNIQUE
             )
+
+    def _check_column(self) -> None:
+        """Refuse a name that the table of keys does not have; SQLite would take it for text where it is quoted."""
+        schema, table = self._place
+        columns = [name for (name,) in self.db.execute("SELECT name FROM pragma_table_info(?, ?)", (table, schema))]
+        if columns and self.key_name.lower() not in map(str.lower, columns):
+            raise ValueError(f"key: {table} has no column {self.key_name}; it has {', '.join(columns)}")
 
     def _has_keys(self) -> bool:
         """The table of keys is made by the first `add`."""

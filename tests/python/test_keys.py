@@ -53,6 +53,12 @@ def test_the_keys_are_read_without_us(db, songs):
     assert db.execute(sql + " ORDER BY rank").fetchall() == [("one", 1.0), ("two", 2.0)]
 
 
+def test_another_column_of_keys_is_refused(db, songs):
+    with pytest.raises(ValueError, match="key: song_ann_key has no column path; it has id, uuid"):
+        Index(db, "song_ann", key="path")
+    assert Index(db, "song_ann", key="UUID").search([0, 0], k=1)[0].tolist() == ["one"]
+
+
 def test_among_and_without_keys_and_many_queries(songs):
     assert songs.search([0, 0], keys=["two", "three", "never"])[0].tolist() == ["two", "three"]
     assert songs.search([0, 0], exclude="one", k=1)[0].tolist() == ["two"]
