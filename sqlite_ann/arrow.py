@@ -141,8 +141,9 @@ def column(schema: Schema, array: Array, start: int, n: int) -> Column | None:
         missing = nulls(array, first, n)
         return numbers if missing is None else with_gaps(numbers, missing)
     if kind == "+s":
-        is_one = schema.n_children == 1
-        return column(schema.children[0][0], array.children[0][0], first, n) if is_one else None
+        only = column(schema.children[0][0], array.children[0][0], first, n) if schema.n_children == 1 else None
+        missing = nulls(array, first, n)
+        return only if only is None or missing is None else with_gaps(only, missing)
     if kind in OFFSETS:
         bounds = buffer(array, 1, OFFSETS[kind], first, n + 1) if n else np.zeros(1, OFFSETS[kind])
     elif kind.startswith("+w:"):

@@ -64,6 +64,12 @@ def test_what_is_missing_stays_missing_in_a_slice(start):
     assert [row if row is None else list(row) for row in read] == rows[start : start + 8]
 
 
+def test_a_struct_that_is_missing_is_no_row_of_zeros():
+    pa = pytest.importorskip("pyarrow")
+    structs = pa.array([{"e": [1, 2]}, None, {"e": [3, 4]}], pa.struct([("e", pa.list_(pa.float32(), 2))]))
+    assert [row if row is None else list(row) for row in arrow.read(structs)] == [[1, 2], None, [3, 4]]
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
