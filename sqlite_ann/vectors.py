@@ -88,6 +88,8 @@ def as_ids(ids: Any, name: str = "ids", *, in_order: bool = True) -> Ids:
     given = as_array(name, list(ids) if not in_order and isinstance(ids, set | frozenset) else ids)
     if given.ndim > 1:
         raise ValueError(f"{name}: expected a 1-D array, got shape {given.shape}")
+    if given.ndim == 0 and given.dtype == object:
+        raise TypeError(f"{name}: expected 64-bit whole numbers, got {type(given.item()).__name__}")
     if given.size == 0:
         return np.empty(0, ID)  # an empty list has no dtype worth checking
     if given.dtype == object:

@@ -47,7 +47,7 @@ def test_ids_with_gaps_in_memory_are_packed():
     assert ids.tolist() == [0, 3, 6, 9]
 
 
-@pytest.mark.parametrize("wrong", [[1.0, 2.0], ["1"], [True, False], [None], [2**64], 1.5])
+@pytest.mark.parametrize("wrong", [[1.0, 2.0], ["1"], [True, False], [None], None, slice(1, 2), [2**64], 1.5])
 def test_what_is_no_whole_number_is_no_id(wrong):
     with pytest.raises(TypeError, match="whole numbers"):
         vectors.as_ids(wrong)
