@@ -48,16 +48,22 @@ def indexes(db: apsw.Connection | str | os.PathLike[str]) -> list[str]:
     return found
 
 
-def refuse_other(db: apsw.Connection, name: str, definition: str, wanted: list[str]) -> None:
+def refuse_other(
+    db: apsw.Connection, name: str, definition: str, wanted: list[str], content: str | None = None
+) -> None:
     """Refuse a table that differs from its definition in what was said of it.
 
     An empty table made by the same definition says what is meant: names have synonyms, and numbers are rounded.
+    `content` is no part of it, since that table would be watched.
     """
     db.execute(f"CREATE VIRTUAL TABLE {quoted(TRIAL, 'temp')} USING {definition}")
     try:
         there, meant = _about(db, name), _about(db, f"temp.{TRIAL}")
     finally:
         db.execute(f"DROP TABLE {quoted(TRIAL, 'temp')}")
+    if content is not None:
+        is_same = str(there.get("content")).lower() == content.lower()
+        meant["content"] = there["content"] if is_same else content
     for key in map(str.lower, wanted):
         if key in meant and there.get(key) != meant[key]:
             what = {"dimensions": "dim"}.get(key, key)
@@ -65,5 +71,5 @@ def refuse_other(db: apsw.Connection, name: str, definition: str, wanted: list[s
 
 
 def _about(db: apsw.Connection, name: str) -> dict[str, object]:
-    keys = "'dimensions', 'type', 'metric', 'seed', 'trees', 'leaf_capacity', 'column'"
+    keys = "'dimensions', 'type', 'metric', 'seed', 'trees', 'leaf_capacity', 'column', 'content'"
     return dict(db.execute(f"SELECT key, value FROM ann_info(?) WHERE key IN ({keys})", (name,)))

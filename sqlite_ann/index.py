@@ -163,8 +163,9 @@ class Index:
         db.execute(f"CREATE VIRTUAL TABLE {there}{quoted(table, schema)} USING {made}")
         index = cls(db, name, key)
         if exists_ok:
-            own = "".join(text for key, text in arguments.items() if not key.startswith("content"))
-            refuse_other(db, name, f"ann({definition}{own})", ["dimensions", "type", *options])
+            own = "".join(text for key, text in arguments.items() if not key.lower().startswith("content"))
+            content = next((str(value) for key, value in options.items() if key.lower() == "content"), None)
+            refuse_other(db, name, f"ann({definition}{own})", ["dimensions", "type", *options], content)
         return index
 
     @overload

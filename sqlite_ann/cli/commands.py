@@ -65,9 +65,10 @@ def explain(options: argparse.Namespace) -> Answer:
 def query_of(index: Index, options: argparse.Namespace) -> Any:
     if options.id is None:
         return vector_from_json(options.query)
-    if options.id not in index:
-        raise ValueError(f"id {options.id} is not in {options.index}")
-    return index.get(options.id)
+    try:
+        return index.get(options.id)
+    except KeyError:
+        raise ValueError(f"id {options.id} is not in {options.index}") from None
 
 
 def vector_from_json(text: str) -> list[float]:

@@ -72,6 +72,22 @@ def test_it_is_created_over_a_table_and_dropped_without_it(db):
     assert songs.names(db) == ["my songs"]
 
 
+@pytest.mark.parametrize(("kind", "wanted"), [("float32", [1, 0, 1]), ("bit", [5])])
+def test_vectors_in_json_are_read_and_what_is_no_vector_is_not_there(db, kind, wanted):
+    db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding)")
+    index = Index.create(db, "v", 3, type=kind, content="song")
+    db.execute("INSERT INTO song VALUES (1, '[1,0,1]'), (2, 'reel'), (3, '[1]'), (4, x'01020304'), (5, 7), (6, NULL)")
+    assert index[1].tolist() == wanted
+    assert index.get([1, 1]).tolist() == [wanted, wanted]
+    for id_ in range(2, 7):
+        with pytest.raises(KeyError, match=str(id_)):
+            index.get(id_)
+    index.drop()
+    Index.create(db, "v", 2, content="song")
+    db.execute("INSERT INTO song VALUES (8, '[1,2]')")
+    assert index.get(8).tolist() == [1, 2]
+
+
 def test_queries_are_learned(index, rng):
     index.db.execute("DELETE FROM song WHERE id < 100")
     sql = "INSERT INTO song_ann(song_ann, embedding) VALUES ('learn', ?)"

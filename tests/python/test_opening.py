@@ -38,6 +38,24 @@ def test_a_table_that_was_made_otherwise_is_refused_and_both_are_named(db, wante
         Index.create(db, "v", 2)
 
 
+def test_an_index_over_another_table_is_not_what_was_asked_for(db):
+    db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding); CREATE TABLE tune AS SELECT * FROM song")
+    over = Index.create(db, "over", 2, content="song")
+    Index.create(db, "own", 2)
+    for name, said in (("over", "song"), ("own", "None")):
+        with pytest.raises(Error, match=f"{name} is there already, with content {said}: expected content tune"):
+            Index.create(db, name, 2, content="tune", exists_ok=True)
+    assert Index.create(db, "over", 2, content="SONG", content_rowid="id", exists_ok=True).table == over.table
+    assert Index.create(db, "over", 2, exists_ok=True).table == over.table
+
+
+def test_keys_of_an_index_over_a_table_are_refused_before_it_is_made(db):
+    db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, title TEXT, embedding)")
+    with pytest.raises(ValueError, match="key: expected an index with vectors of its own, got v over song"):
+        Index.create(db, "v", 2, content="song", key="title")
+    assert sqlite_ann.indexes(db) == []
+
+
 def test_what_is_not_said_may_be_otherwise(db):
     Index.create(db, "v", 2, metric="l1", trees=4, seed=3)
     assert Index.create(db, "v", 2, exists_ok=True).metric == "l1"
