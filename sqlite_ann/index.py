@@ -560,6 +560,8 @@ class Index:
             for i, (id_, blob) in enumerate(rows):
                 if blob is None:
                     raise KeyError(id_)
+                if len(blob) != vectors[i].nbytes and self._is_another():
+                    return self.get(ids)
                 vectors[i] = np.frombuffer(blob, dtype)
         return vectors[0] if given.ndim == 0 else vectors
 
