@@ -160,12 +160,24 @@ static int search(const AnnTruth *row, AnnSearcher *searcher, AnnQuery *query, T
   return rc;
 }
 
-/* Of an ordinary table nobody else counts them; some may have no vector. */
+/* Of an ordinary table nobody else counts them; some may have no vector, or what is none. */
 static int count_rows(AnnStore *store, int64_t *out_rows) {
-  int64_t smallest, largest;
+  void *vector = NULL; /* owned */
+  int64_t id = 0;
+  int found = 1, rc = ANN_OK;
   *out_rows = store->state.rows;
   if (!store->content) return ANN_OK;
-  return ann_source_count(store->source, INT64_MIN, INT64_MAX, out_rows, &smallest, &largest);
+  vector = ann_alloc((uint64_t)ann_store_vector_bytes(store));
+  if (!vector) return ANN_NOMEM;
+  rc = ann_source_scan(store->source, INT64_MIN, INT64_MAX);
+  for (*out_rows = 0; rc == ANN_OK; ++*out_rows) {
+    rc = ann_source_next(store->source, &id, vector, &found);
+    if (rc != ANN_OK || !found) break;
+    if (*out_rows % 256 == 255) rc = ann_db_tick(store->db);
+  }
+  ann_source_end(store->source);
+  ann_free(vector);
+  return rc;
 }
 
 int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_t wanted,

@@ -465,3 +465,11 @@ def test_a_statement_that_goes_on_after_a_rollback_searches_anew(filled, queries
     assert next(rows) == (2, 90_000)
     filled.execute("ROLLBACK" if is_whole else "ROLLBACK TO try_it")
     assert next(rows) == (3, nearest)
+
+
+def test_recall_is_measured_among_rows_that_have_a_vector(filled):
+    filled.execute(
+        "UPDATE song SET embedding = 'no vector' WHERE id IN (SELECT id FROM song ORDER BY id LIMIT -1 OFFSET 40)"
+    )
+    measured = "SELECT sample, recall FROM ann_recall('song_ann', 1000, 20, 1)"
+    assert filled.execute(measured).fetchall() == [(20, 1.0)]
