@@ -129,9 +129,8 @@ static int read_whole(const char *function, const char *name, sqlite3_value *val
 /* ---- arguments that go together ---- */
 
 static int refuse(const AnnForm *form, const char *clause, char **out_message) {
-  sqlite3_free(*out_message);
-  *out_message = sqlite3_mprintf("%s: expected %s", form->function, clause);
-  return *out_message ? ANN_ERROR : ANN_NOMEM;
+  return ann_value_refuse(out_message,
+                          sqlite3_mprintf("%s: expected %s", form->function, clause));
 }
 
 int64_t ann_arguments_rows_read(const AnnArguments *arguments) {

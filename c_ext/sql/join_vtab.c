@@ -21,12 +21,6 @@ static int is_graph(const Cursor *cursor) { return cursor->base.function == &gra
 
 static char **message_of(Cursor *cursor) { return &cursor->base.base.pVtab->zErrMsg; }
 
-static int refuse(Cursor *cursor, char *message) {
-  sqlite3_free(*message_of(cursor));
-  *message_of(cursor) = message;
-  return message ? ANN_ERROR : ANN_NOMEM;
-}
-
 /* ---- the tables ---- */
 
 /* The table of an argument. */
@@ -41,17 +35,20 @@ static int check_tables(Cursor *cursor, const AnnStore *left, const AnnStore *ri
   const AnnSpace *a = &left->options.space, *b = &right->options.space;
   const char *function = cursor->base.function->name;
   if (a->dimensions != b->dimensions) {
-    return refuse(cursor,
-                  sqlite3_mprintf("%s: expected tables of the same dimensions, got %s "
-                                  "of %lld and %s of %lld",
-                                  function, ann_db_name(left->db), (long long)a->dimensions,
-                                  ann_db_name(right->db), (long long)b->dimensions));
+    return ann_value_refuse(
+        message_of(cursor),
+        sqlite3_mprintf("%s: expected tables of the same dimensions, got %s "
+                        "of %lld and %s of %lld",
+                        function, ann_db_name(left->db), (long long)a->dimensions,
+                        ann_db_name(right->db), (long long)b->dimensions));
   }
   if (ann_query_can_be(b->element, a->element)) return ANN_OK;
-  return refuse(cursor, sqlite3_mprintf("%s: expected tables of numbers or two of bits, got %s "
-                                        "of %s and %s of %s",
-                                        function, ann_db_name(left->db), a->element->named.name,
-                                        ann_db_name(right->db), b->element->named.name));
+  return ann_value_refuse(
+      message_of(cursor),
+      sqlite3_mprintf("%s: expected tables of numbers or two of bits, got %s "
+                      "of %s and %s of %s",
+                      function, ann_db_name(left->db), a->element->named.name,
+                      ann_db_name(right->db), b->element->named.name));
 }
 
 /* The next part, from both tables as they are now. */

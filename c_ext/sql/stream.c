@@ -11,12 +11,6 @@
 #define BATCH_GROWTH 4
 #define SMALL_TABLE 16384 /* rows; so many are soon scored: one batch, which misses none */
 
-static int refuse(char **out_message, char *message) {
-  sqlite3_free(*out_message);
-  *out_message = message;
-  return message ? ANN_ERROR : ANN_NOMEM;
-}
-
 /* ---- which rows may be given ---- */
 
 /* The ids of an argument, or NULL where none were given. */
@@ -244,7 +238,7 @@ static int reach(AnnStream *stream, AnnTable *table, int64_t n, char **out_messa
 
 /* Another took the table's name: its rows are others, and so may be its dimensions. */
 static int refuse_other(const AnnStream *stream, char **out_message) {
-  return refuse(
+  return ann_value_refuse(
       out_message,
       sqlite3_mprintf("%s: expected the table %s that the search began in, but another "
                       "one has its name now",

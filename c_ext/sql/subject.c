@@ -7,12 +7,6 @@
 
 #define ITEMS_PER_TICK 256
 
-static int refuse(char **out_message, char *message) {
-  sqlite3_free(*out_message);
-  *out_message = message;
-  return message ? ANN_ERROR : ANN_NOMEM;
-}
-
 /* ---- a vector ---- */
 
 static int read_vector(AnnSubject *subject, const AnnTable *table, const AnnForm *form,
@@ -22,9 +16,9 @@ static int read_vector(AnnSubject *subject, const AnnTable *table, const AnnForm
   int rc = ann_value_query(value, &store->options.space, subject->query, message);
   subject->is_there = 1;
   if (rc != ANN_ERROR) return rc;
-  return refuse(out_message,
-                sqlite3_mprintf("%s, table %s, column %s: %s", form->function,
-                                ann_db_name(store->db), store->options.column, message));
+  return ann_value_refuse(out_message, sqlite3_mprintf("%s, table %s, column %s: %s",
+                                                       form->function, ann_db_name(store->db),
+                                                       store->options.column, message));
 }
 
 /* ---- a row ---- */
@@ -51,8 +45,9 @@ static int read_item(AnnSubject *subject, AnnTable *table, const AnnForm *form,
   AnnItems *items = &subject->items;
   int rc;
   if (!ann_value_integer(value, &subject->item)) {
-    return refuse(out_message, sqlite3_mprintf("%s: expected the id of a row, got %s",
-                                               form->function, ann_value_kind(value)));
+    return ann_value_refuse(out_message,
+                            sqlite3_mprintf("%s: expected the id of a row, got %s",
+                                            form->function, ann_value_kind(value)));
   }
   rc = ann_grow(&items->of, 0, 1, &items->allocated, sizeof *items->of);
   if (rc == ANN_OK) items->of[items->n++] = (AnnItem){subject->item, 1};
@@ -91,7 +86,8 @@ static int read_items(AnnSubject *subject, AnnTable *table, const AnnForm *form,
   if (subject->is_there) {
     rc = ann_blend_finish(&blend, subject->query, clause);
     if (rc == ANN_ERROR) {
-      rc = refuse(out_message, sqlite3_mprintf("%s, items: %s", form->function, clause));
+      rc = ann_value_refuse(out_message,
+                            sqlite3_mprintf("%s, items: %s", form->function, clause));
     }
   }
   ann_blend_clear(&blend);

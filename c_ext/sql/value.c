@@ -132,7 +132,7 @@ int ann_value_number(sqlite3_value *value, double *out_number) {
   return 1;
 }
 
-static int refuse(char *message, char **out_message) {
+int ann_value_refuse(char **out_message, char *message) {
   sqlite3_free(*out_message);
   *out_message = message;
   return message ? ANN_ERROR : ANN_NOMEM;
@@ -153,10 +153,10 @@ static char *shown(sqlite3_value *value, const char *cast, const char *name) {
 static int refuse_number(const char *function, const char *name, const char *expected,
                          const char *cast, sqlite3_value *value, char **out_message) {
   char *got = shown(value, cast, name); /* owned */
-  int rc = got ? refuse(sqlite3_mprintf("%s: expected %s to be %s, got %s", function, name,
-                                        expected, got),
-                        out_message)
-               : ANN_NOMEM;
+  int rc =
+      got ? ann_value_refuse(out_message, sqlite3_mprintf("%s: expected %s to be %s, got %s",
+                                                          function, name, expected, got))
+          : ANN_NOMEM;
   sqlite3_free(got);
   return rc;
 }
@@ -167,9 +167,8 @@ int ann_value_distance(const char *function, const char *name, sqlite3_value *va
   if (sqlite3_value_type(value) == SQLITE_BLOB) {
     return refuse_number(function, name, "a number", "float", value, out_message);
   }
-  return refuse(sqlite3_mprintf("%s: expected %s to be a number, got %s", function, name,
-                                ann_value_kind(value)),
-                out_message);
+  return ann_value_refuse(out_message, sqlite3_mprintf("%s: expected %s to be a number, got %s",
+                                                       function, name, ann_value_kind(value)));
 }
 
 int ann_value_count(const char *function, const char *name, sqlite3_value *value,

@@ -5,6 +5,10 @@
 #include "core/space.h"
 #include "index/api.h"
 
+/* ANN_ERROR with this sentence (sqlite3_malloc, taken over) in the place of one before it;
+** ANN_NOMEM when it is NULL. */
+int ann_value_refuse(char **out_message, char *message);
+
 /* A blob or JSON text as a vector of the space.  ANN_ERROR and a clause such as "expected …,
 ** got …" in out_message (ANN_VECTOR_MESSAGE bytes) when it is neither. */
 int ann_value_vector(sqlite3_value *value, const AnnSpace *space, void *out_vector,
