@@ -11,13 +11,14 @@ from typing import Any
 import apsw
 
 from .. import connect
+from ..catalog import indexes
 from ..errors import Error
 from ..index import Index
 from ..names import quoted
 from .answer import Answer, record, tell
 from .load import load
 from .measure import check_rows, curve
-from .tables import beside, index_table, indexes
+from .tables import beside, index_table
 
 LISTED = ("rows", "waiting", "dimensions", "type", "metric")
 

@@ -1,6 +1,5 @@
-"""The tables of a database: which of them are indexes, and what columns an ordinary one has.
+"""The tables of a database: whether one is an index, and what columns an ordinary one has.
 
-indexes(db)                    the names of all vector tables
 index_table(db, name)          schema and name of one, which may be damaged or of another format
 check_columns(db, …)           refuses columns that are not there, and rowids that do not last
 beside(db, table, columns)     looks columns up by id: what `search --show` shows
@@ -8,28 +7,18 @@ beside(db, table, columns)     looks columns up by id: what `search --show` show
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
 import numpy as np
 
+from ..catalog import MADE
 from ..names import quoted, resolved
 
 ROWID = ("rowid", "oid", "_rowid_")
-# SQLite keeps the statement that made a table, from its name on; that name may be quoted in four ways.
-MADE_BY_ANN = re.compile(
-    r"""CREATE VIRTUAL TABLE ("([^"]|"")*"|'([^']|'')*'|`([^`]|``)*`|\[[^]]*\]|[^\s"'`\[]+)\s*USING\s+["'`\[]?ann\b""",
-    re.IGNORECASE,
-)
 
 # --- indexes -------------------------------------------------------------------------------------
-
-
-def indexes(db: apsw.Connection) -> list[str]:
-    made = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-    return [name for name, sql in made if MADE_BY_ANN.match(sql or "")]
 
 
 def index_table(db: apsw.Connection, name: str) -> tuple[str, str]:
@@ -41,7 +30,7 @@ def index_table(db: apsw.Connection, name: str) -> tuple[str, str]:
     ).get
     if sql is None:
         raise ValueError(f"there is no table {name}")
-    if not MADE_BY_ANN.match(sql):
+    if not MADE.match(sql):
         raise ValueError(f"{name} is a table, but not one of vectors")
     return schema, table
 
