@@ -148,10 +148,11 @@ class Index:
         array([7])
         """
         _check(db, name)
-        if key is not None and "content" in map(str.lower, options):
+        content = next((str(value) for option, value in options.items() if option.lower() == "content"), None)
+        if key is not None and content is not None:
             from .keys import OVER_A_TABLE
 
-            raise ValueError(OVER_A_TABLE.format(name, next(options[o] for o in options if o.lower() == "content")))
+            raise ValueError(OVER_A_TABLE.format(name, content))
         if metric is not None:
             options = {"metric": metric, **options}
         arguments = {key: f", {_option(key, value)}" for key, value in options.items()}
@@ -164,7 +165,6 @@ class Index:
         index = cls(db, name, key)
         if exists_ok:
             own = "".join(text for key, text in arguments.items() if not key.lower().startswith("content"))
-            content = next((str(value) for key, value in options.items() if key.lower() == "content"), None)
             refuse_other(db, name, f"ann({definition}{own})", ["dimensions", "type", *options], content)
         return index
 

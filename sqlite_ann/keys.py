@@ -115,8 +115,8 @@ class KeyedIndex(Index):
             query,
             k,
             recall,
-            ids=None if keys is None else self._known(keys),
-            exclude=None if exclude is None else self._known(exclude, "exclude"),
+            ids=self._optional(keys),
+            exclude=self._optional(exclude, "exclude"),
             search_k=search_k,
             max_distance=max_distance,
         )
@@ -141,7 +141,7 @@ class KeyedIndex(Index):
             self._known_of("like", like),
             k,
             dislike=None if dislike is None else self._known_of("dislike", dislike),
-            heard=None if heard is None else self._known(heard, "heard"),
+            heard=self._optional(heard, "heard"),
             per=per,
             diversity=diversity,
             recall=recall,
@@ -168,8 +168,8 @@ class KeyedIndex(Index):
             k,
             recall,
             exclude_self=exclude_self,
-            ids=None if keys is None else self._known(keys),
-            exclude=None if exclude is None else self._known(exclude, "exclude"),
+            ids=self._optional(keys),
+            exclude=self._optional(exclude, "exclude"),
             search_k=search_k,
             max_distance=max_distance,
         )
@@ -256,6 +256,10 @@ class KeyedIndex(Index):
             if id_ is None:
                 raise KeyError(key)
         return ids
+
+    def _optional(self, keys: KeysLike | None, name: str = "keys") -> arrays.Ids | None:
+        """An argument that need not be given."""
+        return None if keys is None else self._known(keys, name)
 
     def _known(self, keys: KeysLike, name: str = "keys") -> arrays.Ids:
         return arrays.as_ids([id_ for id_ in self._numbers(as_keys(keys, name)) if id_ is not None])
