@@ -40,6 +40,7 @@ import data
 import front
 import numpy as np
 import peers
+from peer import THREADS, K
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -176,7 +177,7 @@ def job(run: Run, built: dict[str, Any], folder: Path) -> dict[str, Any]:
 def build(run: Run, built: dict[str, Any], folder: Path) -> None:
     """Time a build and weigh its files."""
     folder.mkdir(parents=True)
-    process = start("build", job(run, built, folder), peers.THREADS, run.log)
+    process = start("build", job(run, built, folder), THREADS, run.log)
     try:
         text, _ = process.communicate(timeout=MOST)
     finally:
@@ -261,7 +262,7 @@ def running(plan: Plan, progress: Progress, name: str) -> Iterator[Run]:
         np.save(folder / f"{part}.npy", array)
     about = {"data": name, "rows": len(dataset.base), "dimensions": dataset.dim}
     about |= {"type": dataset.element, "metric": dataset.metric}
-    result = {**about, "queries": len(dataset.queries), "k": peers.K, **circumstances(plan.peers), "quick": plan.quick}
+    result = {**about, "queries": len(dataset.queries), "k": K, **circumstances(plan.peers), "quick": plan.quick}
     run = Run(plan, progress, dataset, folder, {**result, "builds": [], "left_out": []}, progress.add_task(name))
     todo = variants(run)
     rounds = sum(len(built["points"]) * (plan.passes + (built["peer"] == peers.Ours.name)) for built in todo)
@@ -283,7 +284,7 @@ def sample(name: str, rows: int | None) -> tuple[data.Dataset, np.ndarray]:
         return whole, data.ground_truth(whole)
     chosen = np.sort(np.random.default_rng(0).permutation(len(whole.base))[:rows])
     part = replace(whole, base=whole.base[chosen])
-    return part, data.exact_neighbours(part.base, part.queries, part.metric, peers.K)
+    return part, data.exact_neighbours(part.base, part.queries, part.metric, K)
 
 
 # ---- What to say about it -------------------------------------------------------------------------

@@ -40,7 +40,8 @@ import apsw
 import compare
 import data
 import numpy as np
-from peers import Space, SqliteVec, Vec1
+from peer import Space
+from peers import SqliteVec, Vec1
 from rich.console import Console
 from rich.table import Table
 

@@ -33,7 +33,8 @@ import apsw
 import compare
 import data
 import numpy as np
-from peers import FaissGraph, Hnswlib, Peer, Space, Usearch
+from peer import Peer, Space
+from peers import FaissGraph, Hnswlib, Usearch
 from rich.console import Console
 from rich.table import Table
 

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import data
 import numpy as np
-from peers import Space
+from peer import Space
 from rich.console import Console
 from rich.table import Table as Listing
 

@@ -17,74 +17,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import apsw
 import numpy as np
-
-K = 10
-THREADS = 2  # of a build, where the peer has them; a search has one
-
-Options = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Space:
-    """What the vectors are, and what near means.
-
-    A row of them is float32 (dim,), float16 (dim,), int8 (dim,), or of bits uint8 (dim / 8,), as
-    np.packbits(…, bitorder="little") gives them.
-    """
-
-    dim: int
-    metric: str
-    element: str = "float32"
-
-
-def spaces(**metrics: str) -> frozenset[tuple[str, str]]:
-    """What a library can: pairs of an element type and a metric.
-
-    >>> sorted(spaces(int8="l2 dot"))
-    [('int8', 'dot'), ('int8', 'l2')]
-    """
-    return frozenset((element, metric) for element, some in metrics.items() for metric in some.split())
-
-
-class Peer:
-    """One library. A subclass fills in the grid and the four calls."""
-
-    name: ClassVar[str]
-    packages: ClassVar[tuple[str, ...]]  # distributions, for the versions
-    modules: ClassVar[tuple[str, ...]]  # to be imported before the clock starts
-    in_sqlite: ClassVar[bool] = False
-    unit_length: ClassVar[bool] = False  # wants the vectors of a cosine normalized
-    takes: ClassVar[frozenset[tuple[str, str]]] = spaces(float32="cosine l2")
-
-    def builds(self, n: int, dim: int) -> list[Options]:
-        """Ways to build for n rows of `dim` components, the most usual first."""
-        return [{}]
-
-    def settings(self, options: Options, n: int) -> list[Options]:
-        """Ways to search what `options` built, from fast to careful."""
-        return [{}]
-
-    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
-        """Index (n, …) vectors of the space, row i having the id i, and save it."""
-        raise NotImplementedError
-
-    def open(self, path: Path, space: Space, options: Options) -> None:
-        """Make what `build` saved ready for searching, with one thread."""
-        raise NotImplementedError
-
-    def set(self, setting: Options) -> None:
-        """Search like this from now on."""
-
-    def search(self, query: np.ndarray) -> Iterable[int]:
-        """The ids of the K rows nearest to a vector of the space, as this library gives them."""
-        raise NotImplementedError
-
+from faiss_peers import FaissBinary, FaissBits, FaissGraph, FaissQuantized
+from peer import CARE, THREADS, K, Options, Peer, Space, as_rows, divisor, doubling, spaces, within
 
 # ---- Inside SQLite --------------------------------------------------------------------------------
 
@@ -260,7 +199,7 @@ class Vectorlite(InSqlite):
         return [{"max_elements": n, "M": 16, "ef_construction": 200}]
 
     def settings(self, options: Options, n: int) -> list[Options]:
-        return [{"ef": ef} for ef in (10, 20, 40, 80, 160, 320, 640)]
+        return [{"ef": ef} for ef in CARE]
 
     def load(self, db: apsw.Connection) -> None:
         import vectorlite_py
@@ -344,7 +283,7 @@ class Hnswlib(Peer):
         return [{"M": M, "ef_construction": 200} for M in (16, 32)]
 
     def settings(self, options: Options, n: int) -> list[Options]:
-        return [{"ef": ef} for ef in (10, 20, 40, 80, 160, 320, 640)]
+        return [{"ef": ef} for ef in CARE]
 
     def index(self, space: Space) -> Any:
         import hnswlib
@@ -384,7 +323,7 @@ class Usearch(Peer):
         return [{"connectivity": 16, "expansion_add": 128}]
 
     def settings(self, options: Options, n: int) -> list[Options]:
-        return [{"expansion": expansion} for expansion in (10, 20, 40, 80, 160, 320, 640)]
+        return [{"expansion": expansion} for expansion in CARE]
 
     def index(self, space: Space, options: Options) -> Any:
         from usearch.index import Index
@@ -405,143 +344,6 @@ class Usearch(Peer):
 
     def search(self, query: np.ndarray) -> Iterable[int]:
         ids: Sequence[int] = self.usearch.search(query, K, threads=1).keys
-        return ids
-
-
-class Faiss(Peer):
-    """What the kinds of faiss share: they are made by a string of its factory, and take float32."""
-
-    packages = ("faiss-cpu",)
-    modules = ("faiss",)
-    unit_length = True
-
-    def factory(self, space: Space, options: Options) -> str:
-        raise NotImplementedError
-
-    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(THREADS)
-        near = {"l1": faiss.METRIC_L1, "dot": faiss.METRIC_INNER_PRODUCT}.get(space.metric, faiss.METRIC_L2)
-        index = faiss.index_factory(space.dim, self.factory(space, options), near)
-        if "nlist" in options:
-            # the default is 256 and would take most of the run; below 39 faiss warns
-            faiss.extract_index_ivf(index.base_index).cp.max_points_per_centroid = 40
-        rows = base.astype(np.float32, copy=False)
-        index.train(rows)
-        index.add(rows)
-        faiss.write_index(index, str(path))
-
-    def open(self, path: Path, space: Space, options: Options) -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(1)
-        self.faiss = faiss.read_index(str(path))
-
-    def search(self, query: np.ndarray) -> Iterable[int]:
-        ids: Sequence[int] = self.faiss.search(query[None].astype(np.float32, copy=False), K)[1][0]
-        return ids
-
-
-class FaissInverted(Faiss):
-    """Inverted lists of short codes, the best of which are ranked by their vectors."""
-
-    def settings(self, options: Options, n: int) -> list[Options]:
-        return [
-            {"nprobe": probes, "k_factor": k}
-            for probes in doubling(2, options["nlist"])
-            for k in ((3, 8) if probes <= 16 else (8, 20))
-        ]
-
-    def open(self, path: Path, space: Space, options: Options) -> None:
-        import faiss
-
-        super().open(path, space, options)
-        self.lists = faiss.extract_index_ivf(self.faiss.base_index)
-
-    def set(self, setting: Options) -> None:
-        self.lists.nprobe, self.faiss.k_factor = setting["nprobe"], setting["k_factor"]
-
-
-class FaissQuantized(FaissInverted):
-    name = "faiss-pq"
-
-    def builds(self, n: int, dim: int) -> list[Options]:
-        near = [int(times * math.sqrt(n)) for times in (4, 8)]
-        return [{"nlist": near[0], "m": dim // 2}, {"nlist": near[1], "m": dim // 4}]
-
-    def factory(self, space: Space, options: Options) -> str:
-        return "IVF{nlist},PQ{m}x4fsr,RFlat".format(**options)
-
-
-class FaissBits(FaissInverted):
-    name = "faiss-rabitq"
-
-    def builds(self, n: int, dim: int) -> list[Options]:
-        return [{"nlist": int(4 * math.sqrt(n))}]
-
-    def factory(self, space: Space, options: Options) -> str:
-        return f"RR{space.dim},IVF{options['nlist']},RaBitQfs,RFlat"
-
-
-class FaissGraph(Faiss):
-    name = "faiss-hnsw"
-    takes = spaces(float32="cosine l2 l1 dot", float16="cosine l2 dot", int8="l2 dot")
-    stored: ClassVar[dict[str, str]] = {"float32": "", "float16": "_SQfp16", "int8": "_SQ8_direct_signed"}
-
-    def builds(self, n: int, dim: int) -> list[Options]:
-        return [{"M": 32}]
-
-    def settings(self, options: Options, n: int) -> list[Options]:
-        return [{"ef": ef} for ef in (10, 20, 40, 80, 160, 320, 640)]
-
-    def factory(self, space: Space, options: Options) -> str:
-        return f"HNSW{options['M']}{self.stored[space.element]}"
-
-    def set(self, setting: Options) -> None:
-        self.faiss.hnsw.efSearch = setting["ef"]
-
-
-class FaissBinary(Peer):
-    """faiss on bits: its graph, and its inverted lists."""
-
-    name = "faiss-binary"
-    packages = ("faiss-cpu",)
-    modules = ("faiss",)
-    takes = spaces(bit="hamming")
-
-    def builds(self, n: int, dim: int) -> list[Options]:
-        return [{"M": 32}, {"nlist": int(4 * math.sqrt(n))}]
-
-    def settings(self, options: Options, n: int) -> list[Options]:
-        if "M" in options:
-            return [{"ef": ef} for ef in (10, 20, 40, 80, 160, 320, 640)]
-        return [{"nprobe": probes} for probes in doubling(2, options["nlist"])]
-
-    def build(self, base: np.ndarray, space: Space, path: Path, options: Options) -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(THREADS)
-        kind = "BHNSW{M}" if "M" in options else "BIVF{nlist}"
-        index = faiss.index_binary_factory(space.dim, kind.format(**options))
-        index.train(base)
-        index.add(base)
-        faiss.write_index_binary(index, str(path))
-
-    def open(self, path: Path, space: Space, options: Options) -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(1)
-        self.faiss = faiss.read_index_binary(str(path))
-
-    def set(self, setting: Options) -> None:
-        if "ef" in setting:
-            self.faiss.hnsw.efSearch = setting["ef"]
-        else:
-            self.faiss.nprobe = setting["nprobe"]
-
-    def search(self, query: np.ndarray) -> Iterable[int]:
-        ids: Sequence[int] = self.faiss.search(query[None], K)[1][0]
         return ids
 
 
@@ -567,28 +369,6 @@ class Numpy(Peer):
         nearest = np.argpartition(scores, K)[:K]
         ids: np.ndarray = nearest[np.argsort(scores[nearest])]
         return ids
-
-
-# ---- Small things they need -----------------------------------------------------------------------
-
-
-def as_rows(base: np.ndarray) -> Iterable[tuple[int, bytes]]:
-    """(id, blob) of each row of float32 (n, d), made when asked for."""
-    return ((i, row.tobytes()) for i, row in enumerate(base))
-
-
-def doubling(first: int, last: int) -> Iterable[int]:
-    """Twice as many each time."""
-    return (first << i for i in range(10) if first << i <= last)
-
-
-def within(value: float, least: int, most: int) -> int:
-    return max(least, min(most, round(value)))
-
-
-def divisor(number: int, near: float) -> int:
-    """The divisor of `number` closest to `near`, from 8 to 256: into so many parts a vector can be cut."""
-    return min((i for i in range(8, 257) if number % i == 0), key=lambda i: abs(i - near))
 
 
 PEERS: dict[str, type[Peer]] = {

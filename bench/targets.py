@@ -28,7 +28,8 @@ import compare
 import data
 import front
 import numpy as np
-from peers import Hnswlib, K, Space, SqliteVec
+from peer import K, Space
+from peers import Hnswlib, SqliteVec
 from rich.console import Console
 from rich.progress import track
 

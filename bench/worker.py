@@ -20,6 +20,7 @@ from typing import Any
 import data
 import numpy as np
 import peers
+from peer import K, Peer, Space
 
 WARM_UP = 20  # queries before each round, which other peers' rounds have pushed out of the caches
 
@@ -41,7 +42,7 @@ def vectors(job: dict[str, Any], name: str) -> np.ndarray:
     return rows
 
 
-def ready(job: dict[str, Any]) -> peers.Peer:
+def ready(job: dict[str, Any]) -> Peer:
     """The peer, with what it needs imported."""
     peer = peers.PEERS[job["peer"]]()
     for module in peer.modules:
@@ -53,7 +54,7 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
     """Index everything and save it."""
     base, peer = vectors(job, "base"), ready(job)
     start = time.perf_counter()
-    peer.build(base, peers.Space(**job["space"]), Path(job["file"]), job["options"])
+    peer.build(base, Space(**job["space"]), Path(job["file"]), job["options"])
     return {"seconds": time.perf_counter() - start, "build_mb": memory_peak()}
 
 
@@ -64,12 +65,12 @@ class Server:
         self.queries = vectors(job, "queries")
         self.asked = np.load(Path(job["folder"]) / "queries.npy")  # as they are, to tell what is near
         self.base = np.load(Path(job["folder"]) / "base.npy", mmap_mode="r")
-        self.truth: np.ndarray = np.load(Path(job["folder"]) / "truth.npy")[:, : peers.K]
+        self.truth: np.ndarray = np.load(Path(job["folder"]) / "truth.npy")[:, :K]
         self.metric = job["space"]["metric"]
         self.peer = ready(job)
         self.n_timed: dict[str, int] = {}  # of each setting: so that its rounds ask the same queries
         start = time.perf_counter()
-        self.peer.open(Path(job["file"]), peers.Space(**job["space"]), job["options"])
+        self.peer.open(Path(job["file"]), Space(**job["space"]), job["options"])
         opened = time.perf_counter()
         self.peer.set(job["setting"])
         np.asarray(self.peer.search(self.queries[0]))
@@ -90,7 +91,7 @@ class Server:
         hits = sum(self.hits(i, ids) for i, ids in enumerate(found))
         n = self.n_timed[key] = max(1, int(np.searchsorted(times.cumsum(), order["seconds"])))
         return {
-            "recall": hits / (peers.K * len(found)),
+            "recall": hits / (K * len(found)),
             "asked": len(found),
             "queries_per_s": n / times[:n].sum(),
             "search_mb": memory_peak(),
@@ -105,7 +106,7 @@ class Server:
         query, last = self.asked[i], self.base[self.truth[i][-1:]]
         farthest = data.exact_distances(last, query, self.metric)[0]
         near = data.exact_distances(self.base[others], query, self.metric) <= farthest
-        return min(peers.K, len(ids) - len(others) + int(near.sum()))
+        return min(K, len(ids) - len(others) + int(near.sum()))
 
     def ask(self, queries: np.ndarray, seconds: float = np.inf) -> tuple[np.ndarray, list[Any]]:
         """Seconds of each query (m,) and the ids found, until the time is over."""
