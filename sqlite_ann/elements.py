@@ -115,6 +115,16 @@ def queries(kind: str, given: Any, dim: int, name: str = "query") -> Rows:
     return arrays.float_buffer(arrays.as_vectors(array, dim, name))
 
 
+def plain_row(kind: str, dim: int) -> tuple[np.dtype[Any], tuple[int]]:
+    """The dtype and the shape of a row that is a query with nothing to be asked of it; else those of float32.
+
+    >>> plain_row("int8", 3), plain_row("bit", 12), plain_row("bit", 1)
+    ((dtype('int8'), (3,)), (dtype('uint8'), (2,)), (dtype('float32'), (1,)))
+    """
+    is_plain = kind in ("float16", "int8") or (kind == "bit" and width(kind, dim) != dim)
+    return (np.dtype(STORED[kind]), (width(kind, dim),)) if is_plain else (arrays.FLOAT, (dim,))
+
+
 def as_floats(kind: str, some: Rows, dim: int) -> Rows:
     """Queries of `queries` as float32."""
     if kind == "bit" and some.dtype == np.uint8:

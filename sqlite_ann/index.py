@@ -59,6 +59,7 @@ MANY_NUMBERS = 2**24  # in the answers to many queries: a k beyond the table's r
 
 # For the usual search, which is soon done: a Found is made in half the time, and no name of a dtype has to be read.
 new_tuple, ID, DISTANCE = tuple.__new__, arrays.ID, np.dtype("<f8")
+WIDENED = (np.dtype("<f2"), np.dtype("i1"))  # rows that are queries in float32
 
 
 Path = str | os.PathLike[str]
@@ -108,6 +109,7 @@ class Index:
         self.metric = str(self._value("metric"))
         self.column = quoted(self._value("column"))
         self.type = str(self._value("type"))
+        self._row_dtype, self._row_shape = elements.plain_row(self.type, self.dim)
 
     @classmethod
     @translated()
@@ -309,8 +311,10 @@ class Index:
         # (No helper functions here: they would cost as much as they tell.)
         if (
             type(query) is np.ndarray
-            and query.dtype == arrays.FLOAT
-            and query.shape == (self.dim,)
+            and (
+                (query.dtype == arrays.FLOAT and query.shape == (self.dim,))
+                or (query.dtype == self._row_dtype and query.shape == self._row_shape)
+            )
             and query.flags.c_contiguous
             and type(k) is int
             and (recall is None or (type(recall) is float and recall == recall))
@@ -320,7 +324,8 @@ class Index:
             and max_distance is None
         ):
             try:
-                found = self.db.execute(SEARCH_PLAIN, (self.name, query, k, recall)).get or (b"", b"")
+                given = query.astype(arrays.FLOAT) if query.dtype in WIDENED else query
+                found = self.db.execute(SEARCH_PLAIN, (self.name, given, k, recall)).get or (b"", b"")
                 return new_tuple(Found, (np.frombuffer(found[0], ID).copy(), np.frombuffer(found[1], DISTANCE).copy()))
             except apsw.Error as error:
                 raise translation(error) from error
