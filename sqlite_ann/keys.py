@@ -28,6 +28,7 @@ from .answers import Found
 from .errors import Duplicate, translated
 from .index import Index
 from .names import quoted, resolved
+from .opened import OpenTable
 from .progress import Report
 from .transaction import savepoint
 
@@ -184,7 +185,7 @@ class KeyedIndex(Index):
             self.add(given, vectors, existing="replace")
 
     @translated()
-    def join(self, other: Index, k: int = 10, recall: float | None = None) -> Any:
+    def join(self, other: OpenTable, k: int = 10, recall: float | None = None) -> Any:
         """As `Index.join`: keys on the sides that have them."""
         left, right, distances = super().join(other, k, recall)
         return self._named(left), other._named(right) if isinstance(other, KeyedIndex) else right, distances

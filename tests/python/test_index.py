@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from sqlite_ann import Index, answers, arrow, catalog, index, names, progress, rows, transaction
+from sqlite_ann import Index, answers, arrow, catalog, index, names, opened, progress, rows, searches, transaction
 
 DIM = 16
 
 
 def test_examples(run_examples):
-    for module in (answers, arrow, catalog, index, names, progress, rows, transaction):
+    for module in (answers, arrow, catalog, index, names, opened, progress, rows, searches, transaction):
         run_examples(module)
 
 
@@ -264,7 +264,7 @@ def test_forest_keeps_the_recall_it_is_asked_for(large):
 
 
 def test_optimize_tells_how_far_it_is(db, rng, monkeypatch):
-    monkeypatch.setattr(index, "OPTIMIZE_PAGES", 20)
+    monkeypatch.setattr(opened, "OPTIMIZE_PAGES", 20)
     large = Index.create(db, "v", DIM)
     large._run("absorb=0")
     large.add(np.arange(2500), rng.standard_normal((2500, DIM)))

@@ -16,7 +16,7 @@ PYTHON_MD = ROOT / "docs" / "PYTHON.md"
 
 
 def public_of(cls):
-    return {name for name in vars(cls) if not name.startswith("_") and callable(getattr(cls, name))}
+    return {name for name in dir(cls) if not name.startswith("_") and callable(getattr(cls, name))}
 
 
 def test_the_examples_print_what_is_shown_twice(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from sqlite_ann.index import Recall
+from sqlite_ann.answers import Recall
 
 STEPS = ["plan", "rotate", "open", "route", "read_pages", "scan", "read_rows", "rank", "waiting", "exact"]
 METRICS = ["cosine", "angular", "l2", "l1", "dot"]

@@ -1,0 +1,289 @@
+"""Searches of an open vector table: for vectors, for its own rows, for what some rows have in common, for all at once.
+
+    search  search_item  recommend  join  graph
+
+Nothing here writes. `Index` stands on this (sqlite_ann/index.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from . import elements
+from . import vectors as arrays
+from .answers import Found
+from .errors import translated, translation
+from .opened import OpenTable
+from .recommendation import as_groups, as_items
+from .transaction import savepoint
+
+SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
+RECOMMEND = "SELECT id, distance FROM ann_search_items(?, ?, ?, ?)"
+SEARCH_ITEM = "SELECT id, distance FROM ann_search_item(?, ?, ?, ?)"
+SEARCH_PLAIN = "SELECT all_ids, all_distances FROM ann_search(?, ?, ?, ?) LIMIT 1"  # ten rows in one
+JOIN = "SELECT left_id, id, distance FROM ann_join(?, ?, ?, ?) ORDER BY left_id, rank"
+GRAPH = "SELECT left_id, id, distance FROM ann_graph(?, ?, ?) ORDER BY left_id, rank"
+NO_ROW = "SELECT i.id FROM ann_ids(?) AS i WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE rowid = i.id) LIMIT 1"
+MANY_NUMBERS = 2**24  # in the answers to many queries: a k beyond the table's rows may not ask for more than these
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+
+# For the usual search, which is soon done: a Found is made in half the time, and no name of a dtype has to be read.
+new_tuple, ID, DISTANCE = tuple.__new__, arrays.ID, np.dtype("<f8")
+WIDENED = (np.dtype("<f2"), np.dtype("i1"))  # rows that are queries in float32
+
+
+class SearchedTable(OpenTable):
+    """One that can be searched."""
+
+    def search(
+        self,
+        query: arrays.VectorsLike,
+        k: int | None = 10,
+        recall: float | None = None,
+        *,
+        ids: arrays.IdsLike | None = None,
+        exclude: arrays.IdsLike | None = None,
+        search_k: int | None = None,
+        max_distance: float | None = None,
+    ) -> Found:
+        """The k nearest: ids and distances, nearest first, as a Found, which unpacks as a pair.
+
+        One query, shape (dim,), gives as many as were found. Many, shape (m, dim), give two arrays of shape
+        (m, k), filled up with id -1 and distance inf.
+
+        `recall`: the share of the true neighbours that is wanted, on average (default 0.95; 1 is exact).
+        `search_k`: how many vectors to inspect at most; without `recall`, instead of it.
+        `ids`, `exclude`: search only these; leave these out; sets will do. k are found whenever k qualify.
+        `max_distance`: nothing farther; with k=None everything within. (k=None alone is SQL's default, 10.)
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
+        >>> index.add([1, 2, 3], [[10], [20], [30]])
+        >>> ids, distances = index.search([19], k=2)
+        >>> ids, distances
+        (array([2, 1]), array([1., 9.]))
+        >>> ids, distances = index.search([[19], [29]], k=1, exclude=[2])
+        >>> ids
+        array([[1],
+               [3]])
+        """
+        # One vector in the form that SQL takes is the usual case, and often soon done: nothing else is asked of it.
+        # (No helper functions here: they would cost as much as they tell.)
+        if (
+            type(query) is np.ndarray
+            and (
+                (query.dtype == arrays.FLOAT and query.shape == (self.dim,))
+                or (query.dtype == self._row_dtype and query.shape == self._row_shape)
+            )
+            and query.flags.c_contiguous
+            and type(k) is int
+            and (recall is None or (type(recall) is float and recall == recall))
+            and ids is None
+            and exclude is None
+            and search_k is None
+            and max_distance is None
+        ):
+            try:
+                given = query.astype(arrays.FLOAT) if query.dtype in WIDENED else query
+                found = self.db.execute(SEARCH_PLAIN, (self.name, given, k, recall)).get or (b"", b"")
+                return new_tuple(Found, (np.frombuffer(found[0], ID).copy(), np.frombuffer(found[1], DISTANCE).copy()))
+            except apsw.Error as error:
+                raise translation(error) from error
+        return self._search(query, k, recall, ids, exclude, search_k, max_distance)
+
+    @translated()
+    def _search(
+        self,
+        query: arrays.VectorsLike,
+        k: int | None,
+        recall: float | None,
+        ids: arrays.IdsLike | None,
+        exclude: arrays.IdsLike | None,
+        search_k: int | None,
+        max_distance: float | None,
+    ) -> Found:
+        """`search` for queries of every form, with everything that can be asked of it."""
+        limits = self._limits(k, recall, ids, exclude, search_k, max_distance)
+        given = arrays.as_array("query", query, self.dim)
+        try:
+            queries = elements.queries(self.type, given, self.dim)
+        except ValueError:
+            if not self._is_another():
+                raise
+            queries = elements.queries(self.type, given, self.dim)
+        return self._answers(SEARCH, queries, given.ndim == 1, limits)
+
+    @translated()
+    def search_item(
+        self,
+        ids_of: arrays.IdsLike,
+        k: int | None = 10,
+        recall: float | None = None,
+        *,
+        exclude_self: bool = True,
+        ids: arrays.IdsLike | None = None,
+        exclude: arrays.IdsLike | None = None,
+        search_k: int | None = None,
+        max_distance: float | None = None,
+    ) -> Found:
+        """The k nearest to a row that is stored, or to each of several: as `search`, with ids in the place of vectors.
+
+        `exclude_self`: the row itself is left out. An id that is not there is a KeyError.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
+        >>> index.add([1, 2, 3], [[10], [20], [40]])
+        >>> index.search_item(2, k=2).to_list()
+        [(1, 10.0), (3, 20.0)]
+        >>> index.search_item([1, 3], k=1, exclude_self=False).ids.tolist()
+        [[1], [3]]
+        """
+        given = arrays.as_array("ids_of", ids_of)
+        items = arrays.as_ids(given, "ids_of")
+        limits = self._limits(k, recall, ids, exclude, search_k, max_distance)
+        limits["exclude_self = ?"] = int(exclude_self)
+        with savepoint(self.db) if len(items) > 1 else nullcontext():
+            self._require(items)
+            return self._answers(SEARCH_ITEM, items.tolist(), given.ndim == 0, limits)
+
+    def _limits(
+        self,
+        k: int | None,
+        recall: float | None,
+        ids: arrays.IdsLike | None,
+        exclude: arrays.IdsLike | None,
+        search_k: int | None,
+        max_distance: float | None,
+    ) -> dict[str, Any]:
+        """What is asked of a search: the arguments after the query, and conditions with the values that are given."""
+        where = {
+            "search_k = ?": arrays.as_count("search_k", search_k),
+            "max_distance = ?": arrays.as_number("max_distance", max_distance),
+            "only = ?": self._id_set("ids", ids),
+            "exclude = ?": self._id_set("exclude", exclude),
+        }
+        given = {clause: value for clause, value in where.items() if value is not None}
+        return {"k": arrays.as_count("k", k), "recall": arrays.as_number("recall", recall), **given}
+
+    def _answers(self, sql: str, queries: Any, is_alone: bool, limits: dict[str, Any]) -> Found:
+        """One search for each query; as arrays of one row, or of as many rows as there are queries."""
+        k = limits["k"]
+        if k is not None and k * len(queries) > MANY_NUMBERS and len(queries) > 1 and k > (n := len(self)):
+            raise ValueError(f"k: expected at most {n}, as many as there are rows, for {len(queries)} queries; got {k}")
+        where = [clause for clause in limits if clause not in ("k", "recall")]
+        sql += (" WHERE " + " AND ".join(where) if where else "") + " ORDER BY rank"
+        rows: list[Any] = []
+        with savepoint(self.db) if len(queries) > 1 else nullcontext():  # all see the same table
+            try:
+                for query in queries:
+                    rows.append(self._rows(sql, self.name, query, *limits.values()))
+            except apsw.Error as error:
+                i = len(rows)  # which of them it is tells something only where it is the vector that is wrong
+                place = f"query[{i}]: " if len(queries) > 1 and not np.isfinite(queries[i]).all() else ""
+                raise translation(error, place) from error
+
+        if is_alone and rows:
+            return _columns(rows[0])
+        width = k if k is not None else max(map(len, rows), default=0)
+        found = Found(np.full((len(rows), width), -1, np.int64), np.full((len(rows), width), np.inf))
+        for i, row in enumerate(rows):
+            found.ids[i, : len(row)], found.distances[i, : len(row)] = _columns(row)
+        return found
+
+    @translated()
+    def recommend(
+        self,
+        like: arrays.IdsLike | Mapping[Any, float],
+        k: int = 10,
+        *,
+        dislike: arrays.IdsLike | Mapping[Any, float] | None = None,
+        heard: arrays.IdsLike | None = None,
+        per: tuple[Mapping[Any, object] | str | bytes, int] | None = None,
+        diversity: float | None = None,
+        recall: float | None = None,
+    ) -> Found:
+        """The k rows nearest to those liked and away from those disliked: ids and distances, in order of rank.
+
+        `like`, `dislike`: ids, or a mapping from ids to weights above 0. All that is disliked counts half of what is
+        liked. None of them comes back, nor any of `heard`. `per`: (groups, m), for at most m rows of a group; groups are a
+        mapping from ids to keys, or a blob of `ann_groups`. `diversity`: from 0 to 1, for rows that are not all alike.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
+        >>> index.add([1, 2, 3, 4, 5], [[1], [2], [3], [4], [9]])
+        >>> books = {3: "Aird", 4: "Aird", 5: "Ryan"}
+        >>> ids, distances = index.recommend([1], heard=[2], per=(books, 1), k=2)
+        >>> ids
+        array([3, 5])
+        """
+        groups, most = (None, None) if per is None else (as_groups(per[0]), arrays.as_count("per", per[1]))
+        where = {
+            "exclude_self = ?": 1,
+            "exclude = ?": self._id_set("heard", heard),
+            "groups = ?": groups,
+            "max_per = ?": most,
+            "diversity = ?": arrays.as_number("diversity", diversity),
+        }
+        where = {clause: value for clause, value in where.items() if value is not None}
+        limits = arrays.as_count("k", k), arrays.as_number("recall", recall)
+        sql = f"{RECOMMEND} WHERE {' AND '.join(where)} ORDER BY rank"
+        return _columns(self._rows(sql, self.name, as_items(like, dislike), *limits, *where.values()))
+
+    @translated()
+    def join(self, other: OpenTable, k: int = 10, recall: float | None = None) -> Pairs:
+        """The k nearest rows of another index for each row of this one: ids here, ids there, distances.
+
+        Three arrays of one length, in order of the ids here and then of rank; the distance is the other's.
+
+        >>> import sqlite_ann
+        >>> db = sqlite_ann.connect(":memory:")
+        >>> heard = sqlite_ann.Index.create(db, "heard", dim=1, metric="l2")
+        >>> songs = sqlite_ann.Index.create(db, "songs", dim=1, metric="l2")
+        >>> heard.add([7, 8], [[19], [29]])
+        >>> songs.add([1, 2, 3], [[10], [20], [30]])
+        >>> heard.join(songs, k=1)
+        (array([7, 8]), array([2, 3]), array([1., 1.]))
+        """
+        if other.db is not self.db:
+            raise ValueError("other: expected an index of the same connection")
+        counts = arrays.as_count("k", k), arrays.as_number("recall", recall)
+        return self._pairs(JOIN, self.name, other.name, *counts)
+
+    @translated()
+    def graph(self, k: int = 10, recall: float | None = None) -> Pairs:
+        """The k nearest other rows of each row: ids, ids of their neighbours, distances.
+
+        >>> import sqlite_ann
+        >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
+        >>> index.add([1, 2, 3], [[10], [20], [40]])
+        >>> index.graph(k=1)
+        (array([1, 2, 3]), array([2, 1, 2]), array([10., 10., 20.]))
+        """
+        return self._pairs(GRAPH, self.name, arrays.as_count("k", k), arrays.as_number("recall", recall))
+
+    def _pairs(self, sql: str, *values: Any) -> Pairs:
+        dtype = np.dtype([("left_id", np.int64), ("id", np.int64), ("distance", np.float64)])
+        rows = np.fromiter(self.db.execute(sql, values), dtype)
+        return rows["left_id"].copy(), rows["id"].copy(), rows["distance"].copy()
+
+    def _id_set(self, name: str, ids: arrays.IdsLike | None) -> bytes | None:
+        """The set of these ids, made once for all queries."""
+        if ids is None:
+            return None
+        return self.db.execute("SELECT ann_id_set(?)", (arrays.as_ids(ids, name, in_order=False),)).get  # type: ignore[no-any-return]
+
+    def _require(self, ids: arrays.Ids) -> None:
+        for (missing,) in self._rows(NO_ROW.format(table=self.table), ids):
+            raise KeyError(missing)
+
+
+def _columns(rows: list[Any]) -> Found:
+    """Rows of (id, distance) as two arrays."""
+    ids, distances = zip(*rows, strict=True) if rows else ((), ())
+    return Found(np.array(ids, np.int64), np.array(distances, np.float64))
