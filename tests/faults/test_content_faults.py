@@ -18,7 +18,7 @@ import pytest
 
 import sqlite_ann
 from tests import oracle
-from tests.faults.test_faults import Interrupt, memory, peak, shares
+from tests.faults.test_faults import Interrupt, copies, memory, peak, shares
 from tests.sql import songs
 
 pytestmark = pytest.mark.slow
@@ -55,22 +55,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def searched(path: Path) -> apsw.Connection:
+    db = sqlite_ann.connect(str(path))
+    songs.search(db, QUERY)
+    return db
+
+
 @pytest.fixture
 def fresh(made: Path, tmp_path: Path) -> Iterator[Callable[[], apsw.Connection]]:
-    """A connection to a new copy, as often as it is called."""
-    connections: list[apsw.Connection] = []
-
-    def fresh() -> apsw.Connection:
-        for old in connections:
-            old.close()
-        shutil.copy(made, tmp_path / "songs.db")
-        connections[:] = [sqlite_ann.connect(str(tmp_path / "songs.db"))]
-        songs.search(connections[0], QUERY)
-        return connections[0]
-
-    yield fresh
-    for old in connections:
-        old.close()
+    with copies(made, tmp_path / "songs.db", searched) as fresh:
+        yield fresh
 
 
 def sound(db: apsw.Connection) -> None:

@@ -30,21 +30,29 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def fresh(made: Path, tmp_path: Path) -> Iterator[Callable[[], apsw.Connection]]:
-    """A connection to a new copy of the table, as often as it is called."""
+@contextmanager
+def copies(
+    made: Path, path: Path, opening: Callable[[Path], apsw.Connection]
+) -> Iterator[Callable[[], apsw.Connection]]:
+    """A connection to a new copy of a database, at `path`, as often as it is called; the one before is closed."""
     connections: list[apsw.Connection] = []
 
     def fresh() -> apsw.Connection:
         for old in connections:
             old.close()
-        shutil.copy(made, tmp_path / "v.db")
-        connections[:] = [opened(tmp_path / "v.db")]
+        shutil.copy(made, path)
+        connections[:] = [opening(path)]
         return connections[0]
 
     yield fresh
     for old in connections:
         old.close()
+
+
+@pytest.fixture
+def fresh(made: Path, tmp_path: Path) -> Iterator[Callable[[], apsw.Connection]]:
+    with copies(made, tmp_path / "v.db", opened) as fresh:
+        yield fresh
 
 
 def ends_well(db: apsw.Connection, operation: Operation, before: dict, after: dict, failed: bool) -> None:
