@@ -33,6 +33,7 @@ build: $(VENV)/.ready ## the package in .venv, the extension, and the core for i
 	@$(BIN)/cmake --build $(BUILD) --target sqlite_ann core_test index_test
 
 test: build ## all tests but those that need fetched data
+	@$(call need,command -v sqlite3,sqlite3)
 	$(PYTEST) -n 2 -m "not data"
 
 # A taste of every layer; all of the quick ones together take most of a minute.

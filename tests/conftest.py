@@ -54,3 +54,12 @@ def stock_shell() -> tuple[str, str]:
     if tuple(map(int, version.split("."))) < (3, 39):
         pytest.skip(f"the shell is SQLite {version}, older than 3.39")
     return program, version
+
+
+@pytest.fixture(scope="session")
+def column_shell(stock_shell: tuple[str, str]) -> str:
+    """The program of that shell, where it prints `.mode column` as the documents show it."""
+    program, version = stock_shell
+    if tuple(map(int, version.split("."))) >= (3, 52):
+        pytest.skip(f"the shell is SQLite {version}: from 3.52, columns are aligned otherwise")
+    return program

@@ -1,79 +1,82 @@
-"""The documents as data: their fenced blocks, headings and tables, and SQL run as the shell would.
+"""The documents as data: their fenced blocks, headings and tables. tests/pages.py runs them.
 
-blocks_of(path, language)     what is in ```language fences, each with the answer shown after it
+fences(document)              what is between fences, each with the answer shown after it: a parser for Sybil
+blocks_of(path, language)     the same of a file, of one language
 headings(path)                outside of fences
 text_under(path, heading)     up to the next heading of its level
-run_sql(db, code)             what the shell prints
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import apsw
+from sybil import Document, Region
+from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 SQL_MD = ROOT / "docs" / "SQL.md"
-SET_UP = "Set-up"
+SET_UP = "Set-up"  # the section that a collection begins each other one with
 
 _FOLDERS = [p for p in ROOT.iterdir() if p.is_dir() and p.name not in ("build", "dist") and not p.name.startswith(".")]
 EVERY = sorted([*ROOT.glob("*.md"), *(path for folder in _FOLDERS for path in folder.rglob("*.md"))])
 
 
-# --- Reading a document
+FENCES = RawFencedCodeBlockLexer(re.compile(r"(?P<language>[^\n]*)\n"))
 
 
 @dataclass(frozen=True)
 class Block:
-    """Fenced lines, and what the block after them, if it is ```text, says that they print."""
+    """What is between two fences, and what the block after it, if it is ```text, says that it prints."""
 
-    section: str  # the ## heading above
+    section: str  # the ## heading above, "" before the first
     language: str
     code: str
-    line: int
+    line: int  # of the opening fence
     answer: str | None
 
 
-def read_blocks(path: Path) -> list[Block]:
-    """All fenced blocks but the ```text ones, which belong to the block before."""
-    blocks: list[Block] = []
-    section, language, code, begun = "", None, [], 0
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if language is None and line.startswith("```"):
-            language, code, begun = line[3:], [], number
-        elif language is None:
-            section = line[3:] if line.startswith("## ") else section
-        elif line != "```":
-            code.append(line)
-        elif language == "text":
-            asked = blocks.pop()
-            assert asked.answer is None, f"{path.name}:{begun}: the second answer to one block"
-            blocks.append(Block(asked.section, asked.language, asked.code, asked.line, "\n".join(code)))
-            language = None
+def fences(document: Document) -> Iterator[Region]:
+    """A region for each block but the ```text ones, which belong to the block before; what it has parsed is a Block."""
+    regions, asked = list(FENCES(document)), []
+    titles = headings_at(document.text, regions)
+    for region in regions:
+        language, code = region.lexemes["language"], region.lexemes["source"].removesuffix("\n")
+        line = document.text.count("\n", 0, region.start) + 1
+        where = f"{Path(document.path).name}:{line}"
+        assert document.text[region.start : region.end].endswith("\n```"), f"{where}: a fence that is not closed"
+        if language == "text":
+            assert asked, f"{where}: an answer to no block"
+            assert asked[-1].parsed.answer is None, f"{where}: the second answer to one block"
+            asked[-1].parsed = replace(asked[-1].parsed, answer=code)
         else:
-            blocks.append(Block(section, language, "\n".join(code), begun, None))
-            language = None
-    assert language is None, f"{path.name}:{begun}: a fence that is not closed"
-    return blocks
+            above = [title for at, level, title in titles if at < region.start and level == 2]
+            region.parsed = Block(above[-1] if above else "", language, code, line, None)
+            asked.append(region)
+    yield from asked
+
+
+def headings_at(text: str, fenced: list[Region]) -> list[tuple[int, int, str]]:
+    """Where each heading begins, its level and its words; what is between fences has none."""
+    found = re.finditer(r"^(#+) (.*)$", text, flags=re.MULTILINE)
+    return [(m.start(), len(m[1]), m[2]) for m in found if not any(r.start < m.start() < r.end for r in fenced)]
+
+
+def read_blocks(path: Path) -> list[Block]:
+    return [example.parsed for example in Document.parse(str(path), fences)]
 
 
 def blocks_of(path: Path, language: str) -> list[Block]:
     return [block for block in read_blocks(path) if block.language == language]
 
 
-def sections(path: Path) -> list[str]:
-    return list(dict.fromkeys(block.section for block in blocks_of(path, "sql")))
-
-
 def headings(path: Path) -> list[str]:
     """Those outside of fences."""
-    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    return re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    document = Document(path.read_text(encoding="utf-8"), str(path))
+    return [title for _, _, title in headings_at(document.text, list(FENCES(document)))]
 
 
 def text_under(path: Path, heading: str) -> str:
@@ -104,56 +107,3 @@ def make_targets() -> set[str]:
 def first_cells(text: str) -> list[str]:
     """What stands in `backquotes` in the first column of tables."""
     return re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE)
-
-
-# --- Running SQL as the shell does
-
-
-def run_sql(db: apsw.Connection, code: str) -> str:
-    """What the shell prints in `.mode column` with the tree of EXPLAIN QUERY PLAN; an error ends it."""
-    printed: list[str] = []
-    try:
-        for statement in statements(code):
-            cursor = db.execute(statement)
-            rows: list[tuple[Any, ...]] = []
-            names: list[str] = []
-            for row in cursor:
-                names = names or [name for name, *_ in cursor.get_description()]
-                rows.append(row)
-            is_plan = re.match(r"\s*EXPLAIN QUERY PLAN", statement, re.IGNORECASE)
-            printed += plan_tree(rows) if is_plan else in_columns(names, rows)
-    except apsw.Error as error:
-        printed.append("Error: " + str(error).removeprefix(f"{type(error).__name__}: "))
-    return "\n".join(printed)
-
-
-def statements(code: str) -> Iterator[str]:
-    """One statement after the other. The shell's own commands, such as .load, are left out."""
-    statement = ""
-    for line in code.splitlines():
-        if not statement and line.startswith("."):
-            continue
-        statement += line + "\n"
-        if apsw.complete(statement):
-            yield statement
-            statement = ""
-    assert not statement.strip(), f"a statement without its semicolon: {statement}"
-
-
-def in_columns(names: list[str], rows: list[tuple[Any, ...]]) -> list[str]:
-    if not rows:
-        return []
-    table = [names] + [["" if value is None else str(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    table.insert(1, ["-" * width for width in widths])
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
-
-
-def plan_tree(rows: list[tuple[Any, ...]], parent: int = 0, indent: str = "") -> list[str]:
-    lines = [] if parent else ["QUERY PLAN"]
-    children = [(node, detail) for node, above, _, detail in rows if above == parent]
-    for node, detail in children:
-        last = (node, detail) == children[-1]
-        lines.append(f"{indent}{'`--' if last else '|--'}{detail}")
-        lines += plan_tree(rows, node, indent + ("   " if last else "|  "))
-    return lines

@@ -1,19 +1,11 @@
-"""The documents tell the truth: every example runs, and whatever can be named in SQL is described.
-
-SQL.md promises its readers: each `##` section begins with the set-up in an empty database, and runs from top to
-bottom; answers are what SQLite's shell prints in `.mode column`; of an error, the sentence. README.md has one
-database for all its SQL, and one namespace for all its Python.
-"""
+"""README and SQL.md say all there is: whatever can be named in SQL is described, and has an example."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import re
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import apsw
 import numpy as np
@@ -23,111 +15,15 @@ import sqlite_ann
 from tests.documents import (
     README,
     ROOT,
-    SET_UP,
     SQL_MD,
-    Block,
     blocks_of,
     first_cells,
     headings,
     make_targets,
-    read_blocks,
-    run_sql,
-    sections,
     text_under,
 )
 
-DOCUMENTS = [README, SQL_MD]
 INNOCUOUS, DIRECTONLY = 0x200000, 0x80000  # sqlite3.h
-
-
-def check_blocks(db: apsw.Connection, path: Path, blocks: list[Block]) -> None:
-    """Runs them; a block without an answer may print what it likes, but not fail."""
-    for block in blocks:
-        printed = run_sql(db, block.code)
-        where = f"{path.name}:{block.line}, section {block.section!r}"
-        if block.answer is None:
-            assert "Error: " not in printed, f"{where}: {printed}"
-        else:
-            wanted = "\n".join(line.rstrip() for line in block.answer.splitlines())
-            assert printed == wanted, f"{where} prints\n{printed}\nand not\n{wanted}"
-
-
-# --- The examples
-
-
-@pytest.mark.parametrize("section", sections(SQL_MD))
-def test_the_sql_of_a_section_gives_the_answers_shown(section: str, db: apsw.Connection):
-    set_up = [] if section == SET_UP else [b for b in blocks_of(SQL_MD, "sql") if b.section == SET_UP]
-    check_blocks(db, SQL_MD, set_up + [b for b in blocks_of(SQL_MD, "sql") if b.section == section])
-
-
-def test_the_sql_of_the_readme_gives_the_answers_shown_twice(db: apsw.Connection):
-    blocks = blocks_of(README, "sql")
-    assert blocks
-    for _ in range(2):
-        check_blocks(db, README, blocks)
-
-
-def test_the_python_of_the_readme_prints_what_is_shown_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    blocks = blocks_of(README, "python")
-    assert blocks
-    for _ in range(2):
-        names: dict[str, Any] = {}
-        for block in blocks:
-            printed = io.StringIO()
-            with contextlib.redirect_stdout(printed):
-                exec(compile(block.code, f"README.md, line {block.line}", "exec"), names)
-            assert printed.getvalue().rstrip() == (block.answer or "").rstrip()
-        names["db"].close()
-
-
-@pytest.fixture
-def shell(stock_shell: tuple[str, str]) -> Callable[[str | Path, str], str]:
-    """shell(database, lines): what SQLite's own shell prints, started in the clone as the documents say."""
-    program, _ = stock_shell
-
-    def run(database: str | Path, lines: str) -> str:
-        command = [program, "-batch", "-bail", str(database)]
-        shown = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, cwd=ROOT)
-        assert (shown.returncode, shown.stderr) == (0, "")
-        return shown.stdout
-
-    return run
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_the_line_that_loads_the_extension_does_so_in_the_shell(path: Path, shell):
-    lines = re.findall(r"^(?:sqlite> )?(\.load .*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert lines
-    for line in lines:
-        assert shell(":memory:", f"{line}\nSELECT ann_version();\n") == f"{sqlite_ann.__version__}\n"
-
-
-def test_the_shell_prints_the_answers_of_the_readme_twice(tmp_path: Path, shell):
-    for _ in range(2):
-        blocks = blocks_of(README, "sql")
-        printed = shell(tmp_path / "songs.db", "\n".join(block.code for block in blocks))
-        answers = "\n".join(block.answer or "" for block in blocks)
-        assert [line.rstrip() for line in printed.splitlines()] == answers.splitlines()
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_all_examples_are_of_a_kind_that_is_run(path: Path):
-    """```sql, ```python and ```text; ```sh for commands; no language for what cannot be run."""
-    assert {block.language for block in read_blocks(path)} <= {"sql", "python", "sh", ""}
-
-
-def test_a_wrong_answer_and_a_failing_example_are_noticed(db: apsw.Connection):
-    right = Block("s", "sql", "SELECT 1 AS a;", 1, "a\n-\n1")
-    check_blocks(db, SQL_MD, [right])
-    for code, answer in (
-        ("SELECT 2 AS a;", "a\n-\n1"),
-        ("SELECT no_such;", None),
-        ("SELECT 1 AS a WHERE 0;", "a\n-\n1"),
-    ):
-        with pytest.raises(AssertionError, match=r"SQL\.md:1"):
-            check_blocks(db, SQL_MD, [Block("s", "sql", code, 1, answer)])
 
 
 # --- Everything that has a name is described

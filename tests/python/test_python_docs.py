@@ -1,35 +1,19 @@
-"""docs/PYTHON.md tells the truth: its examples run twice, and it names all that is public."""
+"""docs/PYTHON.md tells the truth: it names all that is public."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
-from typing import Any
 
 import apsw
 
 import sqlite_ann
-from tests.documents import ROOT, blocks_of, first_cells, read_blocks, text_under
+from tests.documents import ROOT, first_cells, text_under
 
 PYTHON_MD = ROOT / "docs" / "PYTHON.md"
 
 
 def public_of(cls):
     return {name for name in dir(cls) if not name.startswith("_") and callable(getattr(cls, name))}
-
-
-def test_the_examples_print_what_is_shown_twice(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for _ in range(2):
-        names: dict[str, Any] = {}
-        for block in blocks_of(PYTHON_MD, "python"):
-            printed = io.StringIO()
-            with contextlib.redirect_stdout(printed):
-                exec(compile(block.code, f"PYTHON.md, line {block.line}", "exec"), names)
-            assert printed.getvalue().rstrip() == block.answer, f"line {block.line}"
-        names["index"].db.close()
-    assert {block.language for block in read_blocks(PYTHON_MD)} == {"python"}
 
 
 def test_every_public_name_is_listed_and_no_other():

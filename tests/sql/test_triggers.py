@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import sqlite_ann
-from tests.documents import SET_UP, SQL_MD, blocks_of, statements
+from tests.documents import SET_UP, SQL_MD, blocks_of
 
 OF_TABLE = "SELECT id, hex(ann_vector(embedding)) FROM song WHERE embedding IS NOT NULL ORDER BY id"
 OF_INDEX = "SELECT rowid, hex(embedding) FROM song_ann ORDER BY rowid"
@@ -32,8 +32,7 @@ class Songs:
         offered = [block.code for block in blocks_of(SQL_MD, "sql") if "CREATE TRIGGER song_" in block.code]
         assert len(offered) == 2
         for code in [*set_up, *offered[: 2 if unique else 1]]:
-            for statement in statements(code):
-                self.run(statement)
+            self.db.execute(code) if driver == "apsw" else self.db.executescript(code)
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         return list(self.db.cursor().execute(sql))
