@@ -125,7 +125,7 @@ bench-kernels: ## nanoseconds of the inner loops (LENGTH=384)
 		c_ext/core/kernel*.c c_ext/core/sums*.c -lm -o build/bench_kernels
 	build/bench_kernels $(LENGTH)
 
-bench-report: $(VENV)/.bench ## the last `make bench` as curves in docs/ and a table in README.md
+bench-report: $(VENV)/.bench ## the last `make bench` as curves and tables in docs/, in short in README.md
 	$(BIN)/python bench/table.py
 	$(BIN)/python bench/plot.py
 

@@ -334,7 +334,7 @@ def commit() -> str:
 
 
 def summary(result: dict[str, Any]) -> Table:
-    """What a run found, for the terminal; the table of the README has more."""
+    """What a run found, for the terminal; the table of docs/FIGURES.md has more."""
     head = f"{result['data']}: {result['rows']:,} x {result['dimensions']}, {result['metric']}, queries/s at recall@10"
     table = Table(
         "peer", *[f".{round(100 * recall)}" for recall in front.RECALLS], "best recall", "build s", title=head

@@ -1,13 +1,12 @@
 """Recall against speed, drawn: what `make bench-report` puts into docs/.
 
-    python bench/plot.py [RESULT.json …]     # docs/bench.svg and docs/bench.png, by default from docs/bench.json
+    python bench/plot.py     # from docs/bench.json: docs/bench.svg, and of one data set docs/bench-text.svg
 
 A panel for each data set, a line for each peer through its Pareto front. Up and to the right is better.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import front
 import matplotlib
 import numpy as np
 import table
-from PIL import Image
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
@@ -75,9 +73,10 @@ def panel(axes: Any, result: dict[str, Any]) -> None:
 
 
 def draw(results: list[dict[str, Any]]) -> Any:
-    """The figure: panels two a row, one legend for all."""
-    rows = -(-len(results) // 2)
-    figure, panels = plt.subplots(rows, 2, figsize=(11, 4.2 * rows + 0.9), squeeze=False, layout="constrained")
+    """The figure: panels two a row, one legend for all below; of one data set, beside it."""
+    columns, rows = min(2, len(results)), -(-len(results) // 2)
+    size = (11, 4.2 * rows + 0.9) if columns == 2 else (9, 3.6)
+    figure, panels = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for axes, result in zip(panels.flat, results, strict=False):
         panel(axes, result)
     for axes in panels.flat[len(results) :]:
@@ -89,17 +88,21 @@ def draw(results: list[dict[str, Any]]) -> Any:
     labels = {
         label: line for axes in panels.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=6, frameon=False)
+    where = {"loc": "outside lower center", "ncols": 6} if columns == 2 else {"loc": "outside center right"}
+    figure.legend(labels.values(), labels.keys(), frameon=False, **where)
     return figure
 
 
+def save(results: list[dict[str, Any]], name: str) -> None:
+    # no date and no chance inside, so that the same figures give the same file
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        draw(results).savefig(DOCS / name, metadata={"Date": None})
+
+
 def main() -> None:
-    figure = draw(table.load([Path(name) for name in sys.argv[1:]] or [table.KEPT]))
-    # no date inside, so that the same figures give the same file
-    figure.savefig(DOCS / "bench.svg", metadata={"Date": None})
-    # A picture of few colours: a palette keeps it small.
-    figure.savefig(DOCS / "bench.png", dpi=100)
-    Image.open(DOCS / "bench.png").convert("RGB").quantize(48).save(DOCS / "bench.png", optimize=True)
+    results = table.load([table.KEPT])
+    save(results, table.CURVES)
+    save([result for result in results if result["data"] == table.FEW], table.FEW_CURVES)
 
 
 if __name__ == "__main__":

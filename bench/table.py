@@ -1,9 +1,10 @@
 """The figures of a run as tables: what `make bench-report` writes.
 
-    python bench/table.py     # from build/bench/ to docs/, README.md and docs/MEASUREMENTS.md
+    python bench/table.py     # from build/bench/ to docs/FIGURES.md, and in short to README.md
 
-The results are kept, all in one, in docs/bench.json, and those of other types and metrics in docs/bench-types.json.
-The tables stand between two comments that name this file; everything between them is replaced.
+The results are kept, all in one, in docs/bench.json, and those of other types and metrics in docs/bench-types.json;
+the tables are written from these. A table stands between two comments that name this file and the table, and
+everything between them is replaced.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ MEASURED = ROOT / "build" / "bench"
 ORDER = ("fashion", "text", "words", "sift")
 TYPES = ("text-float16", "text-int8", "text-bit", "sift-l1")
 OURS = "sqlite_ann"
-CURVES = "docs/bench.svg"  # as README.md calls it; bench/plot.py draws it
-BEGIN = "<!-- written by bench/table.py: begin -->"
-END = "<!-- written by bench/table.py: end -->"
+CURVES, FEW_CURVES = "bench.svg", "bench-text.svg"  # in docs/; bench/plot.py draws them
+README = ROOT / "README.md"
+FIGURES = ROOT / "docs" / "FIGURES.md"
+FEW = "text"  # whose figures are the short table
+FEW_PEERS = (OURS, "hnswlib", "faiss-hnsw", "annoy", "sqlite-vec")
 NOTHING = "–"
 
 
@@ -122,22 +125,41 @@ def row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def replaced(text: str, new: Sequence[str]) -> str:
-    """The text with `new` lines between the two comments, which must be there once each.
+def few(results: Sequence[dict[str, Any]]) -> list[str]:
+    """The short table: four figures of five libraries on one data set."""
+    result = next(result for result in results if result["data"] == FEW)
+    by_peer = front.by_peer(result)
+    heads = ["", "queries a second at recall .95", "build, s", "memory, MB", "first query, ms"]
+    out = [row(heads), row(["---", *["---:"] * 4])]
+    for name in FEW_PEERS:
+        _, speed, _, build, _, memory, first = figures(by_peer[name])
+        out.append(
+            row([f"**{name}**" if name == OURS else name, *map(cell, (speed, build, memory, first), [None] * 4)])
+        )
+    return out
 
-    >>> print(replaced(f"a\\n{BEGIN}\\nold\\n{END}\\nb", ["new"]).replace("written by bench/table.py: ", ""))
+
+def marks(name: str) -> list[str]:
+    """The comments before and behind a table."""
+    return [f"<!-- written by bench/table.py, {name}: {at} -->" for at in ("begin", "end")]
+
+
+def replaced(text: str, name: str, new: Sequence[str]) -> str:
+    """The text with `new` lines between the two comments of this table, which must be there once each.
+
+    >>> before = "\\n".join(["a", *marks("sizes"), "b"])
+    >>> print(replaced(before, "sizes", ["new"]).replace("written by bench/table.py, sizes: ", ""))
     a
     <!-- begin -->
-    <BLANKLINE>
     new
-    <BLANKLINE>
     <!-- end -->
     b
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"expected the lines {BEGIN!r} and {END!r}, once each and in this order")
-    before, rest = text.split(BEGIN)
-    return "\n".join([before + BEGIN, "", *new, "", END + rest.split(END)[1]])
+    begin, end = marks(name)
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ValueError(f"expected the lines {begin!r} and {end!r}, once each and in this order")
+    before, rest = text.split(begin)
+    return "\n".join([before + begin, *new, end + rest.split(end)[1]])
 
 
 def compact(results: Sequence[dict[str, Any]]) -> str:
@@ -150,22 +172,31 @@ def compact(results: Sequence[dict[str, Any]]) -> str:
     return "[" + ",\n".join(shown) + "]\n"
 
 
-def report(names: Sequence[str], kept: Path, page: Path, before: Sequence[str] = ()) -> None:
-    """Keep the results of these data sets and write their table into the page, if any was measured."""
+def keep(names: Sequence[str], kept: Path) -> None:
+    """Keep the results of these data sets, if any was measured."""
     paths = [path for path in (MEASURED / f"{name}.json" for name in names) if path.exists()]
-    if not paths:
-        return
-    results = load(paths)
-    kept.write_text(compact(results))
-    page.write_text(replaced(page.read_text("utf-8"), [*before, *lines(results)]), "utf-8")
-    told = ", ".join(result["data"] for result in results)
-    print(f"{kept.relative_to(ROOT)} and {page.relative_to(ROOT)} tell of {told}")
+    if paths:
+        results = load(paths)
+        kept.write_text(compact(results))
+        print(f"{kept.relative_to(ROOT)} tells of {', '.join(result['data'] for result in results)}")
+
+
+def tables() -> list[tuple[Path, str, list[str]]]:
+    """Every table that is made of what is kept: its page, its name, its lines."""
+    libraries, types = load([KEPT]), load([KEPT_TYPES])
+    curves = f"![Recall against speed, a panel for each data set]({CURVES})"
+    return [
+        (README, "few", few(libraries)),
+        (FIGURES, "libraries", [curves, "", *lines(libraries)]),
+        (FIGURES, "types", lines(types)),
+    ]
 
 
 def main() -> None:
-    curves = f"![Recall against speed, a panel for each data set]({CURVES})"
-    report(ORDER, KEPT, ROOT / "README.md", [curves, ""])
-    report(TYPES, KEPT_TYPES, ROOT / "docs" / "MEASUREMENTS.md")
+    keep(ORDER, KEPT)
+    keep(TYPES, KEPT_TYPES)
+    for page, name, new in tables():
+        page.write_text(replaced(page.read_text("utf-8"), name, new), "utf-8")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from tests.documents import (
     text_under,
 )
 
-ARCHITECTURE, MEASUREMENTS = ROOT / "docs/ARCHITECTURE.md", ROOT / "docs/MEASUREMENTS.md"
+ARCHITECTURE = ROOT / "docs/ARCHITECTURE.md"
+FIGURES, MEASUREMENTS = ROOT / "docs/FIGURES.md", ROOT / "docs/MEASUREMENTS.md"
 CHANGELOG, SECURITY = ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"
 TESTS = ROOT / "tests"
 OF_USERS = [README, SQL_MD, CHANGELOG]  # they name files that a reader makes
@@ -73,10 +74,11 @@ def test_the_architecture_is_read_in_ten_minutes():
     assert ARCHITECTURE.read_text(encoding="utf-8").count("\n") <= 150
 
 
-def test_every_measurement_has_its_finding_at_the_head():
-    head = MEASUREMENTS.read_text(encoding="utf-8").split("\n## ")[0]
+@pytest.mark.parametrize("path", [FIGURES, MEASUREMENTS], ids=lambda path: path.name)
+def test_every_measurement_has_its_finding_at_the_head(path: Path):
+    head = path.read_text(encoding="utf-8").split("\n## ")[0]
     rows = re.findall(r"^\| \[(.+)\]\(#.+\) \| (.+) \|$", head, flags=re.MULTILINE)
-    assert [title for title, _ in rows] == headings(MEASUREMENTS)[1:]
+    assert [title for title, _ in rows] == headings(path)[1:]
     assert all(finding.count(". ") == 0 for _, finding in rows), "one sentence each"
 
 

@@ -1,7 +1,7 @@
 /* way.c -- see way.h. */
 #include "index/way.h"
 
-/* Microseconds: docs/MEASUREMENTS.md, costs and filters. */
+/* Microseconds: docs/MEASUREMENTS.md, "costs", and docs/FIGURES.md, "filters". */
 typedef struct Cost {
   double row;   /* reading one vector by id and measuring it */
   double entry; /* estimating one entry of a leaf */

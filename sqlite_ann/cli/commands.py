@@ -13,6 +13,7 @@ import apsw
 from .. import connect
 from ..catalog import indexes
 from ..errors import Error
+from ..extension import loadable_path
 from ..index import Index
 from ..names import quoted
 from .answer import Answer, record, tell
@@ -37,6 +38,11 @@ def demo(options: argparse.Namespace) -> Answer:
 
     run(options.database, quiet=options.quiet)
     return Answer((), ())
+
+
+def path(options: argparse.Namespace) -> Answer:
+    place = loadable_path()
+    return record({"path": place}, place)
 
 
 # --- searching -----------------------------------------------------------------------------------
@@ -189,6 +195,7 @@ def drop(options: argparse.Namespace) -> Answer:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "demo": demo,
+    "path": path,
     "list": list_,
     "load": load,
     "search": search,

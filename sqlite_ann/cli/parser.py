@@ -18,6 +18,7 @@ PICTURES = (".svg", ".png", ".pdf")
 
 EXAMPLES = {
     "demo": ["sqlite-ann demo"],
+    "path": ["sqlite-ann path"],
     "list": ["sqlite-ann list songs.db"],
     "load": [
         "sqlite-ann load songs.db copy_ann --table song",
@@ -58,7 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     def command(name: str, about: str, *, of: str = "index") -> argparse.ArgumentParser:
-        """A command of an index, or of a database."""
+        """A command of an index, of a database, or of neither."""
         made = commands.add_parser(
             name,
             help=about,
@@ -66,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
             epilog=listed(EXAMPLES[name]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        if of != "demo":
+        if of in ("database", "index"):
             made.add_argument("database", metavar="DB", help="the database file")
         if of == "index":
             made.add_argument("index", metavar="INDEX", help="the vector table in it")
@@ -79,6 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
         return made
 
     add_demo(command("demo", "Show neighbours of real songs.", of="demo"))
+    command("path", "Show where the extension is, as SQLite's .load wants it.", of="package")
     command("list", "List the indexes of a database.", of="database")
     add_load(command("load", "Put vectors into an index, made if it is not there, and optimize it."))
     add_search(command("search", "Show id and distance of the nearest vectors."))

@@ -116,17 +116,37 @@ def test_the_notes_name_machine_versions_commit_and_who_is_left_out():
         assert part in text
 
 
+BEGIN, END = table.marks("sizes")
+
+
 def test_only_what_is_between_the_comments_is_replaced():
-    once = table.replaced(f"before\n{table.BEGIN}\n{table.END}\nafter\n", ["one"])
-    assert table.replaced(once, ["two"]) == once.replace("one", "two")
-    assert once.startswith("before\n")
+    others = "\n".join(table.marks("others"))
+    once = table.replaced(f"before\n{others}\n{BEGIN}\n{END}\nafter\n", "sizes", ["one"])
+    assert table.replaced(once, "sizes", ["two"]) == once.replace("one", "two")
+    assert once.startswith(f"before\n{others}\n")
     assert once.endswith("\nafter\n")
 
 
-@pytest.mark.parametrize("text", ["", table.BEGIN, f"{table.END}{table.BEGIN}", f"{table.BEGIN}{table.END}" * 2])
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}" * 2, "\n".join(table.marks("others"))])
 def test_without_the_comments_nothing_is_written(text):
     with pytest.raises(ValueError, match="expected the lines"):
-        table.replaced(text, [])
+        table.replaced(text, "sizes", [])
+
+
+def test_the_pages_have_the_tables_of_what_is_kept():
+    for page, name, lines in table.tables():
+        text = page.read_text("utf-8")
+        assert table.replaced(text, name, lines) == text, f"python bench/table.py writes {page.name} anew"
+
+
+def test_the_short_table_has_the_figures_of_the_long_one():
+    results = table.load([table.KEPT])
+    long = table.lines([result for result in results if result["data"] == table.FEW])
+    for short in table.few(results)[2:]:
+        name, speed, build, memory, first = short.strip("| ").split(" | ")
+        row = next(line for line in long if f"| {name} |" in line)
+        told = [cell.split(" ")[0] for cell in row.strip("|").split("|")[2:] for cell in [cell.strip()]]
+        assert [speed, build, memory, first] == [told[1], told[3], told[5], told[6]]
 
 
 def test_kept_results_are_what_was_measured_in_the_order_of_the_table(tmp_path):

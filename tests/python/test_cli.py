@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import subprocess
 import sys
 
+import apsw
 import numpy as np
 import pytest
 
@@ -41,6 +43,14 @@ def test_the_command_is_installed():
         [sys.executable, "-m", "sqlite_ann", "--version"], capture_output=True, text=True, timeout=60
     )
     assert shown.stdout.strip() == sqlite_ann.__version__
+
+
+def test_path_is_one_that_sqlite_loads(capsys):
+    assert main(["path"]) == 0
+    with contextlib.closing(apsw.Connection(":memory:")) as db:
+        db.config(apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1)
+        db.load_extension(capsys.readouterr().out.strip())
+        assert db.execute("SELECT ann_version()").get == sqlite_ann.__version__
 
 
 def test_load_numbers_vectors_from_zero(path, vectors, tmp_path, capsys):
