@@ -59,7 +59,8 @@ class SearchedTable(OpenTable):
 
         `recall`: the share of the true neighbours that is wanted, on average (default 0.95; 1 is exact).
         `search_k`: how many vectors to inspect at most; without `recall`, instead of it.
-        `ids`, `exclude`: search only these; leave these out; sets will do. k are found whenever k qualify.
+        `ids`, `exclude`: search only these; leave these out; sets will do, and what SQL's `ann_id_set` made. k are
+        found whenever k qualify.
         `max_distance`: nothing farther; with k=None everything within. (k=None alone is SQL's default, 10.)
 
         >>> import sqlite_ann
@@ -273,9 +274,9 @@ class SearchedTable(OpenTable):
         return rows["left_id"].copy(), rows["id"].copy(), rows["distance"].copy()
 
     def _id_set(self, name: str, ids: arrays.IdsLike | None) -> bytes | None:
-        """The set of these ids, made once for all queries."""
-        if ids is None:
-            return None
+        """The set of these ids, made once for all queries; what `ann_id_set` made is one already."""
+        if ids is None or isinstance(ids, bytes):
+            return ids
         return self.db.execute("SELECT ann_id_set(?)", (arrays.as_ids(ids, name, in_order=False),)).get  # type: ignore[no-any-return]
 
     def _require(self, ids: arrays.Ids) -> None:

@@ -95,6 +95,17 @@ def test_exclude_keeps_ids_out(small, vectors, rng):
     assert small.search(query, k=4, exclude=[])[0].tolist() == best.tolist()
 
 
+def test_a_set_that_sql_made_restricts_as_its_ids_do(small, vectors, rng):
+    query, some = rng.standard_normal(DIM), np.arange(1000, 1300, 7)
+    made = small.db.execute("SELECT ann_id_set(rowid) FROM v WHERE (rowid - 1000) % 7 = 0").get
+    assert small.search(query, k=5, ids=made).ids.tolist() == nearest(vectors, query, 5, some)[0].tolist()
+    assert (
+        small.search(query, k=300, exclude=made).ids.tolist() == small.search(query, k=300, exclude=some).ids.tolist()
+    )
+    with pytest.raises(sqlite_ann.Error, match="only"):
+        small.search(query, ids=b"no set of ids")
+
+
 def test_ids_and_exclude_together(small, vectors):
     assert small.search(vectors[0], ids=[1000, 1001], exclude=[1000])[0].tolist() == [1001]
 
