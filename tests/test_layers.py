@@ -8,10 +8,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
+import lizard
 import pytest
+from lizard_languages import CLikeReader
 
 import sqlite_ann
 from sqlite_ann.extension import SUFFIX
@@ -47,15 +52,28 @@ def text_of(name: str) -> str:
 
 
 @cache
+def tokens_of(name: str) -> list[str]:
+    """Words, signs, literals, comments and what is between them; all together are the file."""
+    return list(tokens(text_of(name)))
+
+
+def tokens(text: str) -> Iterator[str]:
+    for token in CLikeReader.generate_tokens(text):
+        if token.startswith("#"):  # a directive is one token, with its literals and comments
+            yield "#"
+            yield from tokens(token[1:])
+        else:
+            yield token
+
+
+@cache
 def code_of(name: str) -> str:
     """The source with each comment made blank, lines kept."""
+    return "".join(re.sub(r"[^\n]", " ", token) if is_comment(token) else token for token in tokens_of(name))
 
-    def blank(match: re.Match[str]) -> str:
-        found = match[0]
-        return found if found[0] in "\"'" else re.sub(r"[^\n]", " ", found)
 
-    tokens = r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*'
-    return re.sub(tokens, blank, text_of(name), flags=re.DOTALL)
+def is_comment(token: str) -> bool:
+    return token.startswith(("/*", "//"))
 
 
 def included_by(name: str) -> list[str]:
@@ -64,35 +82,39 @@ def included_by(name: str) -> list[str]:
 
 def literals_of(name: str) -> list[str]:
     """String literals, neighbours put together as the compiler does; names of included files are not among them."""
-    code = re.sub(r"^#\s*include.*$", "", code_of(name), flags=re.MULTILINE)
-    runs = re.findall(r'"(?:\\.|[^"\\\n])*"(?:\s*"(?:\\.|[^"\\\n])*")*', code)
-    return ["".join(re.findall(r'"((?:\\.|[^"\\\n])*)"', run)) for run in runs]
+    code = [token for token in tokens_of(name) if not token.isspace() and not is_comment(token)]
+    found: list[str] = []
+    for before, token in pairwise(["", *code]):
+        if token.startswith('"') and before != "include":
+            found.append((found.pop() if before.startswith('"') else "") + token[1:-1])
+    return found
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    head: str  # what stands before the name
+    first: int
+    last: int  # line
+
+    @property
+    def lines(self) -> int:
+        return self.last - self.first + 1
 
 
 @cache
-def functions_of(name: str) -> list[tuple[str, str, int]]:
-    """(what stands before the name, name, lines to the closing brace) of each function, laid out by clang-format."""
-    found, head, first, inside = [], "", 0, False
-    for number, line in enumerate(code_of(name).splitlines(), 1):
-        if not inside:
-            if line[:1].isalpha():
-                head, first = line, number
-            elif head:
-                head += " " + line.strip()
-            match = re.match(r"([\w\s*]*?)(\w+)\(", head)
-            if head.endswith(";") or (line[:1].isalpha() and "=" in line):
-                head = ""
-            elif head.rstrip().endswith("{") or re.search(r"\{.*\}$", head):
-                if match:
-                    found.append((match[1].strip(), match[2], 1))
-                inside = not head.rstrip().endswith("}")
-                if not inside:
-                    head = ""
-        elif line.startswith("}"):
-            if found and head and "(" in head:
-                found[-1] = (*found[-1][:2], number - first + 1)
-            head, inside = "", False
-    return found
+def functions_of(name: str) -> list[Function]:
+    lines = text_of(name).splitlines()
+    return [
+        Function(found.name, lines[found.start_line - 1].partition(found.name)[0], found.start_line, found.end_line)
+        for found in lizard.analyze_file.analyze_source_code(name, text_of(name)).function_list
+    ]
+
+
+def without(name: str, left_out: str) -> str:
+    """The code but for functions whose names begin so."""
+    inside = {n for f in functions_of(name) if f.name.startswith(left_out) for n in range(f.first, f.last + 1)}
+    return "".join(line for n, line in enumerate(code_of(name).splitlines(keepends=True), 1) if n not in inside)
 
 
 def test_a_file_includes_only_what_stands_above_it():
@@ -228,28 +250,43 @@ def test_lines_are_not_longer_than_100_columns():
 
 def test_functions_are_not_longer_than_100_lines():
     """Those of more than a screen are allowed, and told: `pytest -s` shows them."""
-    long = [
-        (lines, name, called) for name in C_FILES for _, called, lines in functions_of(name) if lines > LONG_FUNCTION
-    ]
+    long = [(f.lines, name, f.name) for name in FILES for f in functions_of(name) if f.lines > LONG_FUNCTION]
     print("".join(f"\n{name}: {called} has {lines} lines" for lines, name, called in sorted(long, reverse=True)))
     assert [item for item in long if item[0] > LONGEST_FUNCTION] == []
 
 
 def test_the_measure_of_functions_sees_them_all():
-    page = {called: (head, lines) for head, called, lines in functions_of("core/page.c")}
+    page = {f.name: f for f in functions_of("core/page.c")}
     assert {"ann_page_init", "blank", "copy_entry", "ann_page_centre", "ann_page_set"} <= set(page)
-    assert page["ann_page_size"][1] == 1
-    assert page["block_size"] == ("static uint64_t", 5)
+    assert page["ann_page_size"].lines == 1
+    assert (page["block_size"].head, page["block_size"].lines) == ("static uint64_t ", 5)
     declared = re.findall(r"^[\w *]+?\b(ann_page_\w+)\(", code_of("core/page.h"), re.MULTILINE)
     assert set(declared) <= set(page)
 
 
+def test_code_is_told_from_comments_and_literals_whatever_its_layout(tmp_path: Path):
+    planted = tmp_path / "planted.c"
+    planted.write_text(
+        '#include "core/page.h" /* malloc( */\n#define ASK "SELECT " /* a\n comment */ "1"\n'
+        "static int quote(char c) { return c == '\"' || c == '/'; } // free(\n"
+        'AVX2 int loud(\n    void)\n{\n  return printf("/* free( */"\n    "x");\n}\n'
+    )
+    name = str(planted)
+    assert included_by(name) == ["core/page.h"]
+    assert literals_of(name) == ["SELECT 1", "/* free( */x"]
+    assert [(f.name, f.lines) for f in functions_of(name)] == [("quote", 1), ("loud", 6)]
+    assert ["static" in f.head.split() for f in functions_of(name)] == [True, False]
+    assert re.findall(r"malloc|comment|printf", code_of(name)) == ["printf"]
+    assert code_of(name).count("\n") == text_of(name).count("\n")
+    assert "quote" not in without(name, "quo")
+
+
 def test_functions_are_static_or_carry_the_prefix_of_their_file():
     wrong = [
-        f"{name}: {called}"
-        for name in C_FILES
-        for head, called, _ in functions_of(name)
-        if "static" not in head.split() and not called.startswith("ann_") and name != "sql/init.c"
+        f"{name}: {f.name}"
+        for name in FILES
+        for f in functions_of(name)
+        if "static" not in f.head.split() and not f.name.startswith("ann_") and name != "sql/init.c"
     ]
     assert wrong == []
 
@@ -275,8 +312,7 @@ def test_arithmetic_is_equal_everywhere():
     """
     banned = r"\b(fmaf?|expf?|logf?|powf?|sinf?|cosf?|\w*rsqrt\w*|\w*_rcp\w*|\w*fmadd\w*|random)\s*\("
     clocks = r"\b(time|clock|clock_gettime|gettimeofday|timespec_get)\s*\("
-    rough = re.compile(r"^\w[^\n]* products_of_\w+\(.*?^}$", re.MULTILINE | re.DOTALL)
-    assert [(n, found) for n in FILES for found in re.findall(banned, rough.sub("", code_of(n)))] == []
+    assert [(n, found) for n in FILES for found in re.findall(banned, without(n, "products_of_"))] == []
     assert {name for name in FILES if re.search(clocks, code_of(name))} == {"index/trace.c"}
 
 
