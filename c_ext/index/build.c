@@ -24,8 +24,7 @@
 #define RECALIBRATE_SHARE 32 /* after so much changed: less moves no reach by 1 % */
 #define FALLEN_BEHIND 4      /* times as many rows, or as few, as when it was planted */
 #define ROWS_PER_PAGE 2      /* placed in a slice for each page it may change: to end it */
-
-#define SHORT_BUILD 256 /* rows for which threads are not worth making */
+#define SHORT_BUILD 256      /* rows for which threads are not worth making */
 
 /* One build under way. */
 typedef struct Build {
@@ -374,17 +373,18 @@ static int count_content(AnnStore *store, int64_t *out_noted) {
   return ANN_OK;
 }
 
-int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_more) {
+int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, AnnBuilt *out) {
   Build build;
   int64_t noted = 0;
   int rc = store->content ? count_content(store, &noted) : ANN_OK;
-  *out_more = 0;
+  out->rows = out->more = 0;
   if (rc == ANN_OK &&
       (store->state.rows >= ANN_SMALLEST_FOREST || store->state.roots[0] != 0)) {
     rc = build_init(&build, store, max_pages, thorough);
     if (rc == ANN_OK) {
       build.noted = noted;
-      rc = absorb(&build, out_more);
+      rc = absorb(&build, &out->more);
+      out->rows = build.rows;
       build_clear(&build);
     }
   }
@@ -392,9 +392,8 @@ int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_
   return rc;
 }
 
-int ann_build_rebuild(AnnStore *store) {
-  int more = 0, rc = ann_absorb_pull_up(store);
+int ann_build_rebuild(AnnStore *store, AnnBuilt *out) {
+  int rc = ann_absorb_pull_up(store);
   store->state.planted_rows = 0;
-  if (rc == ANN_OK) rc = ann_build_absorb(store, 0, 1, &more);
-  return rc;
+  return rc == ANN_OK ? ann_build_absorb(store, 0, 1, out) : rc;
 }

@@ -17,13 +17,19 @@
 /* Below this many rows everything waits, and a search is exact: docs/ARCHITECTURE.md. */
 #define ANN_SMALLEST_FOREST 1000
 
+/* What came of it. */
+typedef struct AnnBuilt {
+  int64_t rows; /* that went into the forest */
+  int more;     /* rows still wait */
+} AnnBuilt;
+
 /* Absorb what waits; at most about max_pages pages a call (0: no bound).  Flushed.
-** *out_more: rows still wait.  When none do, measure anew (calibrate.h) where enough
+** When no row waits any more, measure anew (calibrate.h) where enough
 ** changed: thorough: where it may tell; else, as part of a statement that writes, where
 ** follow.h would. */
-int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, int *out_more);
+int ann_build_absorb(AnnStore *store, int64_t max_pages, int thorough, AnnBuilt *out);
 /* Pull everything up and absorb it anew; inside ann_store_begin_afresh, so that it works
 ** on damaged counters and pages too. */
-int ann_build_rebuild(AnnStore *store);
+int ann_build_rebuild(AnnStore *store, AnnBuilt *out);
 
 #endif

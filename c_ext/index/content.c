@@ -1,6 +1,7 @@
 /* content.c -- see content.h. */
 #include "index/content.h"
 
+#include "index/log.h"
 #include "index/schema.h"
 
 struct AnnContent {
@@ -368,6 +369,7 @@ int ann_content_watch(AnnContent *content) {
   rc = find_names(content);
   if (rc == ANN_OK) rc = check_table(content);
   if (rc == ANN_OK) rc = check_triggers(content);
+  if (rc == ANN_ERROR) ann_log_failure(content->db, SQLITE_WARNING);
   return rc == ANN_OK ? read_from(content) : rc;
 }
 

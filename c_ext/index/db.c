@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "core/bytes.h"
+
 /* Columns of ANN_STMT_ALLOWED whose values have a type, the first ones. */
 #define ALLOWED_TYPED 6
 
@@ -13,6 +15,7 @@ struct AnnDb {
   sqlite3_stmt *stmts[ANN_N_STMTS]; /* owned; made at first use */
   char *message;                    /* owned: the first error's sentence, NULL for none */
   int64_t cause;                    /* where in it what comes after the table's name begins */
+  uint64_t told;                    /* stands for the sentence that was told last, 0 for none */
   int64_t changes;                  /* made to rows, ranges, pages and places, ever */
 };
 
@@ -187,6 +190,13 @@ const char *ann_db_cause(const AnnDb *db) {
 void ann_db_unsay(AnnDb *db) {
   sqlite3_free(db->message);
   db->message = NULL;
+}
+
+int ann_db_tell(AnnDb *db, const char *sentence) {
+  uint64_t told = sentence ? ann_digest(1, sentence, strlen(sentence)) : 0;
+  int is_another = told != db->told;
+  db->told = told;
+  return is_another;
 }
 
 /* ---- statements ---- */

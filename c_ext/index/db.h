@@ -110,6 +110,9 @@ const char *ann_db_message(const AnnDb *db); /* the sentence, borrowed, or NULL 
 const char *ann_db_cause(const AnnDb *db);   /* what of it comes after the table's name */
 /* Take the sentence back: the failure is none, or is told. */
 void ann_db_unsay(AnnDb *db);
+/* A sentence is told to others than who asked: is it another than the last?  NULL: that is of the
+** past. */
+int ann_db_tell(AnnDb *db, const char *sentence);
 /* For AnnPoll: was the connection interrupted?  ANN_OK or ANN_INTERRUPT, with a sentence. */
 int ann_db_tick(void *db);
 

@@ -3,6 +3,7 @@
 
 #include "core/topk.h"
 #include "index/effort.h"
+#include "index/log.h"
 
 /* Parts of the misses that a recall allows: all that the sample may miss, and of these the
 ** estimates that are not kept; the rest is for what a sample does not show. */
@@ -150,11 +151,22 @@ static int fit_rows(AnnStore *store, const AnnSample *sample, AnnEffortGrid *out
   return rc;
 }
 
+/* News of a table that is not twice as large as at the last calibration, nor half, would come all
+** the time where rows are replaced all the time. */
+static void tell(const AnnStore *store, const AnnSample *sample) {
+  int64_t rows = store->state.placed, before = store->state.calibrated_rows;
+  if (rows < 2 * before && before < 2 * rows) return;
+  ann_log_news(store->db, "measured what each recall takes, by %d queries among %lld rows",
+               sample->n_measured, (long long)rows);
+}
+
 int ann_fit(AnnStore *store, const AnnSample *sample) {
   AnnEffortGrid grid;
   int rc;
   if (sample->n_measured == 0) return ANN_OK;
   rc = fit_rows(store, sample, &grid);
   fit_self(sample, &grid);
-  return rc == ANN_OK ? ann_effort_save(store->efforts, &grid) : rc;
+  if (rc == ANN_OK) rc = ann_effort_save(store->efforts, &grid);
+  if (rc == ANN_OK) tell(store, sample);
+  return rc;
 }

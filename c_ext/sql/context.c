@@ -2,6 +2,7 @@
 #include "sql/context.h"
 
 #include "index/config.h"
+#include "index/log.h"
 #include "index/search.h"
 #include "sql/version.h"
 
@@ -122,9 +123,23 @@ int ann_context_register(sqlite3 *db, AnnContext *context) {
                                     context, is_there, NULL, NULL, ann_context_release);
 }
 
+/* Preparing a call of a function that is not there would be an error in the host's log. */
+static int is_listed(sqlite3 *db) {
+  sqlite3_stmt *stmt = NULL;
+  int is_known = sqlite3_prepare_v2(db, "PRAGMA function_list", -1, &stmt, NULL) == SQLITE_OK;
+  int found = !is_known;
+  while (!found && sqlite3_step(stmt) == SQLITE_ROW) {
+    const char *name = (const char *)sqlite3_column_text(stmt, 0);
+    found = !name || strcmp(name, "ann_version") == 0;
+  }
+  sqlite3_finalize(stmt);
+  return found;
+}
+
 int ann_context_exists(sqlite3 *db) {
   sqlite3_stmt *stmt = NULL;
   int found = 0;
+  if (!is_listed(db)) return 0;
   if (sqlite3_prepare_v2(db, "SELECT ann_version(?1)", -1, &stmt, NULL) == SQLITE_OK) {
     sqlite3_bind_pointer(stmt, 1, &found, "ann-context", NULL);
     sqlite3_step(stmt);
@@ -267,6 +282,7 @@ int ann_context_find(AnnContext *context, const char *function, sqlite3_value *n
 
 int ann_context_report(const AnnStore *store, int rc, char **out_message) {
   if (rc != ANN_OK && store && ann_db_message(store->db)) {
+    if (rc == ANN_CORRUPT) ann_log_failure(store->db, rc);
     sqlite3_free(*out_message);
     *out_message = sqlite3_mprintf("%s", ann_db_message(store->db));
   }

@@ -5,6 +5,7 @@
 #include "index/check.h"
 #include "index/follow.h"
 #include "index/learned.h"
+#include "index/log.h"
 #include "index/update.h"
 #include "sql/backend.h"
 #include "sql/setting.h"
@@ -34,13 +35,38 @@ static int may_write(AnnDb *db) {
   return rc != SQLITE_READONLY;
 }
 
+/* Tell the log for whom waiting rows were absorbed; planted_rows: as it was before. */
+static void tell(const AnnTable *table, const char *who, int64_t planted_rows, AnnBuilt built) {
+  const AnnState *state = &table->store->state;
+  AnnDb *db = table->store->db;
+  long long rows = state->rows, waiting = state->rows - state->placed;
+  if (state->planted_rows != planted_rows) {
+    ann_log_news(db, "%s planted a forest for %lld rows; %lld wait", who, rows, waiting);
+  } else if (!built.more) {
+    ann_log_news(db, "%s took %lld of %lld rows into the forest; %lld wait", who,
+                 (long long)built.rows, rows, waiting);
+  }
+}
+
+/* Absorb what waits.  Asked for, it is told; of what comes by the way, what takes its time. */
+static int absorb(AnnTable *table, const char *who, int64_t max_pages, int is_asked_for) {
+  AnnBuilt built;
+  int64_t planted_rows = table->store->state.planted_rows;
+  int rc = ann_build_absorb(table->store, max_pages, is_asked_for, &built);
+  if (rc != ANN_OK) return rc;
+  if (is_asked_for || built.rows > SHORT_ABSORB ||
+      table->store->state.planted_rows != planted_rows) {
+    tell(table, who, planted_rows, built);
+  }
+  return ANN_OK;
+}
+
 /* Absorb when more rows wait than may.  Under PRAGMA query_only they wait longer: a COMMIT that
 ** fails for their sake would lose the transaction. */
 static int absorb_if_due(AnnTable *table) {
-  int more = 0;
   if (!is_due(table) || !may_write(table->store->db)) return ANN_OK;
   table->due = 0;
-  return ann_build_absorb(table->store, 0, 0, &more);
+  return absorb(table, "the end of a statement", 0, 0);
 }
 
 /* Called at each row: has another statement begun since the last one? */
@@ -202,14 +228,14 @@ static int command_check(AnnTable *table) {
 
 static int command_optimize(AnnTable *table, sqlite3_value *k) {
   int64_t max_pages = 0;
-  int more = 0, rc;
+  int rc;
   if (k && (!ann_value_integer(k, &max_pages) || max_pages < 1)) {
     return ann_db_fail(table->store->db, ANN_ERROR,
                        "expected k to be a number of pages from 1, got %s",
                        sqlite3_value_text(k));
   }
   if (max_pages > UINT32_MAX) max_pages = UINT32_MAX; /* no table has more */
-  rc = ann_build_absorb(table->store, max_pages, 1, &more);
+  rc = absorb(table, max_pages > 0 ? "a slice of optimize" : "optimize", max_pages, 1);
   if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
 }
@@ -266,9 +292,9 @@ static int learn(AnnTable *table, sqlite3_value *value) {
 /* What was written to an ordinary table since goes into the forest at any command. */
 static int take_in_changes(AnnTable *table) {
   int64_t n = 0;
-  int more = 0, rc = ann_notes_count(table->store->notes, &n);
+  int rc = ann_notes_count(table->store->notes, &n);
   if (rc != ANN_OK || n == 0) return rc;
-  rc = ann_build_absorb(table->store, 0, 0, &more);
+  rc = absorb(table, "a command", 0, 0);
   if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
 }
@@ -282,10 +308,11 @@ int ann_table_learn(AnnTable *table, sqlite3_value *queries) {
   return rc;
 }
 
-int ann_table_rebuild(AnnTable *table) {
-  int rc;
-  rc = ann_store_begin_afresh(table->store);
-  if (rc == ANN_OK) rc = ann_build_rebuild(table->store);
+int ann_table_rebuild(AnnTable *table, const char *who) {
+  AnnBuilt built;
+  int rc = ann_store_begin_afresh(table->store);
+  if (rc == ANN_OK) rc = ann_build_rebuild(table->store, &built);
+  if (rc == ANN_OK) tell(table, who, 0, built);
   ann_store_end(table->store);
   if (rc != ANN_OK) ann_store_poison(table->store);
   return rc;
@@ -316,7 +343,8 @@ int ann_table_command(AnnTable *table, sqlite3_value *command, sqlite3_value *k)
   const char *text = (const char *)sqlite3_value_text(command);
   int rc;
   if (!text) return ANN_NOMEM;
-  rc = strcmp(text, "rebuild") == 0 ? ann_table_rebuild(table) : run_command(table, text, k);
+  rc = strcmp(text, "rebuild") == 0 ? ann_table_rebuild(table, text)
+                                    : run_command(table, text, k);
   row_ends(table);
   return rc;
 }

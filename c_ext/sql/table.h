@@ -20,8 +20,8 @@ int ann_table_update(AnnTable *table, int64_t id, int64_t new_id, sqlite3_value 
 int ann_table_command(AnnTable *table, sqlite3_value *command, sqlite3_value *k);
 /* INSERT INTO name(name, column) VALUES('learn', queries): one query or, as a blob, many. */
 int ann_table_learn(AnnTable *table, sqlite3_value *queries);
-/* All pages anew, from the vectors. */
-int ann_table_rebuild(AnnTable *table);
+/* All pages anew, from the vectors; the log says for whom. */
+int ann_table_rebuild(AnnTable *table, const char *who);
 /* A statement has ended, or the transaction is about to: absorb if enough waits, write all. */
 int ann_table_flush(AnnTable *table);
 /* Is there nothing to absorb, and nothing to write? */

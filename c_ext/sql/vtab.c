@@ -75,7 +75,7 @@ static int make_tables(AnnTable *table, int64_t mark, char **out_message) {
   rc = ann_config_create(store->db, &store->options, mark);
   /* SQLite counts a table among those being written from its creation on, without xBegin. */
   ann_store_write_begins(store);
-  if (rc == ANN_OK && store->content) rc = ann_table_rebuild(table);
+  if (rc == ANN_OK && store->content) rc = ann_table_rebuild(table, "creation");
   ann_context_report(store, rc, out_message);
   if (rc == ANN_OK) return ANN_OK;
   ann_content_detach(store->content);
