@@ -283,7 +283,7 @@ int ann_db_ask_if_compiled_anew(AnnDb *db, sqlite3_stmt *stmt, int *out_typed) {
   return rc;
 }
 
-int ann_db_check_writable(AnnDb *db) {
+int ann_db_check_writable(AnnDb *db, const char *what) {
   int rc = ANN_OK, has_row = 0, query_only = 0;
   sqlite3_stmt *stmt = ann_db_stmt(db, ANN_STMT_QUERY_ONLY, &rc);
   if (!stmt) return rc;
@@ -291,9 +291,11 @@ int ann_db_check_writable(AnnDb *db) {
   query_only = has_row && sqlite3_column_int(stmt, 0);
   sqlite3_reset(stmt);
   if (rc != ANN_OK || !query_only) return rc;
-  return ann_db_fail(db, SQLITE_READONLY,
-                     "expected to write what this transaction has changed, before it is looked "
-                     "at, but PRAGMA query_only is on");
+  return ann_db_fail(
+      db, SQLITE_READONLY,
+      "expected to write what this transaction has changed, before it is %s, but "
+      "PRAGMA query_only is on",
+      what);
 }
 
 /* ---- changes ---- */

@@ -93,8 +93,8 @@ int ann_db_ask_authorizer(AnnDb *db, int *out_typed);
 ** changed, or what the authorizer allows. */
 int ann_db_ask_if_compiled_anew(AnnDb *db, sqlite3_stmt *stmt, int *out_typed);
 /* ANN_OK, or SQLITE_READONLY with a sentence: PRAGMA query_only is on, so that what a
-** transaction has changed cannot be written before it is looked at. */
-int ann_db_check_writable(AnnDb *db);
+** transaction has changed cannot be written before it is looked at, or what else is to be done. */
+int ann_db_check_writable(AnnDb *db, const char *what);
 
 /* Keep the first error's sentence, "ann table NAME: ..."; returns rc. */
 int ann_db_fail(AnnDb *db, int rc, const char *format, ...);

@@ -301,7 +301,7 @@ int ann_store_flush(AnnStore *store) {
 int ann_store_flush_to_look(AnnStore *store) {
   int rc;
   if (!store->life.writing || store->life.poisoned || ann_store_is_clean(store)) return ANN_OK;
-  rc = ann_db_check_writable(store->db);
+  rc = ann_db_check_writable(store->db, "looked at");
   return rc == ANN_OK ? ann_store_flush(store) : rc;
 }
 

@@ -30,7 +30,7 @@ int ann_table_is_clean(const AnnTable *table) {
 
 /* May the connection write?  Where that cannot be asked, writing will tell. */
 static int may_write(AnnDb *db) {
-  int rc = ann_db_check_writable(db);
+  int rc = ann_db_check_writable(db, "absorbed");
   ann_db_unsay(db);
   return rc != SQLITE_READONLY;
 }

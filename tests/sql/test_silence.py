@@ -75,6 +75,38 @@ def test_looking_under_query_only_harms_nothing(v, look):
     assert v.execute("SELECT * FROM ann_check('v')").fetchall() == []
 
 
+@pytest.mark.parametrize(("begin", "end"), [("BEGIN", "COMMIT"), ("SAVEPOINT a", "RELEASE a")])
+def test_a_commit_under_query_only_loses_nothing(v, begin, end):
+    row = "INSERT INTO v(rowid, embedding) VALUES (?, ?)"
+    v.execute(f"{begin}; CREATE TABLE song(id); INSERT INTO song VALUES (1)")
+    v.execute(row, (5000, rows_of(1)[0].tobytes()))
+    v.execute("SAVEPOINT b")
+    v.execute(row, (5001, rows_of(1)[0].tobytes()))
+    v.execute("PRAGMA query_only = 1")
+    with pytest.raises(apsw.ReadOnlyError):
+        v.execute("RELEASE b")  # it is gone all the same
+    for _ in range(2):
+        with pytest.raises(apsw.BusyError, match="before it is committed, but PRAGMA query_only is on"):
+            v.execute(end)
+    with pytest.raises(apsw.ReadOnlyError):
+        v.execute("SAVEPOINT c")
+    assert v.in_transaction
+    v.execute("PRAGMA query_only = 0")
+    v.execute(row, (5002, rows_of(1)[0].tobytes()))
+    v.execute(end)
+    assert {5000, 5001, 5002} <= set(found(v, 4))
+    assert v.execute("SELECT id FROM song").get == 1
+    assert v.execute("SELECT * FROM ann_check('v')").fetchall() == []
+
+
+def test_a_table_made_in_a_transaction_survives_a_commit_under_query_only(v):
+    v.execute("BEGIN; CREATE VIRTUAL TABLE w USING ann(e float32[1]); PRAGMA query_only = 1")
+    with pytest.raises(apsw.BusyError, match="ann table w: expected to write"):
+        v.execute("COMMIT")
+    v.execute("PRAGMA query_only = 0; COMMIT")
+    assert v.execute("SELECT * FROM ann_check('w')").fetchall() == []
+
+
 def test_a_search_among_rows_that_begin_to_wait_writes_nothing(v):
     v.execute("INSERT INTO v(v) VALUES ('absorb=0')")
     v.execute("BEGIN")
