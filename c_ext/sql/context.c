@@ -14,6 +14,7 @@ static void free_table(AnnTable *table) {
   if (!table) return;
   ann_searcher_free(table->searcher);
   ann_store_free(table->store);
+  sqlite3_free(table->name_before);
   ann_free(table);
 }
 
@@ -48,9 +49,42 @@ void ann_context_orphan(AnnTable *table) {
   if (table->references == 0) free_table(table);
 }
 
-void ann_context_clear_name(AnnContext *context, const char *schema, const char *name) {
-  AnnTable *table = lookup(context, schema, name);
-  if (table && table->references == 0) ann_context_orphan(table);
+int ann_context_rename(AnnTable *table, const char *new_name) {
+  AnnDb *db = table->store->db;
+  AnnTable *other = lookup(table->context, ann_db_schema(db), new_name);
+  char *name_before = sqlite3_mprintf("%s", ann_db_name(db));
+  int rc = name_before ? ann_db_rename(db, new_name) : ANN_NOMEM;
+  if (rc != ANN_OK) {
+    sqlite3_free(name_before);
+    return rc;
+  }
+  sqlite3_free(table->name_before);
+  table->name_before = name_before;
+  if (other && other != table && other->references == 0) ann_context_orphan(other);
+  return ANN_OK;
+}
+
+static int has_table(sqlite3 *db, const char *schema, const char *name) {
+  return sqlite3_table_column_metadata(db, schema, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
+         SQLITE_OK;
+}
+
+/* The table that had this name until it was renamed, if there is none now of the name that it was
+** given: a rollback has undone it.  It has its old name again. */
+static int lookup_renamed(AnnContext *context, const char *schema, const char *name,
+                          AnnTable **out_table) {
+  AnnTable *table;
+  for (table = context->tables; table; table = table->next) {
+    AnnDb *db = table->store->db;
+    if (table->name_before && !ann_store_is_busy(table->store) &&
+        sqlite3_stricmp(table->name_before, name) == 0 &&
+        sqlite3_stricmp(ann_db_schema(db), schema) == 0 &&
+        !has_table(context->db, schema, ann_db_name(db))) {
+      *out_table = table;
+      return ann_db_rename(db, name);
+    }
+  }
+  return ANN_OK;
 }
 
 static int make_table(AnnContext *context, const char *schema, const char *name,
@@ -80,6 +114,8 @@ int ann_context_take(AnnContext *context, const char *schema, const char *name,
                      AnnOptions *options, int fresh, AnnTable **out_table) {
   AnnTable *table = lookup(context, schema, name);
   int rc = ANN_OK;
+  if (!table && !fresh) rc = lookup_renamed(context, schema, name, &table);
+  if (rc != ANN_OK) return rc;
   if (table && (fresh || !ann_options_equal(&table->store->options, options) ||
                 !ann_context_is_present(table))) {
     ann_context_orphan(table);
@@ -149,11 +185,6 @@ int ann_context_exists(sqlite3 *db) {
 }
 
 /* ---- finding a table ---- */
-
-static int has_table(sqlite3 *db, const char *schema, const char *name) {
-  return sqlite3_table_column_metadata(db, schema, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
-         SQLITE_OK;
-}
 
 void ann_hold_clear(AnnHold *hold) {
   sqlite3_finalize(hold->stmt);

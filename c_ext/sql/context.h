@@ -14,12 +14,13 @@
 #include "index/store.h"
 
 typedef struct AnnTable {
-  struct AnnContext *context;   /* borrowed */
-  struct AnnTable *next;        /* on the shelf */
-  int references;               /* virtual tables that have it */
-  int64_t serial;               /* no other table of the context has or had it */
-  int orphaned;                 /* dropped, or another took the name */
-  AnnStore *store;              /* owned */
+  struct AnnContext *context; /* borrowed */
+  struct AnnTable *next;      /* on the shelf */
+  int references;             /* virtual tables that have it */
+  int64_t serial;             /* no other table of the context has or had it */
+  int orphaned;               /* dropped, or another took the name */
+  char *name_before; /* owned: that it was renamed from, which may be undone; or NULL */
+  AnnStore *store;   /* owned */
   struct AnnSearcher *searcher; /* owned: made at the first search */
   int64_t created;        /* the mark of one made in the open transaction (store.h), else 0 */
   int absorb;             /* percent of the rows that may wait; 0: never absorb by itself */
@@ -94,8 +95,9 @@ void ann_context_give(AnnTable *table);
 int ann_context_is_present(AnnTable *table);
 /* The table was dropped: whoever asks for the name next gets another. */
 void ann_context_orphan(AnnTable *table);
-/* A table is about to take a name: what was kept for one that had it, and that nobody has, goes. */
-void ann_context_clear_name(AnnContext *context, const char *schema, const char *name);
+/* The table takes a name: what was kept for one that had it, and that nobody has, goes.  A rollback
+** takes the name back and does not tell: the one before is remembered. */
+int ann_context_rename(AnnTable *table, const char *new_name);
 /* Another load of the extension finds the context of the first: 0 when there is none. */
 int ann_context_exists(sqlite3 *db);
 int ann_context_register(sqlite3 *db, AnnContext *context);

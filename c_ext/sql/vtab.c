@@ -151,8 +151,7 @@ static int rename_table(sqlite3_vtab *vtab, const char *new_name) {
   }
   ann_context_report(store, rc, &vtab->zErrMsg);
   if (rc != ANN_OK) return rc;
-  ann_context_clear_name(ann_table_of(vtab)->context, ann_db_schema(store->db), new_name);
-  return ann_db_rename(store->db, new_name);
+  return ann_context_rename(ann_table_of(vtab), new_name);
 }
 
 static int shadow_name(const char *name) { return ann_schema_is_shadow(name); }

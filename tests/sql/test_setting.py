@@ -367,6 +367,34 @@ def test_absorb_under_query_only_does_not_lose_the_transaction(forest):
     sound(db)
 
 
+@pytest.mark.parametrize(("begin", "end"), [("BEGIN", "ROLLBACK"), ("SAVEPOINT a", "ROLLBACK TO a; RELEASE a")])
+def test_settings_stay_when_a_rename_is_undone(forest, begin, end):
+    db = forest().db
+    for name, value in OTHERS.items():
+        ann_set(db, name, value)
+    before = search(db)
+    for _ in range(2):
+        db.execute(f"{begin}; ALTER TABLE v RENAME TO w")
+        assert values(db, "w") == OTHERS
+        db.execute("DELETE FROM w WHERE rowid < 100")
+        db.execute(end)
+        assert values(db) == OTHERS
+        assert search(db) == before
+    insert(db, 90_000, 100)
+    sound(db)
+
+
+def test_settings_of_a_renamed_table_are_not_those_of_the_next(forest):
+    db = forest().db
+    ann_set(db, "absorb", 8)
+    db.execute(
+        "ALTER TABLE v RENAME TO w; CREATE VIRTUAL TABLE v USING ann(embedding float32[16], metric=l2, leaf_capacity=32)"
+    )
+    assert (ann_set(db, "absorb", table="w"), ann_set(db, "absorb")) == (8, 25)
+    db.execute("BEGIN; ALTER TABLE v RENAME TO u; ROLLBACK")
+    assert (ann_set(db, "absorb", table="w"), ann_set(db, "absorb")) == (8, 25)
+
+
 # --- What is refused
 
 WRONG = [
