@@ -83,18 +83,24 @@ static int ask(AnnDb *db, char *sql, char **out_text, int *out_found) {
 
 /* ---- the table ---- */
 
-/* An ordinary table, no view and no virtual table? */
+/* An ordinary table, no view, no virtual table and no part of another index? */
 static int check_kind(AnnContent *content) {
   AnnDb *db = content->db;
+  const char *schema = ann_db_schema(db), *table = content->table;
+  const char *suffix = strrchr(table, '_');
+  int owner = suffix && ann_schema_is_shadow(suffix + 1) ? (int)(suffix - table) : 0;
   char *kind = NULL; /* owned */
   int found = 0;
-  int rc =
-      ask(db,
-          sqlite3_mprintf("SELECT CASE WHEN type = 'view' THEN 'a view' WHEN rootpage = 0 THEN "
-                          "'a virtual table' ELSE '' END FROM \"%w\".sqlite_schema WHERE "
-                          "type IN ('table', 'view') AND name = '%q' COLLATE NOCASE",
-                          ann_db_schema(db), content->table),
-          &kind, &found);
+  int rc = ask(
+      db,
+      sqlite3_mprintf("SELECT CASE WHEN type = 'view' THEN 'a view' WHEN rootpage = 0 THEN "
+                      "'a virtual table' WHEN EXISTS (SELECT 1 FROM \"%w\".sqlite_schema WHERE "
+                      "rootpage = 0 AND name = '%.*q' COLLATE NOCASE AND lower(sql) GLOB "
+                      "'*using*ann*') THEN 'a part of another index' ELSE '' END FROM "
+                      "\"%w\".sqlite_schema WHERE type IN ('table', 'view') AND name = '%q' "
+                      "COLLATE NOCASE",
+                      schema, owner, table, schema, table),
+      &kind, &found);
   if (rc == ANN_OK && !found) {
     rc = ann_db_fail(db, ANN_ERROR,
                      "expected content to be a table of the schema %s, which has no table %s",

@@ -102,6 +102,21 @@ def test_what_cannot_be_content_is_refused_by_one_sentence_and_leaves_nothing(db
         assert songs.names(db) == before
 
 
+def test_a_part_of_another_index_is_no_content(db):
+    db.execute(
+        "CREATE VIRTUAL TABLE V USING ann(e float32[2]); CREATE TABLE my_vectors(id INTEGER PRIMARY KEY, vector)"
+    )
+    db.execute("CREATE VIRTUAL TABLE docs USING fts5(x)")
+    made = "CREATE VIRTUAL TABLE w USING ann(vector float32[2], content='{}')"
+    refused(
+        db,
+        made.format("v_Vectors"),
+        "expected content to be an ordinary table, but v_Vectors is a part of another index",
+    )
+    db.execute(made.format("my_vectors"))
+    refused(db, made.format("docs_config").replace(" w ", " x "), "PRIMARY KEY")  # as of any other table
+
+
 def test_the_key_need_not_be_named_and_may_be_called_anything(db, query):
     table = '"my ""songs"" WHEN new."'
     db.execute(f'CREATE TABLE {table}("the ""id""" INTEGER PRIMARY KEY, "a vector" BLOB)')
