@@ -33,6 +33,9 @@ INSERT INTO song SELECT i, 'song ' || i, 1900 + i % 50 FROM n;
 CREATE TABLE few(id INTEGER PRIMARY KEY, at TEXT);
 INSERT INTO few VALUES (1, '[1,2,3,4,5,6]'), (2, NULL), (3, '[6,5,4,3,2,1]');
 CREATE TABLE none(id INTEGER);
+CREATE TABLE tune(id INTEGER PRIMARY KEY, title TEXT UNIQUE, embedding);
+INSERT INTO tune SELECT rowid, 'tune ' || rowid, embedding FROM v;
+CREATE VIRTUAL TABLE tune_ann USING ann(embedding float32[6], metric=l2, leaf_capacity=32, content=tune, content_rowid=id);
 CREATE VIEW seen AS SELECT id, distance FROM ann_search('v', '[1,2,3,4,5,6]', 4) ORDER BY distance;
 """
 
@@ -99,6 +102,29 @@ QUERIES = {
     "rebuild": "INSERT INTO v(v) VALUES ('rebuild')",
     "bytes": "SELECT count(*), sum(length(data)) FROM v_pages",
     "checksums": "SELECT hex(substr(data, 33, 8)) FROM v_pages WHERE id % 9 = 1",
+    "content, insert": "INSERT INTO tune VALUES (5001, 'new', '[1,2,3,4,5,6]') RETURNING id",
+    "content, upsert": "INSERT INTO tune VALUES (9, 'tune 7', '[1,2,3,4,5,7]')"
+    " ON CONFLICT (title) DO UPDATE SET embedding = excluded.embedding",
+    "content, replace": "REPLACE INTO tune VALUES (5002, 'tune 8', '[1,2,3,4,5,8]')",
+    "content, delete": "DELETE FROM tune WHERE id IN (SELECT id FROM ann_search('tune_ann', '[3,3,3,3,3,3]', 20))",
+    "content, null": "UPDATE tune SET embedding = NULL WHERE id = 900",
+    "content, no vector": "UPDATE tune SET embedding = 'reel' WHERE id = 901",
+    "content, column": "ALTER TABLE tune RENAME COLUMN embedding TO vector",
+    "content, table": "ALTER TABLE tune RENAME TO reel",
+    "content, index": "ALTER TABLE tune_ann RENAME TO reel_ann",
+    "content, found": "SELECT near.id, printf('%.9f', distance), title FROM ann_search('reel_ann', '[1,2,3,4,5,6]', 12) AS near"
+    " JOIN reel USING (id) ORDER BY rank",
+    "content, only": "SELECT id FROM ann_search('reel_ann', '[3,3,3,3,3,3]', 6) WHERE id IN (SELECT id FROM song WHERE year = 1907)",
+    "content, match": "SELECT rowid FROM reel_ann WHERE embedding MATCH '[1,2,3,4,5,6]' AND k = 5",
+    "content, changes": "SELECT id FROM reel_ann_changes",
+    "content, check": "SELECT fault, id FROM ann_check('reel_ann')",
+    "content, optimize": "INSERT INTO reel_ann(reel_ann) VALUES ('optimize')",
+    "content, info": "SELECT key, value FROM ann_info('reel_ann') WHERE key IN ('rows', 'waiting', 'content', 'changes_waiting')",
+    "content, triggers": "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger' ORDER BY 1",
+    "content, bytes": "SELECT count(*), sum(length(data)) FROM reel_ann_pages",
+    "content, drop": "DROP TABLE reel_ann",
+    "content, left over": "SELECT name FROM sqlite_schema WHERE name LIKE 'reel%' ORDER BY 1",
+    "content, no table": "DROP TABLE reel",
     "rename": "ALTER TABLE v RENAME TO w",
     "renamed": "SELECT id FROM ann_search('w', '[1,2,3,4,5,6]', 3)",
     "drop": "DROP TABLE w",
@@ -202,6 +228,11 @@ def test_the_answers_make_sense(expected):
     assert expected["integrity"] == "ok\n"
     assert expected["computed"] == "1\n"
     assert expected["after"].startswith("1181|")
+    assert expected["content, found"].startswith("7|1.000000000|tune 7\n5002|2.000000000|tune 8\n")
+    assert (
+        expected["content, check"] == "row 901 is not indexed: expected a JSON array of numbers, got other text|901\n"
+    )
+    assert expected["content, left over"] == "reel\n"
     assert expected["left over"] == "few\nnone\nsong\n"
     for name in ("search_k", "max_distance", "id in select", "match limit", "match join limit", "in", "exists"):
         assert expected[name].count("\n") >= 5
