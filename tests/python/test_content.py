@@ -104,6 +104,7 @@ def test_what_is_read_is_a_vector_whatever_the_column_has(db):
     index = Index.create(db, "tune_ann", dim=2, content="tune")
     assert index.get(7).tolist() == [3.0, 4.0]
     assert list(index) == [7]
+    assert len(index) == 3  # whatever is not NULL, without a look at it
     assert [i in index for i in (7, 8, 9, 10)] == [True, False, False, False]
     with pytest.raises(KeyError, match="8"):
         index.get([7, 8])
