@@ -20,7 +20,7 @@ from . import vectors as arrays
 from .answers import Found
 from .errors import translated, translation
 from .opened import OpenTable
-from .recommendation import as_groups, as_items
+from .recommendation import as_groups, as_items, as_per
 from .transaction import savepoint
 
 SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
@@ -223,11 +223,11 @@ class SearchedTable(OpenTable):
         >>> ids
         array([3, 5])
         """
-        groups, most = (None, None) if per is None else (as_groups(per[0]), arrays.as_count("per", per[1]))
+        groups, most = (None, None) if per is None else as_per(per)
         where = {
             "exclude_self = ?": 1,
             "exclude = ?": self._id_set("heard", heard),
-            "groups = ?": groups,
+            "groups = ?": None if per is None else as_groups(groups),
             "max_per = ?": most,
             "diversity = ?": arrays.as_number("diversity", diversity),
         }

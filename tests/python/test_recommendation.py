@@ -51,6 +51,13 @@ def test_weights_are_parts_of_their_sum(songs):
     assert songs.recommend({3: 100, 5: 0.001})[0].tolist() != plain
 
 
+def test_weights_may_be_as_large_and_as_small_as_numbers_are(songs):
+    plain = songs.recommend([3, 5], dislike=[9, 11])[0].tolist()
+    for weight in (1e308, 5e-324):
+        assert songs.recommend({3: weight, 5: weight}, dislike={9: weight, 11: weight})[0].tolist() == plain
+    assert songs.recommend({3: 1e308, 5: 5e-324})[0].tolist() == songs.recommend({3: 1, 5: 1e-300})[0].tolist()
+
+
 def test_no_more_than_so_many_of_a_group(songs, x):
     expected = in_order(x, [3], [], [])
     book = {id_: f"book {id_ % 7}" for id_ in range(1, 201)}
@@ -81,6 +88,16 @@ def test_diverse_rows_are_others(songs):
         ({"like": {3: float("nan")}}, ValueError, "like: expected a number, got nan"),
         ({"like": {3: None}}, ValueError, "like: expected weights above 0, got None for 3"),
         ({"like": 3, "dislike": [3]}, ValueError, "dislike: expected other ids than those of like, got 3"),
+        ({"like": 3, "per": {}}, TypeError, "per: expected a pair, (groups, rows of each), got {}"),
+        ({"like": 3, "per": 5}, TypeError, "per: expected a pair, (groups, rows of each), got 5"),
+        ({"like": 3, "per": ({1: "a"},)}, TypeError, "per: expected a pair, (groups, rows of each), got ({1: 'a'},)"),
+        ({"like": 3, "per": ({1: "a"}, None)}, ValueError, "per: expected at least 1 row of each group, got None"),
+        ({"like": 3, "per": ({1: "a"}, 0)}, ValueError, "per: expected at least 1 row of each group, got 0"),
+        (
+            {"like": 3, "per": ({1: float("inf")}, 2)},
+            TypeError,
+            "per: expected strings or numbers as keys, got inf for 1",
+        ),
         ({"like": 3, "per": ([1], 2)}, TypeError, "per: expected a mapping from ids to keys"),
         ({"like": 3, "per": ({1: [2]}, 2)}, TypeError, "per: expected strings or numbers as keys, got [2] for 1"),
         ({"like": 3, "per": ({1: 2}, 1.5)}, ValueError, "per: expected a whole number, got 1.5"),
