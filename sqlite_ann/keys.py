@@ -30,6 +30,7 @@ from .index import Index
 from .names import quoted, resolved
 from .opened import OpenTable
 from .progress import Report
+from .recommendation import as_per
 from .transaction import savepoint
 
 KeysLike = str | Iterable[str]
@@ -93,7 +94,8 @@ class KeyedIndex(Index):
             self.db.execute(
                 f"CREATE TABLE IF NOT EXISTS {self.keys}(id INTEGER PRIMARY KEY, {self.key} TEXT NOT NULL UNIQUE)"
             )
-            self._refuse(given, existing == "refuse")
+            if existing == "refuse":
+                self._refuse(given)
             self.db.execute(
                 f"INSERT OR IGNORE INTO {self.keys}({self.key}) SELECT value FROM json_each(?)", (json.dumps(given),)
             )
@@ -136,7 +138,7 @@ class KeyedIndex(Index):
         recall: float | None = None,
     ) -> Found:
         """As `Index.recommend`."""
-        if per is not None and isinstance(per[0], Mapping):
+        if per is not None and isinstance(as_per(per)[0], Mapping):
             per = self._known_of("per", per[0]), per[1]
         found, distances = super().recommend(
             self._known_of("like", like),
@@ -281,13 +283,13 @@ class KeyedIndex(Index):
                 names = dict(rows)
         return np.array([names.get(id_) for id_ in ids.ravel().tolist()], object).reshape(ids.shape)
 
-    def _refuse(self, keys: list[str], must_be_new: bool) -> None:
+    def _refuse(self, keys: list[str]) -> None:
         """Before anything is written: the same key twice, or one that is there already."""
         if len(set(keys)) < len(keys):
             twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-            raise ValueError(f"keys: expected each once, got {twice!r} twice")
+            raise Duplicate(f"keys: expected each once, got {twice!r} twice", apsw.SQLITE_CONSTRAINT_UNIQUE)
         there = next((key for key, id_ in zip(keys, self._numbers(keys), strict=True) if id_ is not None), None)
-        if must_be_new and there is not None:
+        if there is not None:
             raise Duplicate(
                 f"{self.name}: expected new keys, got {there!r}, which is there", apsw.SQLITE_CONSTRAINT_UNIQUE
             )
@@ -298,6 +300,12 @@ class KeyedIndex(Index):
         columns = [name for (name,) in self.db.execute("SELECT name FROM pragma_table_info(?, ?)", (table, schema))]
         if columns and self.key_name.lower() not in map(str.lower, columns):
             raise ValueError(f"key: {table} has no column {self.key_name}; it has {', '.join(columns)}")
+        # A renaming of the index leaves its keys where they are: without this, none would be found.
+        if not columns and len(self):
+            raise ValueError(
+                f"key: expected the keys of {self.name} in the table {table}, which is not there; "
+                "where the index was renamed, rename that table, too"
+            )
 
     def _has_keys(self) -> bool:
         """The table of keys is made by the first `add`."""

@@ -107,6 +107,32 @@ def test_what_is_refused_leaves_nothing_behind(db, songs):
             Index(db, "song_ann", key=key)
 
 
+def test_of_a_key_given_twice_the_last_vector_stays_or_the_first_as_of_an_id(db, songs):
+    plain = Index.create(db, "plain", 2)
+    for index, one, new in ((songs, "one", "a"), (plain, 1, 2)):
+        index.upsert([new, one, new, one], [[1, 1], [2, 2], [3, 3], [4, 4]])
+        assert index.get([new, one]).tolist() == [[3, 3], [4, 4]]
+        index.update([one, one], [[5, 5], [6, 6]])
+        assert index.get(one).tolist() == [6, 6]
+        newer = new * 3
+        index.add([newer, newer], [[7, 7], [8, 8]], existing="skip")
+        assert index.get(newer).tolist() == [7, 7]
+        with pytest.raises(sqlite_ann.Duplicate, match="twice"):
+            index.add([new * 5, new * 5], [[1, 1], [2, 2]])
+    named, vectors = content(db)
+    assert named.keys() == vectors.keys()
+
+
+def test_an_index_that_was_renamed_asks_for_its_keys(db, songs):
+    db.execute("ALTER TABLE song_ann RENAME TO tune_ann")
+    with pytest.raises(
+        ValueError, match="key: expected the keys of tune_ann in the table tune_ann_key, which is not there;"
+    ):
+        Index(db, "tune_ann", key="uuid")
+    db.execute("ALTER TABLE song_ann_key RENAME TO tune_ann_key")
+    assert Index(db, "tune_ann", key="uuid").search([0, 0], k=1).ids.tolist() == ["one"]
+
+
 def test_a_rollback_takes_back_keys_and_vectors(db, songs):
     before = content(db)
     with pytest.raises(ZeroDivisionError), db:
