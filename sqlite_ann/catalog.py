@@ -14,7 +14,7 @@ import apsw
 
 from .connection import connect
 from .errors import Error, translated
-from .names import quoted
+from .names import quoted, resolved
 
 # SQLite keeps the statement from the name on as it was written, and writes what stands before it anew.
 MADE = re.compile(
@@ -49,21 +49,31 @@ def indexes(db: apsw.Connection | str | os.PathLike[str]) -> list[str]:
 
 
 def refuse_other(
-    db: apsw.Connection, name: str, definition: str, wanted: list[str], content: str | None = None
+    db: apsw.Connection,
+    name: str,
+    definition: str,
+    wanted: list[str],
+    content: str | None = None,
+    content_rowid: str | None = None,
 ) -> None:
     """Refuse a table that differs from its definition in what was said of it.
 
     An empty table made by the same definition says what is meant: names have synonyms, and numbers are rounded.
-    `content` is no part of it, since that table would be watched.
+    `content` is no part of it, since that table would be watched; nor is `content_rowid`, its primary key.
     """
     db.execute(f"CREATE VIRTUAL TABLE {quoted(TRIAL, 'temp')} USING {definition}")
     try:
         there, meant = _about(db, name), _about(db, f"temp.{TRIAL}")
     finally:
         db.execute(f"DROP TABLE {quoted(TRIAL, 'temp')}")
-    if content is not None:
-        is_same = str(there.get("content")).lower() == content.lower()
-        meant["content"] = there["content"] if is_same else content
+    if there["content"] is not None:
+        schema, _ = resolved(db, name)
+        key_of = "SELECT name FROM pragma_table_info(?, ?) WHERE pk"
+        there["content_rowid"] = db.execute(key_of, (there["content"], schema)).get
+    for key, given in (("content", content), ("content_rowid", content_rowid)):
+        if given is not None:
+            is_same = str(there.get(key)).lower() == given.lower()
+            meant[key] = there.get(key) if is_same else given
     for key in map(str.lower, wanted):
         if key in meant and there.get(key) != meant[key]:
             what = {"dimensions": "dim"}.get(key, key)

@@ -103,7 +103,7 @@ class Index(SearchedTable):
         array([7])
         """
         check_opened(db, name)
-        content = next((str(value) for option, value in options.items() if option.lower() == "content"), None)
+        content, rowid = (_option_of(options, key_) for key_ in ("content", "content_rowid"))
         if key is not None and content is not None:
             from .keys import OVER_A_TABLE
 
@@ -120,7 +120,7 @@ class Index(SearchedTable):
         index = cls(db, name, key)
         if exists_ok:
             own = "".join(text for key, text in arguments.items() if not key.lower().startswith("content"))
-            refuse_other(db, name, f"ann({definition}{own})", ["dimensions", "type", *options], content)
+            refuse_other(db, name, f"ann({definition}{own})", ["dimensions", "type", *options], content, rowid)
         return index
 
     @overload
@@ -413,6 +413,11 @@ def _type(given: object) -> str:
     if not isinstance(given, str) or not given.isalnum():
         raise ValueError(f"type: expected the name of a type, got {given!r}")
     return given
+
+
+def _option_of(options: dict[str, Any], name: str) -> str | None:
+    """One that is given, however its name is written."""
+    return next((str(value) for option, value in options.items() if option.lower() == name), None)
 
 
 def _option(key: str, value: object) -> str:

@@ -46,6 +46,8 @@ def test_an_index_over_another_table_is_not_what_was_asked_for(db):
         with pytest.raises(Error, match=f"{name} is there already, with content {said}: expected content tune"):
             Index.create(db, name, 2, content="tune", exists_ok=True)
     assert Index.create(db, "over", 2, content="SONG", content_rowid="id", exists_ok=True).table == over.table
+    with pytest.raises(Error, match="over is there already, with content_rowid id: expected content_rowid title"):
+        Index.create(db, "over", 2, content="song", content_rowid="title", exists_ok=True)
     assert Index.create(db, "over", 2, exists_ok=True).table == over.table
 
 
