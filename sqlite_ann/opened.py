@@ -25,6 +25,8 @@ from .progress import Report, reporting
 # second or two.  A build writes a page again for every slice that changed it, which with 512 took half of its time.
 OPTIMIZE_PAGES = 32768
 
+SMALLEST_FOREST = 1000  # rows; fewer wait for ever (c_ext/index/build.h)
+
 EXPLAIN = "SELECT step, count, bytes, microseconds FROM ann_explain(?, ?, ?, ?)"
 RECALL = "SELECT k, sample, recall, low, high FROM ann_recall(?, ?, ?, ?, ?)"
 
@@ -88,7 +90,8 @@ class OpenTable:
         (0, False)
         """
         left, total, wrote = self._left(), 0, False
-        shown = progress if left[0] or callable(progress) else False  # no bar from 0 to 0
+        has_work = left[0] > 0 and (left[1] > 0 or left[0] >= SMALLEST_FOREST)
+        shown = progress if has_work or callable(progress) else False  # no bar that never moves
         with reporting(shown, f"optimizing {self.name}") as report:
             while True:
                 before, total = left, max(total, left[0])

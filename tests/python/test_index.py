@@ -316,11 +316,19 @@ def test_optimize_with_nothing_to_do_writes_nothing(tmp_path, rng):
     assert path.read_bytes() == before
 
 
-def test_progress_bar_is_drawn_on_the_error_stream(small, capfd):
-    small.optimize(progress=True)
+def test_progress_bar_is_drawn_on_the_error_stream(db, rng, capfd):
+    large = Index.create(db, "v", DIM)
+    large.add(np.arange(2000), rng.standard_normal((2000, DIM)))
+    large.add(np.arange(2000, 2200), rng.standard_normal((200, DIM)))
+    large.optimize(progress=True)
     out, err = capfd.readouterr()
     assert out == ""
     assert "optimizing v" in err
+
+
+def test_of_a_table_too_small_for_a_forest_there_is_no_bar(small, capfd):
+    assert small.optimize(progress=True) is False
+    assert capfd.readouterr().err == ""
 
 
 # --- names ---------------------------------------------------------------------------------------
