@@ -7,6 +7,7 @@ optimized afterwards, in transactions of its own.
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ DIMENSIONS = (
     "SELECT iif(typeof(v) = 'blob', length(v) / 4, iif(json_valid(v), json_array_length(v), 0)) AS dim"
     " FROM (SELECT {0} AS v {1}) WHERE dim > 0 GROUP BY dim ORDER BY count(*) DESC, dim LIMIT 1"
 )
+ROW_COMES, REPORT_EACH = "sqlite_ann_row_comes", 256
 HINT = "--replace puts new vectors in the place of old ones, --skip leaves the old"
 
 
@@ -174,18 +176,42 @@ def load_table(db: apsw.Connection, options: argparse.Namespace, bad: Bad) -> tu
     with savepoint(db):
         index = opened_or_made(db, options, dim)
         insert = f"{verb} INTO {index.table}(rowid, {index.column})"
-        try:
-            db.execute(f"{insert} {rows}")
-        except apsw.SQLError:
-            if not bad.skip:
-                raise
-            one_by_one(db, f"{insert} VALUES (?, ?)", rows, options.table, bad)
+        with reporting(True, f"adding to {options.index}") as report:
+            try:
+                with counted(db, report, total):
+                    db.execute(f"{insert} {rows} AND {ROW_COMES}()")
+            except apsw.SQLError:
+                if not bad.skip:
+                    raise
+                one_by_one(db, f"{insert} VALUES (?, ?)", rows, options.table, bad, report, total)
     return index, total - bad.n
 
 
-def one_by_one(db: apsw.Connection, insert: str, rows: str, table: str, bad: Bad) -> None:
+@contextmanager
+def counted(db: apsw.Connection, report: Report, total: int) -> Iterator[None]:
+    """ROW_COMES() in SQL, which is true: one statement that reads a table and fills another does not say how far it is."""
+    done = itertools.count(1)
+
+    def row_comes(*_: object) -> bool:
+        report_some(report, next(done), total)
+        return True
+
+    db.create_scalar_function(ROW_COMES, row_comes, 0)
+    try:
+        yield
+    finally:
+        db.create_scalar_function(ROW_COMES, None, 0)
+
+
+def report_some(report: Report, done: int, total: int) -> None:
+    if done % REPORT_EACH == 0 or done == total:
+        report(done, total)
+
+
+def one_by_one(db: apsw.Connection, insert: str, rows: str, table: str, bad: Bad, report: Report, total: int) -> None:
     """The index says what is wrong with a row, and SQLite undoes that statement only."""
-    for id_, value in db.execute(rows):
+    for done, (id_, value) in enumerate(db.execute(rows), 1):
+        report_some(report, done, total)
         try:
             db.execute(insert, (id_, value))
         except apsw.SQLError as error:

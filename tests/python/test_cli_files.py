@@ -249,6 +249,21 @@ def test_skip_leaves_bad_rows_of_a_table_out(load, capsys):
     assert stored() == {2: [1, 2], 5: [3, 4]}
 
 
+@pytest.mark.parametrize("arguments", [(), ("--skip",)])
+def test_a_table_is_loaded_with_a_bar(tmp_path, monkeypatch, capfd, arguments):
+    monkeypatch.chdir(tmp_path)
+    with sqlite_ann.connect("songs.db") as db:
+        db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding)")
+        with db:
+            db.executemany("INSERT INTO song(embedding) VALUES (?)", [("[1, 2]",)] * 700)
+            db.execute("INSERT INTO song(embedding) VALUES (iif(?, 'a reel', '[1, 2]'))", (bool(arguments),))
+    assert main(["load", "songs.db", "song_ann", "--table", "song", *arguments]) == 0
+    err = capfd.readouterr().err
+    assert "adding to song_ann" in err
+    assert "701/701" in err
+    assert "optimizing" not in err  # of so few rows there is nothing to be done
+
+
 # --- names and files that are there --------------------------------------------------------------
 
 
