@@ -15,6 +15,7 @@
 | Index                                 | one vector table: add, search, remove, get, optimize, check, …    |
 | indexes(db)                           | the names of the vector tables that are there                     |
 | connect_async(path), AsyncIndex       | the same for programs that await                                  |
+| Collection, Document                  | documents with keys, texts, metadata and vectors in one table     |
 | Found                                 | what a search gives: ids and distances                            |
 | Error                                 | what SQLite or the extension refused                              |
 | Busy, ReadOnly, Duplicate, Damaged, Interrupted | kinds of Error                                          |
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from .aio import AsyncIndex, connect_async
     from .answers import Found
     from .catalog import indexes
+    from .collection.collection import Collection
+    from .collection.document import Document
     from .connection import connect
     from .errors import Busy, Damaged, Duplicate, Error, Interrupted, ReadOnly
     from .index import Index
@@ -41,6 +44,8 @@ _LATER = {
     "aio": ["AsyncIndex", "connect_async"],
     "answers": ["Found"],
     "catalog": ["indexes"],
+    "collection.collection": ["Collection"],
+    "collection.document": ["Document"],
     "connection": ["connect"],
     "errors": ["Busy", "Damaged", "Duplicate", "Error", "Interrupted", "ReadOnly"],
     "index": ["Index"],
@@ -49,7 +54,9 @@ _LATER = {
 __all__ = [
     "AsyncIndex",
     "Busy",
+    "Collection",
     "Damaged",
+    "Document",
     "Duplicate",
     "Error",
     "Found",

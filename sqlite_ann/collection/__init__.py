@@ -1,0 +1,1 @@
+"""Documents with keys, texts, metadata and vectors: collection.py."""
