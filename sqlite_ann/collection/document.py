@@ -51,6 +51,17 @@ def _encoded(value: Any) -> Any:
     return plain
 
 
+def value_as(kind: str, value: Any) -> Any:
+    """A value of the metadata, from what SQLite says it is, and gives.
+
+    >>> value_as("true", 1), value_as("array", "[1,2]"), value_as("text", "[1]")
+    (True, [1, 2], '[1]')
+    """
+    if kind in ("true", "false"):
+        return kind == "true"
+    return json.loads(value) if kind in ("array", "object") else value
+
+
 def score_of(metric: str, distance: float, dim: int) -> float:
     """How near, from 0 to 1, larger is nearer.
 

@@ -25,8 +25,8 @@ from ..keys import KeysLike, as_keys
 from ..names import quoted
 from ..opened import Path, check_opened
 from ..transaction import savepoint
-from .document import Document, meta_as_json
-from .filters import Field, Where, compiled, value_of
+from .document import Document, meta_as_json, value_as
+from .filters import Field, Where, compiled, path_of, value_of
 from .tables import Tables
 
 Embed = Callable[[list[str]], Any]
@@ -172,6 +172,29 @@ class StoredDocuments:
         condition, values = compiled(where)
         with self._lock:
             return int(self.db.execute(f"SELECT count(*) FROM {self._tables.table} AS d WHERE {condition}", values).get)
+
+    @translated()
+    def fields(self, where: Where = None) -> dict[str, list[str]]:
+        """The fields that documents have, and of each the JSON types that it has: text, integer, real, true, array, …"""
+        condition, values = compiled(where)
+        sql = (
+            f"SELECT j.key, json_group_array(DISTINCT j.type) FROM {self._tables.table} AS d, json_each(d.meta) AS j"
+            f" WHERE {condition} GROUP BY j.key ORDER BY j.key"
+        )
+        with self._lock:
+            return {name: json.loads(types) for name, types in self._rows(sql, *values)}
+
+    @translated()
+    def values(self, field: Field, where: Where = None) -> list[Any]:
+        """The different values of a field, in order: numbers, text, lists; 1, 1.0 and True are three."""
+        condition, bound = compiled(where)
+        kind, value = f"json_type(meta, {path_of(field)})", f"json_extract(meta, {path_of(field)})"
+        sql = (
+            f"SELECT DISTINCT {kind}, {value} FROM {self._tables.table} AS d WHERE {condition} AND {value} IS NOT NULL"
+            " ORDER BY 2, 1"
+        )
+        with self._lock:
+            return [value_as(*row) for row in self._rows(sql, *bound)]
 
     def __len__(self) -> int:
         return self.count()

@@ -1,0 +1,74 @@
+"""Haystack's filters as conditions of a Collection; what is none of them is a FilterError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from haystack.errors import FilterError
+
+from ..collection import KEY, TEXT, Compare, Condition, Every, Not, Some
+from ..collection.filters import DEEPEST, Field
+
+LOGICAL = {"AND": Every, "OR": Some}
+COMPARISONS = ("==", "!=", ">", ">=", "<", "<=", "in", "not in")
+
+
+def condition_of(filters: dict[str, Any] | None, depth: int = 0) -> Condition:
+    """The condition that filters stand for; all documents, where there are none.
+
+    >>> condition_of({"field": "meta.year", "operator": "<", "value": 1800})
+    Compare(field='year', operator='<', value=1800)
+    """
+    if not filters and depth == 0:
+        return Every(())
+    if depth > DEEPEST:
+        raise FilterError(f"expected filters within filters to a depth of at most {DEEPEST}")
+    if not isinstance(filters, dict):
+        raise FilterError(f"expected a filter as a dictionary, got {filters!r:.60}")
+    if "field" in filters:
+        return _comparison(filters)
+    operator, conditions = _value(filters, "operator"), _value(filters, "conditions")
+    if operator not in (*LOGICAL, "NOT") or not isinstance(conditions, list):
+        raise FilterError(f"expected AND, OR or NOT of a list of conditions, got {operator!r} of {conditions!r:.60}")
+    parts = tuple(condition_of(part, depth + 1) for part in conditions)
+    return Not(Every(parts)) if operator == "NOT" else LOGICAL[operator](parts)
+
+
+def field_of(name: str) -> Field:
+    """A field as Haystack writes it; dots lead into objects.
+
+    >>> field_of("meta.person.name"), field_of("year")
+    (('person', 'name'), 'year')
+    """
+    if name in ("id", "content"):
+        return KEY if name == "id" else TEXT
+    names = tuple(name.removeprefix("meta.").split("."))
+    return names[0] if len(names) == 1 else names
+
+
+def _comparison(given: dict[str, Any]) -> Condition:
+    field, operator, value = given["field"], _value(given, "operator"), _value(given, "value")
+    if not isinstance(field, str) or operator not in COMPARISONS:
+        raise FilterError(f"expected a field and one of {', '.join(COMPARISONS)}, got {field!r} and {operator!r}")
+    if operator in ("in", "not in") and not isinstance(value, list):
+        raise FilterError(f"{field}: expected a list for {operator!r}, got {value!r:.60}")
+    if operator[0] in "<>" and isinstance(value, str) and not _is_date(value):
+        raise FilterError(f"{field}: expected a number or an ISO date for {operator!r}, got {value!r:.60}")
+    if operator not in ("in", "not in") and isinstance(value, Iterable) and not isinstance(value, str):
+        raise FilterError(f"{field}: expected a number, text or a date for {operator!r}, got {value!r:.60}")
+    return Compare(field_of(field), operator, value)
+
+
+def _value(given: dict[str, Any], name: str) -> Any:
+    if name not in given:
+        raise FilterError(f"expected {name!r} in {given!r:.120}")
+    return given[name]
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text) is not None
+    except ValueError:
+        return False
