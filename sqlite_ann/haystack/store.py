@@ -5,9 +5,6 @@ Each method has one that is awaited, called …_async, which runs it in a thread
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from haystack import Document, default_from_dict, default_to_dict
@@ -16,6 +13,7 @@ from haystack.document_stores.types import DuplicatePolicy
 
 from ..collection import Collection
 from ..collection import Document as Found
+from ..collection.awaited import awaited
 from ..errors import Duplicate
 from .filters import condition_of, field_of
 
@@ -104,14 +102,6 @@ class SqliteAnnDocumentStore:
 def as_document(found: Found) -> Document:
     embedding = None if found.embedding is None else found.embedding.tolist()
     return Document(id=found.key, content=found.text, meta=found.meta, embedding=embedding, score=found.score)
-
-
-def awaited(method: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(method)
-    async def in_a_thread(*arguments: Any, **named: Any) -> Any:
-        return await asyncio.to_thread(method, *arguments, **named)
-
-    return in_a_thread
 
 
 for _name, _method in list(vars(SqliteAnnDocumentStore).items()):

@@ -1,26 +1,18 @@
-"""LangChain's vector store and document index over a Collection: `pip install sqlite_ann[langchain]`.
-
-    SqliteAnnVectorStore(embeddings, "docs.db")         .as_retriever(), .add_documents(), .similarity_search(), …
-    SqliteAnnDocumentIndex(store=…)                     LangChain's indexing interface
-
-`filter=` of a search takes the conditions of a Collection (sqlite_ann/collection/filters.py).
-"""
+"""A Collection as LangChain's vector store; `filter=` takes the conditions of a Collection (collection/filters.py)."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
-from langchain_core.indexing.base import DeleteResponse, DocumentIndex, UpsertResponse
 from langchain_core.vectorstores import VectorStore
 
-from . import collection as documents
-from .collection.filters import Where
-from .opened import Path
+from .. import collection as documents
+from ..collection import Where
+from ..opened import Path
 
 
 class SqliteAnnVectorStore(VectorStore):
@@ -113,34 +105,6 @@ class SqliteAnnVectorStore(VectorStore):
     def _select_relevance_score_fn(self) -> Callable[[float], float]:
         index = self.collection.index
         return lambda distance: 0.0 if index is None else documents.score_of(index.metric, distance, index.dim)
-
-
-class SqliteAnnDocumentIndex(DocumentIndex):
-    """LangChain's index of documents, which is a retriever too, over a store."""
-
-    store: Any
-    k: int = 4
-    filter: Any = None
-
-    def upsert(self, items: Sequence[Document], /, **_: Any) -> UpsertResponse:
-        return {"succeeded": self.store.add_documents(list(items)), "failed": []}
-
-    def delete(self, ids: list[str] | None = None, **_: Any) -> DeleteResponse:
-        if ids is None:
-            raise ValueError("ids: expected those of the documents that are to be deleted")
-        there = [found.id for found in self.get(ids)]
-        n = self.store.collection.delete(ids)
-        return {"num_deleted": n, "num_failed": 0, "succeeded": there, "failed": []}
-
-    def get(self, ids: Sequence[str], /, **_: Any) -> list[Document]:
-        found: list[Document] = self.store.get_by_ids(ids)
-        return found
-
-    def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None, **_: Any
-    ) -> list[Document]:
-        found: list[Document] = self.store.similarity_search(query, self.k if k is None else k, filter=self.filter)
-        return found
 
 
 def as_document(found: documents.Document) -> Document:
