@@ -52,13 +52,13 @@ class TestRetriever(RetrieversIntegrationTests):
 class TestDocumentIndex(DocumentIndexerTestSuite):
     @pytest.fixture
     def index(self) -> Generator[DocumentIndex, None, None]:
-        yield SqliteAnnDocumentIndex(store=SqliteAnnVectorStore(EMBEDDING))
+        return SqliteAnnDocumentIndex(store=SqliteAnnVectorStore(EMBEDDING))
 
 
 class TestAsyncDocumentIndex(AsyncDocumentIndexTestSuite):
     @pytest.fixture
     async def index(self) -> AsyncGenerator[DocumentIndex, None]:
-        yield SqliteAnnDocumentIndex(store=SqliteAnnVectorStore(EMBEDDING))
+        return SqliteAnnDocumentIndex(store=SqliteAnnVectorStore(EMBEDDING))
 
 
 # --- What the suites do not ask
