@@ -19,7 +19,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-fast test-faults test-kernels test-neon fuzz asan format lint clean \
+.PHONY: help demo build test test-fast test-guests test-faults test-kernels test-neon fuzz asan format lint clean \
 	bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life bench-filter bench-join
 
 help: ## this list
@@ -41,6 +41,10 @@ FAST := tests/test_layers.py tests/core/test_topk.py tests/core/test_idset.py te
 	tests/python/test_vectors.py tests/sql/test_table.py
 test-fast: build ## a taste of every layer, in less than ten seconds
 	$(PYTEST) -n 2 -m "not data and not slow" -q $(FAST)
+
+GUESTS := build/guests
+test-guests: build $(GUESTS)/.ready ## the suites of LangChain, Haystack and others over our adapters, in an environment of their own
+	$(GUESTS)/bin/python -m pytest -q -o asyncio_mode=auto tests/guests
 
 test-faults: build ## full disks, lost memory, killed writers, damaged pages
 	$(PYTEST) -n 2 tests/faults tests/sql/test_damage.py
@@ -160,6 +164,15 @@ $(VENV)/.ready: $(VENV)/.demo
 $(VENV)/.bench: $(VENV)/.ready
 	$(BIN)/python -m pip install -q setuptools wheel pybind11 numpy
 	$(INSTALL) -e ".[dev,demo,bench]"
+	@touch $@
+
+# PINS= installs the newest of all.
+PINS ?= tests/guests/requirements.txt
+$(GUESTS)/.ready: tests/guests/requirements.txt
+	@test -x $(GUESTS)/bin/python || $(PYTHON) -m venv $(GUESTS)
+	$(GUESTS)/bin/python -m pip install -q numpy apsw pysqlite3 pytest pytest-timeout $(if $(PINS),-r $(PINS),\
+		$$(sed -n 's/^\([a-z].*\)==.*/\1/p' tests/guests/requirements.txt))
+	@echo '$(CURDIR)' > $$($(GUESTS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/sqlite_ann.pth
 	@touch $@
 
 $(BIN)/zig-cc:

@@ -11,7 +11,7 @@ from haystack.errors import FilterError
 from ..collection import KEY, TEXT, Compare, Condition, Every, Not, Some
 from ..collection.filters import DEEPEST, Field
 
-LOGICAL = {"AND": Every, "OR": Some}
+LOGICAL = ("AND", "OR", "NOT")
 COMPARISONS = ("==", "!=", ">", ">=", "<", "<=", "in", "not in")
 
 
@@ -30,10 +30,12 @@ def condition_of(filters: dict[str, Any] | None, depth: int = 0) -> Condition:
     if "field" in filters:
         return _comparison(filters)
     operator, conditions = _value(filters, "operator"), _value(filters, "conditions")
-    if operator not in (*LOGICAL, "NOT") or not isinstance(conditions, list):
+    if operator not in LOGICAL or not isinstance(conditions, list):
         raise FilterError(f"expected AND, OR or NOT of a list of conditions, got {operator!r} of {conditions!r:.60}")
     parts = tuple(condition_of(part, depth + 1) for part in conditions)
-    return Not(Every(parts)) if operator == "NOT" else LOGICAL[operator](parts)
+    if operator == "OR":
+        return Some(parts)
+    return Not(Every(parts)) if operator == "NOT" else Every(parts)
 
 
 def field_of(name: str) -> Field:

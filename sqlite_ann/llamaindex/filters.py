@@ -5,13 +5,14 @@ from __future__ import annotations
 from llama_index.core.vector_stores.types import FilterCondition, MetadataFilter, MetadataFilters, VectorStoreQuery
 
 from ..collection import KEY, Compare, Condition, Every, Not, Some
+from ..collection.filters import Field
 
 SAME = {"text_match": "contains", "text_match_insensitive": "icontains", "nin": "not in"}
 
 
 def wanted(query: VectorStoreQuery) -> Condition:
     """The filters, and the ids where a query names some; a retriever over a whole store names an empty list of them."""
-    named = [(KEY, query.node_ids), ("ref_doc_id", query.doc_ids)]
+    named: list[tuple[Field, list[str] | None]] = [(KEY, query.node_ids), ("ref_doc_id", query.doc_ids)]
     return Every((condition_of(query.filters), *(Compare(field, "in", ids) for field, ids in named if ids)))
 
 

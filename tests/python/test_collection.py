@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import sqlite_ann
 from sqlite_ann import Collection, Document
 from sqlite_ann.collection.document import score_of
 
+ROOT = Path(__file__).parents[2]
 WORDS = ["jig", "reel", "air", "march"]
 
 
@@ -395,3 +398,23 @@ def test_scores_of_what_is_infinitely_far():
     for metric in ("cosine", "angular", "l2", "l1", "dot"):
         assert score_of(metric, float("inf"), 4) == 0
     assert score_of("dot", float("-inf"), 4) == 1
+
+
+# --- The documents
+
+
+def test_the_tables_are_those_that_are_shown(db):
+    """sql/collection.sql, statement by statement, as SQLite keeps it."""
+    shown = sqlite_ann.connect(":memory:")
+    shown.execute((ROOT / "sql/collection.sql").read_text(encoding="utf-8"))
+    Collection.open(db, "docs", dim=384).index_on("year")
+
+    def made(connection):
+        sql = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+        return {name: re.sub(r'--[^\n]*|[\s"]', "", text).lower() for name, text in connection.execute(sql)}
+
+    ours, theirs = made(db), made(shown)
+    index = ours.pop("docs_ann"), theirs.pop("docs_ann")  # the order of options is the order they were given in
+    assert all("content=docs,content_rowid=id" in text for text in index)
+    assert ours == theirs
+    shown.close()
