@@ -18,6 +18,11 @@ static int refuse_number(const AnnJson *json, char *out_message) {
                 (long long)(json->at - json->text + 1));
 }
 
+static int refuse_array(const AnnJson *json, char *out_message) {
+  return refuse(out_message, "expected an array at character %lld of the JSON text",
+                (long long)(json->at - json->text + 1));
+}
+
 static int refuse_name(const AnnJson *json, char *out_message) {
   return refuse(out_message,
                 "expected a name in quotation marks at character %lld of the JSON text",
@@ -68,16 +73,23 @@ static void copy_number(const char *p, size_t n, char *out_number) {
   out_number[used] = 0;
 }
 
-int ann_json_open(AnnJson *json, const char *text, int64_t n_bytes, char *out_message) {
+static int is_at(const AnnJson *json, char c) { return json->at < json->end && *json->at == c; }
+
+/* Behind what opens it; `expected` is the clause where that is not there. */
+static int open(AnnJson *json, const char *text, int64_t n_bytes, char opens,
+                const char *expected, char *out_message) {
   json->text = text;
   json->end = text + n_bytes;
   json->at = skip_space(text, json->end);
   json->n = 0;
-  if (json->at == json->end || *json->at != '[') {
-    return refuse(out_message, "expected a JSON array of numbers, got other text", 0);
-  }
+  if (!is_at(json, opens)) return refuse(out_message, expected, 0);
   json->at = skip_space(json->at + 1, json->end);
   return ANN_OK;
+}
+
+int ann_json_open(AnnJson *json, const char *text, int64_t n_bytes, char *out_message) {
+  return open(json, text, n_bytes, '[', "expected a JSON array of numbers, got other text",
+              out_message);
 }
 
 /* The same of what is written as %c and comes at the end. */
@@ -88,10 +100,11 @@ static int refuse_end(const AnnJson *json, const char *expected, char close,
   return ANN_ERROR;
 }
 
-static int is_at(const AnnJson *json, char c) { return json->at < json->end && *json->at == c; }
+/* Says that what comes is no number, no array, or no member. */
+typedef int (*Refuse)(const AnnJson *json, char *out_message);
 
-/* Past the comma between two numbers or members; stays before the end. */
-static int skip_comma(AnnJson *json, char close, char *out_message) {
+/* Past the comma between two items; stays before the end. */
+static int skip_comma(AnnJson *json, char close, Refuse refuse_item, char *out_message) {
   if (json->at == json->end || *json->at == close) return ANN_OK;
   if (*json->at != ',') {
     return refuse_end(json, "expected a comma or %c at character %lld of the JSON text", close,
@@ -99,13 +112,16 @@ static int skip_comma(AnnJson *json, char close, char *out_message) {
   }
   json->at = skip_space(json->at + 1, json->end);
   if (json->at != json->end && *json->at != close) return ANN_OK;
-  return close == ']' ? refuse_number(json, out_message) : refuse_name(json, out_message);
+  return refuse_item(json, out_message);
 }
 
-/* To the next number or member, or *out_found = 0 behind the last one. */
-static int go_on(AnnJson *json, char close, int *out_found, char *out_message) {
+/* To the next item, or *out_found = 0 behind the last one. */
+static int go_on(AnnJson *json, char close, Refuse refuse_item, int *out_found,
+                 char *out_message) {
   *out_found = 0;
-  if (json->n > 0 && skip_comma(json, close, out_message) != ANN_OK) return ANN_ERROR;
+  if (json->n > 0 && skip_comma(json, close, refuse_item, out_message) != ANN_OK) {
+    return ANN_ERROR;
+  }
   if (json->at == json->end) {
     return refuse_end(json, "expected %c at the end of the JSON text", close, out_message);
   }
@@ -117,7 +133,7 @@ static int go_on(AnnJson *json, char close, int *out_found, char *out_message) {
 
 int ann_json_next(AnnJson *json, char *out_number, int *out_found, char *out_message) {
   size_t length;
-  int rc = go_on(json, ']', out_found, out_message);
+  int rc = go_on(json, ']', refuse_number, out_found, out_message);
   if (rc != ANN_OK || !*out_found) return rc;
   length = number_length(json->at, json->end);
   if (length == 0 || length > LONGEST) return refuse_number(json, out_message);
@@ -137,18 +153,36 @@ int64_t ann_json_length(const char *text, int64_t n_bytes) {
   return n;
 }
 
+/* ---- arrays ---- */
+
+int ann_json_open_arrays(AnnJson *json, const char *text, int64_t n_bytes, char *out_message) {
+  return open(json, text, n_bytes, '[', "expected a JSON array of arrays, got other text",
+              out_message);
+}
+
+/* Numbers have no brackets, so that the first one that closes is the array's own. */
+int ann_json_next_array(AnnJson *json, const char **out_text, int64_t *out_n_bytes,
+                        int *out_found, char *out_message) {
+  const char *last;
+  int rc = go_on(json, ']', refuse_array, out_found, out_message);
+  if (rc != ANN_OK || !*out_found) return rc;
+  if (!is_at(json, '[')) return refuse_array(json, out_message);
+  last = memchr(json->at, ']', (size_t)(json->end - json->at));
+  if (!last) {
+    json->at = json->end;
+    return refuse_end(json, "expected %c at the end of the JSON text", ']', out_message);
+  }
+  *out_text = json->at;
+  *out_n_bytes = last + 1 - json->at;
+  json->at = skip_space(last + 1, json->end);
+  json->n++;
+  return ANN_OK;
+}
+
 /* ---- objects ---- */
 
 int ann_json_open_object(AnnJson *json, const char *text, int64_t n_bytes, char *out_message) {
-  json->text = text;
-  json->end = text + n_bytes;
-  json->at = skip_space(text, json->end);
-  json->n = 0;
-  if (!is_at(json, '{')) {
-    return refuse(out_message, "expected a JSON object, got other text", 0);
-  }
-  json->at = skip_space(json->at + 1, json->end);
-  return ANN_OK;
+  return open(json, text, n_bytes, '{', "expected a JSON object, got other text", out_message);
 }
 
 /* The length of the string at p with its quotation marks, or 0 when there is none. */
@@ -176,7 +210,7 @@ static size_t value_length(const char *p, const char *end) {
 int ann_json_next_member(AnnJson *json, AnnMember *out_member, int *out_found,
                          char *out_message) {
   size_t length;
-  int rc = go_on(json, '}', out_found, out_message);
+  int rc = go_on(json, '}', refuse_name, out_found, out_message);
   if (rc != ANN_OK || !*out_found) return rc;
   length = string_length(json->at, json->end);
   if (length == 0) return refuse_name(json, out_message);

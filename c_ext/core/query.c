@@ -46,14 +46,20 @@ static void complete(const AnnElement *rows, int64_t n, void *query) {
 
 /* ---- making ---- */
 
+/* A vector becomes floats in its place, from the last on: no float lies before the component
+** that it is made of. */
+static void widen(const AnnElement *element, int64_t n, void *io_vector) {
+  float *x = io_vector;
+  int64_t i;
+  for (i = n - 1; i >= 0; i--) x[i] = element->at(io_vector, i);
+}
+
 void ann_query_from_vector(const AnnElement *rows, const void *vector, int64_t n,
                            void *out_query) {
-  int64_t size = ann_element_size(rows, n), i;
-  float *x = out_query;
+  int64_t size = ann_element_size(rows, n);
   if (out_query != vector) memmove(out_query, vector, (size_t)size);
   if (rows == ann_query_element(rows)) return;
-  /* In its place, from the last on: no float lies before the component that it is made of. */
-  for (i = n - 1; i >= 0; i--) x[i] = rows->at(out_query, i);
+  widen(rows, n, out_query);
   complete(rows, n, out_query);
 }
 
@@ -111,6 +117,23 @@ int ann_query_from_blob(const AnnElement *rows, const void *blob, int64_t n_byte
   }
   rc = ann_element_from_blob(rows, blob, n_bytes, n, out_query, out_message);
   if (rc == ANN_OK) ann_query_from_vector(rows, out_query, n, out_query);
+  return rc;
+}
+
+int ann_query_takes(const AnnElement *rows, const AnnElement *element) {
+  return element == ann_element_default() || ann_query_can_be(rows, element);
+}
+
+int ann_query_from_blob_of(const AnnElement *rows, const AnnElement *element, const void *blob,
+                           int64_t n_bytes, int64_t n, void *out_query, char *out_message) {
+  int rc;
+  if (element == ann_element_default()) {
+    return from_floats(rows, blob, n_bytes, n, out_query, out_message);
+  }
+  rc = ann_element_from_blob(element, blob, n_bytes, n, out_query, out_message);
+  if (rc != ANN_OK || is_of_bits(rows)) return rc;
+  widen(element, n, out_query);
+  complete(rows, n, out_query);
   return rc;
 }
 

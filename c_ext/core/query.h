@@ -29,6 +29,9 @@ void ann_query_from_other(const AnnElement *rows, const AnnElement *element, con
                           int64_t n, void *out_query);
 int ann_query_from_blob(const AnnElement *rows, const void *blob, int64_t n_bytes, int64_t n,
                         void *out_query, char *out_message);
+int ann_query_takes(const AnnElement *rows, const AnnElement *element);
+int ann_query_from_blob_of(const AnnElement *rows, const AnnElement *element, const void *blob,
+                           int64_t n_bytes, int64_t n, void *out_query, char *out_message);
 int ann_query_from_json(const AnnElement *rows, const char *text, int64_t n_bytes, int64_t n,
                         void *out_query, char *out_message);
 int ann_query_is_vector(const AnnElement *rows, const void *query, const void *vector,
@@ -47,6 +50,8 @@ int ann_query_is_vector(const AnnElement *rows, const void *query, const void *v
 ** ann_query_from_other: of such a one; out_query is elsewhere. ann_query_from_blob,
 ** ann_query_from_json: ANN_OK, or ANN_ERROR and one clause in out_message, of
 ** ANN_VECTOR_MESSAGE bytes.  JSON may have fractions for whatever rows but bits.
+** ann_query_takes: whether a blob of that type can be made a query; ann_query_from_blob_of: it is,
+** with n_bytes as many as n components have.
 ** ann_query_is_vector: whether it is what is made of this vector, bit by bit.
 */
 

@@ -55,7 +55,7 @@ static void clear(Calibration *c) {
 }
 
 static int find_truth(Calibration *c) {
-  AnnTruthRows rows = {c->store->db, c->store->source, &c->store->options.space};
+  AnnTruthRows rows = {c->store->db, c->store->source, &c->store->options.space, NULL};
   int rc = ann_truth_find(&rows, c->pool, c->sample.truths, c->sample.n_truths);
   if (rc == ANN_OK) ann_sample_sort(&c->sample);
   return rc;

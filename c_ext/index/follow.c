@@ -44,7 +44,7 @@ static int64_t rows_per_slice(const AnnStore *store, int64_t n_truths) {
 }
 
 static int find_some_truth(AnnStore *store, AnnProgress *progress) {
-  AnnTruthRows rows = {store->db, store->source, &store->options.space};
+  AnnTruthRows rows = {store->db, store->source, &store->options.space, NULL};
   AnnSample *sample = &progress->sample;
   AnnPass *pass = NULL; /* owned */
   int more = 0, rc = ann_pass_new(&rows, sample->truths, sample->n_truths, &pass);

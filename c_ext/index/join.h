@@ -1,16 +1,13 @@
 /* join.h -- the rows of one table, each with the k nearest of another, some at a time.
 **
-** Rows of the left table are read in order of id: few at first, for someone who wants only few,
-** then four times as many, up to what has room in MOST_BYTES (join.c); and all are searched for
-** together (many.h).  What the same connection writes between two parts, the later ones see.
+** Rows of the left table are read in order of id, and searched for in parts (part.h).
 **
 ** Cost: that of the searches.
 */
 #ifndef ANN_INDEX_JOIN_H
 #define ANN_INDEX_JOIN_H
 
-#include "core/topk.h"
-#include "index/store.h"
+#include "index/part.h"
 
 /* Set k, recall and what follows them, and zero the rest. */
 typedef struct AnnJoin {
@@ -19,11 +16,8 @@ typedef struct AnnJoin {
   int without_self;   /* both tables are the same; no row is its own neighbour */
   int64_t next, last; /* ids of the left table that are still to be read */
   int done;           /* there are none */
-  int64_t asked;      /* rows of the last part, at most */
-  /* the part */
-  int64_t n;     /* rows of the left table */
-  int64_t *ids;  /* owned: theirs, ascending */
-  AnnTopk *tops; /* owned: the nearest rows of each, ascending by (distance, id) */
+  AnnPart part;       /* owned: rows of the left table, with what is near to each */
+  int64_t *ids;       /* owned: theirs, ascending */
 } AnnJoin;
 
 /* The next part in the place of the one before; none when it is done.  Inside ann_store_begin of

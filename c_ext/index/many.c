@@ -4,10 +4,12 @@
 #include <math.h>
 
 #include "core/sort.h"
-#include "index/seek.h"
+#include "index/search.h"
 #include "index/truth.h"
 
-#define FEW 64      /* vectors for which neither threads nor an order pay */
+#define ALONE 8     /* vectors for which nothing pays that is done for all together, */
+#define UNSHARED 16 /* nor threads, which take 50 us to start, */
+#define FEW 64      /* nor an order */
 #define GROUP 512   /* searched before what they lacked is read */
 #define CHUNK 4     /* that a worker takes at a time, */
 #define LONG 1000.0 /* or one, where a search takes about so many microseconds */
@@ -75,7 +77,7 @@ static int make_seeks(Many *many) {
 }
 
 static int init(Many *many, AnnStore *store, const AnnAsked *asked) {
-  int threads = ann_pool_threads(store->options.threads);
+  int threads = ann_pool_threads(asked->threads);
   uint64_t n = (uint64_t)asked->n;
   memset(many, 0, sizeof *many);
   many->store = store;
@@ -86,7 +88,7 @@ static int init(Many *many, AnnStore *store, const AnnAsked *asked) {
   many->truths = ann_alloc_zero(n, sizeof *many->truths);
   many->outcomes = ann_alloc_zero(n, sizeof *many->outcomes);
   if (!many->order || !many->truths || !many->outcomes) return ANN_NOMEM;
-  return threads > 1 && asked->n >= FEW ? ann_pool_new(threads, &many->pool) : ANN_OK;
+  return threads > 1 && asked->n >= UNSHARED ? ann_pool_new(threads, &many->pool) : ANN_OK;
 }
 
 static void clear(Many *many) {
@@ -287,7 +289,7 @@ static int search_forest(Many *many) {
 /* ---- rows that are read once for all ---- */
 
 static AnnTruthRows rows_of(const AnnStore *store) {
-  return (AnnTruthRows){store->db, store->source, &store->options.space};
+  return (AnnTruthRows){store->db, store->source, &store->options.space, store->rows};
 }
 
 /* Every row, for the slots that do not walk. */
@@ -318,25 +320,26 @@ static int look_at_waiting(Many *many) {
 /* ---- all of it ---- */
 
 /* As a search decides it (search.c), for all vectors but those without a direction. */
-static int choose_way(Many *many, int *out_exact) {
-  AnnQuery query = query_of(many, 0);
-  int rc;
-  *out_exact = many->store->state.roots[0] == 0 || many->asked->recall >= 1;
-  if (*out_exact) return ANN_OK;
-  rc = ann_way_plan(many->store, &query, many->asked->k, 1, &many->way);
-  *out_exact = many->way.exact <= many->way.walk;
+static int choose_way(AnnStore *store, const AnnAsked *asked, AnnWay *out_way, int *out_exact) {
+  AnnQuery query = {.k = asked->k, .recall = asked->recall};
+  int rc = ann_notes_get(store->notes, &query.noted);
+  query.without_self = asked->selves != NULL;
+  *out_exact = store->state.roots[0] == 0 || asked->recall >= 1;
+  if (rc != ANN_OK || *out_exact) return rc;
+  rc = ann_way_plan(store, &query, asked->k, 1, out_way);
+  *out_exact = out_way->exact <= out_way->walk;
   return rc;
 }
 
 /* By the forest, as far as that is the way. */
-static int search(Many *many) {
+static int search(Many *many, int exact) {
   int64_t i;
-  int exact = 0, rc = choose_way(many, &exact);
-  if (rc == ANN_OK && exact) {
+  int rc = ANN_OK;
+  if (exact) {
     for (i = 0; i < many->asked->n; i++) many->order[i] = (AnnRanked){0, i};
     return make_truths(many);
   }
-  if (rc == ANN_OK && many->asked->n >= FEW) rc = warm(many);
+  if (many->asked->n >= FEW) rc = warm(many);
   if (rc == ANN_OK) rc = make_seeks(many);
   if (rc == ANN_OK) rc = put_in_order(many);
   if (rc == ANN_OK) rc = make_truths(many);
@@ -357,10 +360,35 @@ static int hand_over(Many *many, AnnTopk *out_tops) {
   return rc;
 }
 
+/* One after the other. */
+static int search_each(AnnStore *store, const AnnAsked *asked, AnnTopk *out_tops) {
+  Many many = {.store = store, .asked = asked};
+  AnnSearcher *searcher = NULL; /* owned */
+  int64_t i;
+  int rc = ann_searcher_new(store, &searcher);
+  for (i = 0; i < asked->n && rc == ANN_OK; i++) {
+    AnnQuery query = query_of(&many, i);
+    rc = ann_search(searcher, &query, &out_tops[i]);
+  }
+  ann_searcher_free(searcher);
+  return rc;
+}
+
+/* In an ordinary table more rows may be found than the forest counts. */
+static int is_for_each(const AnnStore *store, const AnnAsked *asked, int exact) {
+  if (asked->n < ALONE) return 1;
+  return ann_source_may_lack(store->source) && (!exact || asked->k > store->state.rows);
+}
+
 int ann_many_search(AnnStore *store, const AnnAsked *asked, AnnTopk *out_tops) {
   Many many;
-  int rc = init(&many, store, asked);
-  if (rc == ANN_OK) rc = search(&many);
+  AnnWay way = {.walk = 0};
+  int exact = 0, rc = choose_way(store, asked, &way, &exact);
+  if (rc != ANN_OK) return rc;
+  if (is_for_each(store, asked, exact)) return search_each(store, asked, out_tops);
+  rc = init(&many, store, asked);
+  many.way = way;
+  if (rc == ANN_OK) rc = search(&many, exact);
   if (rc == ANN_OK) rc = look_at_all(&many);
   if (rc == ANN_OK) rc = look_at_waiting(&many);
   if (rc == ANN_OK) rc = hand_over(&many, out_tops);

@@ -10,6 +10,10 @@
 ** 3. the waiting rows are read once for all vectors; and so is the whole table for those that have
 **    to be compared with every row of it.
 **
+** A few are searched for one after the other: threads take time to start.  So are all in an
+** ordinary table, unless each has to be compared with every row: its rows may be others than the
+** forest knows, or gone, and none are kept in memory, where other threads would find them.
+**
 ** Memory: ann_many_bytes for each vector, and for each thread the memory of a search.
 */
 #ifndef ANN_INDEX_MANY_H
@@ -25,6 +29,7 @@ typedef struct AnnAsked {
   const int64_t *selves;  /* n ids, each left out of its own answer; NULL for none */
   int64_t k;              /* at least 1 */
   double recall;          /* in (0, 1]; 1 is exact */
+  int threads;            /* as the option of that name: 0 for the cores */
 } AnnAsked;
 
 /* Inside ann_store_begin.  out_tops: n, zeroed; filled with at most k (distance, id) each,

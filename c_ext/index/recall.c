@@ -184,7 +184,7 @@ int ann_recall_measure(AnnStore *store, AnnSearcher *searcher, int64_t k, int64_
                        double recall, int given, AnnRecall *out_recall) {
   int64_t rows = 0, first = 0, most, i;
   AnnLearnedQueries learned;
-  AnnTruthRows table = {store->db, store->source, &store->options.space};
+  AnnTruthRows table = {store->db, store->source, &store->options.space, NULL};
   Sample sample;
   AnnQuery query;
   Tally tally;

@@ -93,7 +93,7 @@ static int init(Pass *pass, const AnnTruthRows *from, AnnTruth *truths, int64_t 
   return ANN_OK;
 }
 
-/* The row just read. */
+/* The row that stands in the next place. */
 static void add_row(Pass *pass) {
   const AnnSpace *space = pass->from.space;
   const void *vector = stored_row(pass, pass->n);
@@ -108,15 +108,35 @@ static void add_row(Pass *pass) {
 
 /* Hold the next rows of the scan, at most `most`. */
 static int read_rows(Pass *pass, int64_t most, int *out_more) {
+  AnnRows *rows = pass->from.rows;
   int rc = ANN_OK;
   if (most > pass->most) most = pass->most;
   for (pass->n = 0; rc == ANN_OK && pass->n < most; pass->n++) {
-    rc = ann_source_next(pass->from.source, &pass->ids[pass->n], stored_row(pass, pass->n),
-                         out_more);
+    void *vector = stored_row(pass, pass->n);
+    rc = ann_source_next(pass->from.source, &pass->ids[pass->n], vector, out_more);
     if (rc != ANN_OK || !*out_more) break;
+    if (rows) ann_rows_range_add(rows, pass->ids[pass->n], vector);
     add_row(pass);
   }
   return rc;
+}
+
+/* The same of the rows in memory: those that lie one after the other from *io_place on. */
+static void take_rows(Pass *pass, const AnnRange *range, int64_t *io_place) {
+  const AnnRow *row = NULL;
+  int64_t step = ann_rows_step(pass->from.rows), n, i;
+  int64_t size = pass->from.space->blob_size;
+  pass->n = 0;
+  while (pass->n < pass->most &&
+         (n = ann_rows_run(pass->from.rows, range, io_place, &row)) > 0) {
+    for (i = 0; i < n && pass->n < pass->most; i++, row = ann_row_next(row, step)) {
+      memcpy(stored_row(pass, pass->n), row->vector, (size_t)size);
+      pass->ids[pass->n] = row->id;
+      add_row(pass);
+      pass->n++;
+    }
+    *io_place -= n - i; /* those for which there was no room come next */
+  }
 }
 
 static int is_in_share(int64_t id) { return ((uint64_t)id * 0x9E3779B97F4A7C15u) >> 61 == 0; }
@@ -190,19 +210,23 @@ void ann_pass_free(AnnPass *pass) {
   ann_free(pass);
 }
 
+/* The rows held against all queries. */
+static int compare_rows(Pass *pass, AnnPool *pool) {
+  AnnPoll poll = {ann_db_tick, pass->from.db};
+  int64_t items = (pass->n_truths + TOGETHER - 1) / TOGETHER;
+  int64_t chunk = WORK_AT_ONCE / (TOGETHER * pass->most * (pass->stride + WORK_PER_ROW));
+  return ann_pool_run(pool, items, chunk > 0 ? chunk : 1, compare_some, pass, &poll);
+}
+
 /* About `most` rows from *io_from to `last`. */
 static int scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t last, int64_t *io_from,
                 int *out_more) {
-  AnnPoll poll = {ann_db_tick, pass->from.db};
-  int64_t items = (pass->n_truths + TOGETHER - 1) / TOGETHER, seen = 0;
-  int64_t chunk = WORK_AT_ONCE / (TOGETHER * pass->most * (pass->stride + WORK_PER_ROW));
+  int64_t seen = 0;
   int rc = ann_source_scan(pass->from.source, *io_from, last);
   *out_more = 1;
   while (rc == ANN_OK && *out_more && seen < most) {
     rc = read_rows(pass, most - seen, out_more);
-    if (rc == ANN_OK) {
-      rc = ann_pool_run(pool, items, chunk > 0 ? chunk : 1, compare_some, pass, &poll);
-    }
+    if (rc == ANN_OK) rc = compare_rows(pass, pool);
     seen += pass->n;
     if (pass->n == 0) continue;
     if (pass->ids[pass->n - 1] == INT64_MAX) *out_more = 0;
@@ -216,16 +240,35 @@ int ann_pass_scan(AnnPass *pass, AnnPool *pool, int64_t most, int64_t *io_from, 
   return scan(pass, pool, most, INT64_MAX, io_from, out_more);
 }
 
+static int compare_range(AnnPass *pass, AnnPool *pool, const AnnRange *range) {
+  int64_t place = range->low;
+  int rc = ANN_OK;
+  do {
+    take_rows(pass, range, &place);
+    if (pass->n > 0) rc = compare_rows(pass, pool);
+  } while (rc == ANN_OK && pass->n > 0);
+  ann_rows_hit(pass->from.rows, range->n);
+  return rc;
+}
+
+/* By what of it is in memory, and then the rows that follow. */
 int ann_pass_range(AnnPass *pass, AnnPool *pool, int64_t first, int64_t last) {
-  int more = 1;
-  return scan(pass, pool, INT64_MAX, last, &first, &more);
+  AnnRows *rows = pass->from.rows;
+  const AnnRange *range = rows ? ann_rows_range(rows, first, last) : NULL;
+  int64_t from = first;
+  int more = 1, rc = range ? compare_range(pass, pool, range) : ANN_OK;
+  if (range && (rc != ANN_OK || range->through == last)) return rc;
+  if (range) from = range->through + 1;
+  if (rows) ann_rows_range_begin(rows, first, last);
+  rc = scan(pass, pool, INT64_MAX, last, &from, &more);
+  if (rows && rc == ANN_OK) ann_rows_range_end(rows);
+  return rc;
 }
 
 int ann_truth_find(const AnnTruthRows *rows, AnnPool *pool, AnnTruth *truths, int64_t n) {
   AnnPass *pass = NULL; /* owned */
-  int64_t from = INT64_MIN;
-  int more = 1, rc = ann_pass_new(rows, truths, n, &pass);
-  if (rc == ANN_OK) rc = ann_pass_scan(pass, pool, INT64_MAX, &from, &more);
+  int rc = ann_pass_new(rows, truths, n, &pass);
+  if (rc == ANN_OK) rc = ann_pass_range(pass, pool, INT64_MIN, INT64_MAX);
   ann_pass_free(pass);
   return rc;
 }

@@ -6,7 +6,10 @@
 ** A thinned truth looks at one row in ANN_TRUTH_SHARE, chosen by id: its k-th nearest stands
 ** for the (ANN_TRUTH_SHARE k)-th of all, for an eighth of the memory.
 **
-** Cost: a distance for every row and vector.
+** Rows that are in memory are not read again, and what is read stays there, as with a search for
+** one vector.
+**
+** Cost: a distance for every row and vector; 0.1 us for a row in memory, 1 us for another.
 */
 #ifndef ANN_INDEX_TRUTH_H
 #define ANN_INDEX_TRUTH_H
@@ -14,7 +17,7 @@
 #include "core/pool.h"
 #include "core/space.h"
 #include "core/topk.h"
-#include "index/source.h"
+#include "index/rows.h"
 
 #define ANN_TRUTH_SHARE 8
 
@@ -38,6 +41,7 @@ typedef struct AnnTruthRows {
   AnnDb *db;
   AnnSource *source;
   const AnnSpace *space;
+  AnnRows *rows; /* where those are kept that were read; NULL: all are read from the source */
 } AnnTruthRows;
 
 /* Fill `exact` of n truths.  pool: NULL for one thread. */

@@ -40,12 +40,18 @@ static int disconnect(sqlite3_vtab *vtab) {
 /* ---- planning ---- */
 
 /* idxNum has bit i for argument i, and bit ANN_KEY for the key; values come in this order. */
+#define READS_ALL (1 << (ANN_KEY + 1))
 
 /* What a constrained column is given for, or -1: nothing of ours, SQLite looks at the rows. */
 static int purpose_of(const AnnFunction *function, int column) {
   if (column >= function->n_columns) return column - function->n_columns;
   if (column >= 0 && column < function->n_shown) return column + 1;
   return column == 0 && function->by_key ? ANN_KEY : -1;
+}
+
+/* Is it a column of all rows? */
+static int is_of_all(const AnnFunction *function, int column) {
+  return function->n_arguments > 0 && column >= function->n_columns + function->n_arguments;
 }
 
 static int choose(const AnnFunction *function, const sqlite3_index_info *info, int *chosen,
@@ -55,6 +61,10 @@ static int choose(const AnnFunction *function, const sqlite3_index_info *info, i
   for (i = 0; i < info->nConstraint; i++) {
     const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
     int purpose = purpose_of(function, constraint->iColumn);
+    if (is_of_all(function, constraint->iColumn)) {
+      *out_message = sqlite3_mprintf("too many arguments on %s()", function->name);
+      return ANN_ERROR;
+    }
     if (constraint->op != SQLITE_INDEX_CONSTRAINT_EQ || purpose < 0) continue;
     if (!constraint->usable) {
       if (purpose == ANN_KEY) continue;
@@ -75,6 +85,12 @@ static int choose(const AnnFunction *function, const sqlite3_index_info *info, i
   return ANN_OK;
 }
 
+/* Columns of all rows are few and the last. */
+static int reads_all(const AnnFunction *function, const sqlite3_index_info *info) {
+  return function->n_arguments > 0 &&
+         info->colUsed >> (function->n_columns + function->n_arguments) != 0;
+}
+
 static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const AnnFunction *function = function_of(vtab);
   int i, n = 0, chosen[ANN_KEY + 1];
@@ -86,6 +102,7 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
     info->aConstraintUsage[chosen[i]].omit = i != ANN_KEY;
     info->idxNum |= 1 << i;
   }
+  if (reads_all(function, info)) info->idxNum |= READS_ALL;
   info->estimatedCost = 1e5;
   info->estimatedRows = function->kind->expected_rows;
   if (function->kind->is_in_order) info->orderByConsumed = function->kind->is_in_order(info);
@@ -127,6 +144,7 @@ static int filter(sqlite3_vtab_cursor *base, int given, const char *words, int a
   int i, n = 0, rc;
   (void)words, (void)argc;
   forget(cursor);
+  cursor->reads_all = (given & READS_ALL) != 0;
   for (i = 0; i <= ANN_KEY; i++) {
     if (!(given >> i & 1)) continue;
     values[i] = argv[n++];
@@ -153,7 +171,7 @@ static int eof(sqlite3_vtab_cursor *base) {
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int which) {
   AnnFunctionCursor *cursor = (AnnFunctionCursor *)base;
   int argument = which - cursor->function->n_columns;
-  if (argument < 0) {
+  if (argument < 0 || is_of_all(cursor->function, which)) {
     cursor->function->kind->result(cursor, out, which);
   } else if (cursor->arguments[argument]) {
     sqlite3_result_value(out, cursor->arguments[argument]);

@@ -10,7 +10,7 @@
 
 #include "sql/context.h"
 
-#define ANN_MAX_ARGUMENTS 5
+#define ANN_MAX_ARGUMENTS 6
 #define ANN_KEY ANN_MAX_ARGUMENTS /* the place of the key among values */
 
 /* One call; a function's own cursor begins with it. */
@@ -19,6 +19,7 @@ typedef struct AnnFunctionCursor {
   AnnContext *context; /* borrowed */
   const struct AnnFunction *function;
   sqlite3_value *arguments[ANN_MAX_ARGUMENTS]; /* owned: as they were given; NULL: not given */
+  int reads_all;                               /* the statement reads columns of all rows */
   int64_t n_rows, at;                          /* and the current one */
 } AnnFunctionCursor;
 
@@ -31,7 +32,7 @@ typedef struct AnnFunctionKind {
   /* Sets n_rows.  values: borrowed from xFilter, NULL where not given: 1 +
   ** ANN_MAX_ARGUMENTS. */
   int (*fill)(AnnFunctionCursor *cursor, sqlite3_value **values);
-  /* A visible column of the current row. */
+  /* A column of the current row that is no argument. */
   void (*result)(AnnFunctionCursor *cursor, sqlite3_context *out, int column);
   void (*clear)(AnnFunctionCursor *cursor); /* free what fill made */
   /* After each row, of one that does not know all of them: n_rows is to be above `at` if there is
@@ -45,7 +46,8 @@ typedef struct AnnFunction {
   const AnnFunctionKind *kind;
   const char *name, *declaration;
   const char *usage; /* what is expected, when an argument lacks */
-  int n_columns;     /* visible; the hidden ones are the arguments */
+  int n_columns;     /* visible; the hidden ones are the arguments, */
+  int n_arguments;   /* and behind so many of them columns of all rows; 0: there are none */
   int n_needed;      /* the first so many arguments must be given */
   int n_shown; /* the first so many columns may also be compared in order to give argument 1, … */
   int by_key; /* can be filled for one value of the first column alone, which SQLite checks again */

@@ -12,6 +12,7 @@ SQLITE_EXTENSION_INIT1
 #include "sql/ids.h"
 #include "sql/inspect_vtab.h"
 #include "sql/join_vtab.h"
+#include "sql/many_vtab.h"
 #include "sql/rows_vtab.h"
 #include "sql/scalar.h"
 #include "sql/search_vtab.h"
@@ -47,6 +48,7 @@ ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
   if (rc == SQLITE_OK) rc = ann_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_search_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_join_vtab_register(db, context);
+  if (rc == SQLITE_OK) rc = ann_many_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_inspect_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_rows_vtab_register(db, context);
   if (rc == SQLITE_OK) rc = ann_each_vtab_register(db, context);

@@ -3,37 +3,38 @@
 
 #include "core/query.h"
 #include "index/join.h"
-#include "sql/function.h"
+#include "sql/pairs.h"
 #include "sql/value.h"
 
-enum { COLUMN_LEFT_ID, COLUMN_ID, COLUMN_DISTANCE, COLUMN_RANK, N_COLUMNS };
-
 typedef struct Cursor {
-  AnnFunctionCursor base;
-  AnnHold holds[2];  /* owned: of the tables; of ann_graph the first alone */
-  AnnJoin join;      /* owned */
-  int64_t row, rank; /* where it stands in the part: rank counts from 0 */
+  AnnPairs pairs;
+  AnnHold holds[2]; /* owned: of the tables; of ann_graph the first alone */
+  AnnJoin join;     /* owned */
 } Cursor;
 
 static const AnnFunction graph_function;
 
-static int is_graph(const Cursor *cursor) { return cursor->base.function == &graph_function; }
+static const AnnFunction *function_of(const Cursor *cursor) {
+  return cursor->pairs.base.function;
+}
 
-static char **message_of(Cursor *cursor) { return &cursor->base.base.pVtab->zErrMsg; }
+static int is_graph(const Cursor *cursor) { return function_of(cursor) == &graph_function; }
+
+static char **message_of(Cursor *cursor) { return &cursor->pairs.base.base.pVtab->zErrMsg; }
 
 /* ---- the tables ---- */
 
 /* The table of an argument. */
 static int open_table(Cursor *cursor, int argument, AnnTable **out_table) {
-  return ann_context_find(cursor->base.context, cursor->base.function->name,
-                          cursor->base.arguments[argument], &cursor->holds[argument], out_table,
-                          message_of(cursor));
+  AnnFunctionCursor *base = &cursor->pairs.base;
+  return ann_context_find(base->context, base->function->name, base->arguments[argument],
+                          &cursor->holds[argument], out_table, message_of(cursor));
 }
 
 /* Can the vectors of one be searched for in the other? */
 static int check_tables(Cursor *cursor, const AnnStore *left, const AnnStore *right) {
   const AnnSpace *a = &left->options.space, *b = &right->options.space;
-  const char *function = cursor->base.function->name;
+  const char *function = function_of(cursor)->name;
   if (a->dimensions != b->dimensions) {
     return ann_value_refuse(
         message_of(cursor),
@@ -66,40 +67,23 @@ static int read_part(Cursor *cursor, AnnStore *left, AnnStore *right) {
   return rc;
 }
 
-static int next_part(Cursor *cursor) {
+static int more(AnnPairs *pairs) {
+  Cursor *cursor = (Cursor *)pairs;
+  const AnnJoin *join = &cursor->join;
   AnnTable *left = NULL, *right = NULL;
   int rc = open_table(cursor, 0, &left);
   right = left;
   if (rc == ANN_OK && !is_graph(cursor)) rc = open_table(cursor, 1, &right);
   if (rc == ANN_OK) rc = check_tables(cursor, left->store, right->store);
   if (rc == ANN_OK) rc = read_part(cursor, left->store, right->store);
-  cursor->row = cursor->rank = 0;
+  pairs->n = rc == ANN_OK ? join->part.n : 0;
+  pairs->subjects = join->ids;
+  pairs->tops = join->part.tops;
+  pairs->done = join->done;
   return rc;
 }
 
-/* ---- rows ---- */
-
-/* From where it stands to a row that is there; n_rows says whether there is one. */
-static int settle(AnnFunctionCursor *base) {
-  Cursor *cursor = (Cursor *)base;
-  const AnnJoin *join = &cursor->join;
-  int rc = ANN_OK;
-  while (rc == ANN_OK) {
-    while (cursor->row < join->n && cursor->rank >= join->tops[cursor->row].n) {
-      cursor->row++;
-      cursor->rank = 0;
-    }
-    if (cursor->row < join->n || join->done) break;
-    rc = next_part(cursor);
-  }
-  base->n_rows = base->at + (rc == ANN_OK && cursor->row < join->n);
-  return rc;
-}
-
-static int step(AnnFunctionCursor *base) {
-  ((Cursor *)base)->rank++;
-  return settle(base);
-}
+/* ---- arguments ---- */
 
 /* An argument of ann_graph stands one before that of ann_join; NULL where it is not given. */
 static sqlite3_value *value_of(const Cursor *cursor, sqlite3_value **values, int argument) {
@@ -127,18 +111,9 @@ static int fill(AnnFunctionCursor *base, sqlite3_value **values) {
     if (!ann_value_integer(values[ANN_KEY], &join->next)) join->done = 1; /* no row has it */
     join->last = join->next;
   }
-  return settle(base);
-}
-
-static void result(AnnFunctionCursor *base, sqlite3_context *out, int column) {
-  const Cursor *cursor = (Cursor *)base;
-  const AnnRanked *row = &cursor->join.tops[cursor->row].items[cursor->rank];
-  switch (column) {
-  case COLUMN_LEFT_ID: sqlite3_result_int64(out, cursor->join.ids[cursor->row]); break;
-  case COLUMN_ID: sqlite3_result_int64(out, row->id); break;
-  case COLUMN_DISTANCE: sqlite3_result_double(out, row->key); break;
-  case COLUMN_RANK: sqlite3_result_int64(out, cursor->rank + 1); break;
-  }
+  cursor->pairs.more = more;
+  cursor->pairs.done = join->done;
+  return ann_pairs_start(&cursor->pairs);
 }
 
 static void clear(AnnFunctionCursor *base) {
@@ -148,20 +123,6 @@ static void clear(AnnFunctionCursor *base) {
   ann_hold_clear(&cursor->holds[1]);
 }
 
-/* By left_id, and then by rank, which is by distance and id. */
-static int is_in_order(const sqlite3_index_info *info) {
-  int i;
-  for (i = 0; i < info->nOrderBy; i++) {
-    int column = info->aOrderBy[i].iColumn;
-    if (info->aOrderBy[i].desc) return 0;
-    if (i == 0 && column != COLUMN_LEFT_ID) return 0;
-    if (i == 1 && column == COLUMN_RANK) return 1;
-    if (i == 1 && column != COLUMN_DISTANCE) return 0;
-    if (i == 2) return column == COLUMN_ID || column == COLUMN_RANK;
-  }
-  return info->nOrderBy > 0;
-}
-
 /* ---- life ---- */
 
 static const AnnFunctionKind kind = {
@@ -169,10 +130,10 @@ static const AnnFunctionKind kind = {
   .safety = SQLITE_VTAB_INNOCUOUS,
   .expected_rows = 100000,
   .fill = fill,
-  .result = result,
+  .result = ann_pairs_result,
   .clear = clear,
-  .step = step,
-  .is_in_order = is_in_order,
+  .step = ann_pairs_step,
+  .is_in_order = ann_pairs_in_order,
 };
 
 static const AnnFunction join_function = {
@@ -181,7 +142,7 @@ static const AnnFunction join_function = {
   .declaration = "CREATE TABLE x(left_id INTEGER, id INTEGER, distance REAL, rank INTEGER, "
                  "\"left\" HIDDEN, \"right\" HIDDEN, k HIDDEN, recall HIDDEN)",
   .usage = "arguments (left, right [, k [, recall]])",
-  .n_columns = N_COLUMNS,
+  .n_columns = ANN_PAIR_COLUMNS,
   .n_needed = 2,
   .by_key = 1,
   .once = {"left", "right", "k", "recall"},
@@ -193,7 +154,7 @@ static const AnnFunction graph_function = {
   .declaration = "CREATE TABLE x(left_id INTEGER, id INTEGER, distance REAL, rank INTEGER, "
                  "\"table\" HIDDEN, k HIDDEN, recall HIDDEN)",
   .usage = "arguments (table [, k [, recall]])",
-  .n_columns = N_COLUMNS,
+  .n_columns = ANN_PAIR_COLUMNS,
   .n_needed = 1,
   .by_key = 1,
   .once = {"table", "k", "recall"},

@@ -74,6 +74,41 @@ def test_length_is_told_before_reading(core, text, n):
     assert core.lib.ann_json_length(text.encode(), len(text)) == n
 
 
+def arrays(core, text):
+    """(the texts of the arrays in an array, what ended the reading: "" or the clause of the error)."""
+    data = text.encode()
+    held = core.ffi.new("char[]", len(data) or 1)
+    core.ffi.memmove(held, data, len(data))
+    json, found, message = core.ffi.new("AnnJson *"), core.ffi.new("int *"), core.ffi.new("char[200]")
+    at, n = core.ffi.new("const char **"), core.ffi.new("int64_t *")
+    out: list[str] = []
+    rc = core.lib.ann_json_open_arrays(json, held, len(data), message)
+    while rc == 0:
+        rc = core.lib.ann_json_next_array(json, at, n, found, message)
+        if rc == 0 and not found[0]:
+            assert json.n == len(out)
+            return out, ""
+        if rc == 0:
+            out.append(core.ffi.unpack(at[0], n[0]).decode())
+    return out, core.ffi.string(message).decode()
+
+
+def test_arrays_come_from_bracket_to_bracket(core):
+    assert arrays(core, "[]") == ([], "")
+    assert arrays(core, " [ [1, 2] ,[],\t[x] ] ") == (["[1, 2]", "[]", "[x]"], "")
+
+
+def test_what_is_wrong_with_an_array_of_arrays_is_told_when_it_is_reached(core):
+    assert arrays(core, "{}") == ([], "expected a JSON array of arrays, got other text")
+    assert arrays(core, "") == ([], "expected a JSON array of arrays, got other text")
+    assert arrays(core, "[1, 2]") == ([], "expected an array at character 2 of the JSON text")
+    assert arrays(core, "[[1], ]") == (["[1]"], "expected an array at character 7 of the JSON text")
+    assert arrays(core, "[[1] [2]]") == (["[1]"], "expected a comma or ] at character 6 of the JSON text")
+    assert arrays(core, "[[1]] 3") == (["[1]"], "expected nothing after ] at character 5 of the JSON text")
+    for text in ("[", "[[1]", "[[1", "[["):
+        assert arrays(core, text)[1] == "expected ] at the end of the JSON text"
+
+
 def members(core, text):
     """(the members as (name, value) texts, what ended the reading: "" or the clause of the error)."""
     data = text.encode()

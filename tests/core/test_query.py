@@ -146,3 +146,34 @@ def test_a_vector_of_another_type_is_a_query_of_the_same_numbers(core):
 def test_bits_and_numbers_are_not_queries_of_each_other(core):
     able = [[core.lib.ann_query_can_be(element(core, rows), element(core, of)) for of in TYPES] for rows in TYPES]
     assert able == [[1, 1, 1, 1, 0]] * 4 + [[0, 0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize("rows", TYPES)
+@pytest.mark.parametrize("of", TYPES)
+def test_a_blob_of_a_type_that_is_told(core, rng, rows, of):
+    """Float32 becomes whatever is asked; numbers stay the numbers that they are."""
+    n = 19
+    assert core.lib.ann_query_takes(element(core, rows), element(core, of)) == (
+        of == "float32" or (rows == "bit") == (of == "bit")
+    )
+    if of != "float32" and (rows == "bit") != (of == "bit"):
+        return
+    numbers = rng.integers(-9, 10, n).astype("<f4")
+    packed = np.packbits(numbers > 0, bitorder="little")
+    halves = numbers.astype("<f2"), (numbers.view("<u4") >> 16).astype("<u2")
+    blob = dict(zip(TYPES, (numbers, *halves, numbers.astype("i1"), packed), strict=True))[of].tobytes()
+    query, message = Query(core, rows, n), core.ffi.new("char[200]")
+    rc = core.lib.ann_query_from_blob_of(query.rows, element(core, of), blob, len(blob), n, query.pointer, message)
+    query.check(rc, message)
+    if rows == "bit":
+        assert query.bits() == (numbers > 0).tolist()
+    else:
+        assert query.floats() == numbers.tolist()
+        assert query.whole() == (numbers.tolist() if rows == "int8" else None)
+
+
+def test_what_is_not_finite_is_refused_in_a_blob_of_any_type(core):
+    for of, blob in (("float32", struct.pack("<2f", 1, np.inf)), ("float16", struct.pack("<2e", 1, np.inf))):
+        query, message = Query(core, "int8", 2), core.ffi.new("char[200]")
+        rc = core.lib.ann_query_from_blob_of(query.rows, element(core, of), blob, len(blob), 2, query.pointer, message)
+        assert query.check(rc, message) == "expected finite components, got infinity at component 1"
