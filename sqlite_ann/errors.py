@@ -14,6 +14,7 @@ apsw.BusyError` catches what a method of `Index` raised and what a statement did
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -80,10 +81,17 @@ def kind_of(code: int) -> type[Error]:
     return KINDS.get(code) or KINDS.get(code & 0xFF, Error)
 
 
-def translation(error: apsw.Error, where: str = "") -> Error:
-    """The Error for what apsw raised; its message begins with `where`."""
+def translation(error: apsw.Error, where: str = "", first_query: int = 0) -> Error:
+    """The Error for what apsw raised; its message begins with `where`.
+
+    `first_query`: the number of the first query of the statement, which counts from 0.
+
+    >>> str(translation(apsw.SQLError("SQLError: v, query[2]: expected 3 components, got 2"), first_query=100))
+    'v, query[102]: expected 3 components, got 2'
+    """
     # apsw writes its exception's name before SQLite's message; a code of 0 is apsw's own complaint.
     message = str(error).removeprefix(f"{type(error).__name__}: ")
+    message = re.sub(r"\bquery\[(\d+)\]", lambda n: f"query[{int(n[1]) + first_query}]", message, count=1)
     code = getattr(error, "extendedresult", 0) or apsw.SQLITE_ERROR
     return kind_of(code)(where + message, code)
 

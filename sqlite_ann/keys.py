@@ -112,6 +112,7 @@ class KeyedIndex(Index):
         exclude: KeysLike | None = None,
         search_k: int | None = None,
         max_distance: float | None = None,
+        threads: int | None = None,
     ) -> Found:
         """As `Index.search`; many queries give None where there is no key more."""
         found, distances = super().search(
@@ -122,6 +123,7 @@ class KeyedIndex(Index):
             exclude=self._optional(exclude, "exclude"),
             search_k=search_k,
             max_distance=max_distance,
+            threads=threads,
         )
         return Found(self._named(found), distances)
 

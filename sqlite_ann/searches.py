@@ -23,14 +23,16 @@ from .opened import OpenTable
 from .recommendation import as_groups, as_items, as_per
 from .transaction import savepoint
 
-SEARCH = "SELECT id, distance FROM ann_search(?, ?, ?, ?)"
+SEARCH = "SELECT all_ids, all_distances FROM ann_search(?, ?, ?, ?)"  # ten rows in one, so it ends with LIMIT 1
+SEARCH_PLAIN = f"{SEARCH} LIMIT 1"
+SEARCH_ITEM = "SELECT all_ids, all_distances FROM ann_search_item(?, ?, ?, ?)"
+SEARCH_MANY = "SELECT all_ids, all_distances FROM ann_search_many(?, ?, ?, ?, ?, ?) LIMIT 1"
 RECOMMEND = "SELECT id, distance FROM ann_search_items(?, ?, ?, ?)"
-SEARCH_ITEM = "SELECT id, distance FROM ann_search_item(?, ?, ?, ?)"
-SEARCH_PLAIN = "SELECT all_ids, all_distances FROM ann_search(?, ?, ?, ?) LIMIT 1"  # ten rows in one
 JOIN = "SELECT left_id, id, distance FROM ann_join(?, ?, ?, ?) ORDER BY left_id, rank"
 GRAPH = "SELECT left_id, id, distance FROM ann_graph(?, ?, ?) ORDER BY left_id, rank"
 NO_ROW = "SELECT i.id FROM ann_ids(?) AS i WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE rowid = i.id) LIMIT 1"
 MANY_NUMBERS = 2**24  # in the answers to many queries: a k beyond the table's rows may not ask for more than these
+NO_ROWS = b"", b""
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 # For the usual search, which is soon done: a Found is made in half the time, and no name of a dtype has to be read.
@@ -51,17 +53,21 @@ class SearchedTable(OpenTable):
         exclude: arrays.IdsLike | None = None,
         search_k: int | None = None,
         max_distance: float | None = None,
+        threads: int | None = None,
     ) -> Found:
         """The k nearest: ids and distances, nearest first, as a Found, which unpacks as a pair.
 
         One query, shape (dim,), gives as many as were found. Many, shape (m, dim), give two arrays of shape
-        (m, k), filled up with id -1 and distance inf.
+        (m, k), filled up with id -1 and distance inf: for each query what it gets alone, to the last bit.
 
         `recall`: the share of the true neighbours that is wanted, on average (default 0.95; 1 is exact).
         `search_k`: how many vectors to inspect at most; without `recall`, instead of it.
         `ids`, `exclude`: search only these; leave these out; sets will do, and what SQL's `ann_id_set` made. k are
         found whenever k qualify.
         `max_distance`: nothing farther; with k=None everything within. (k=None alone is SQL's default, 10.)
+        `threads`: how many search for many queries together (default: as the table's option says, which is all
+        cores unless it was set; 0 is all cores). Queries with `ids`, `exclude`, `search_k` or `max_distance` are
+        searched for one after the other.
 
         >>> import sqlite_ann
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
@@ -92,11 +98,11 @@ class SearchedTable(OpenTable):
         ):
             try:
                 given = query.astype(arrays.FLOAT) if query.dtype in WIDENED else query
-                found = self.db.execute(SEARCH_PLAIN, (self.name, given, k, recall)).get or (b"", b"")
+                found = self.db.execute(SEARCH_PLAIN, (self.name, given, k, recall)).get or NO_ROWS
                 return new_tuple(Found, (np.frombuffer(found[0], ID).copy(), np.frombuffer(found[1], DISTANCE).copy()))
             except apsw.Error as error:
                 raise translation(error) from error
-        return self._search(query, k, recall, ids, exclude, search_k, max_distance)
+        return self._search(query, k, recall, ids, exclude, search_k, max_distance, threads)
 
     @translated()
     def _search(
@@ -108,8 +114,10 @@ class SearchedTable(OpenTable):
         exclude: arrays.IdsLike | None,
         search_k: int | None,
         max_distance: float | None,
+        threads: int | None,
     ) -> Found:
         """`search` for queries of every form, with everything that can be asked of it."""
+        threads = arrays.as_count("threads", threads)
         limits = self._limits(k, recall, ids, exclude, search_k, max_distance)
         given = arrays.as_array("query", query, self.dim)
         try:
@@ -118,7 +126,10 @@ class SearchedTable(OpenTable):
             if not self._is_another():
                 raise
             queries = elements.queries(self.type, given, self.dim)
-        return self._answers(SEARCH, queries, given.ndim == 1, limits)
+        is_alone = given.ndim == 1 and len(queries) == 1
+        if is_alone or len(limits) > 2:
+            return self._answers(SEARCH, queries, is_alone, limits)
+        return self._together(queries, limits["k"], limits["recall"], threads)
 
     @translated()
     def search_item(
@@ -175,27 +186,53 @@ class SearchedTable(OpenTable):
     def _answers(self, sql: str, queries: Any, is_alone: bool, limits: dict[str, Any]) -> Found:
         """One search for each query; as arrays of one row, or of as many rows as there are queries."""
         k = limits["k"]
-        if k is not None and k * len(queries) > MANY_NUMBERS and len(queries) > 1 and k > (n := len(self)):
-            raise ValueError(f"k: expected at most {n}, as many as there are rows, for {len(queries)} queries; got {k}")
+        self._check_room(k, len(queries))
         where = [clause for clause in limits if clause not in ("k", "recall")]
-        sql += (" WHERE " + " AND ".join(where) if where else "") + " ORDER BY rank"
-        rows: list[Any] = []
+        sql += (" WHERE " + " AND ".join(where) if where else "") + " LIMIT 1"
+        rows: list[Found] = []
         with savepoint(self.db) if len(queries) > 1 else nullcontext():  # all see the same table
             try:
                 for query in queries:
-                    rows.append(self._rows(sql, self.name, query, *limits.values()))
+                    rows.append(_unpacked(self.db.execute(sql, (self.name, query, *limits.values())).get))
             except apsw.Error as error:
                 i = len(rows)  # which of them it is tells something only where it is the vector that is wrong
                 place = f"query[{i}]: " if len(queries) > 1 and not np.isfinite(queries[i]).all() else ""
                 raise translation(error, place) from error
 
         if is_alone and rows:
-            return _columns(rows[0])
-        width = k if k is not None else max(map(len, rows), default=0)
-        found = Found(np.full((len(rows), width), -1, np.int64), np.full((len(rows), width), np.inf))
+            return rows[0]
+        found = _empty(len(rows), k if k is not None else max((len(row.ids) for row in rows), default=0))
         for i, row in enumerate(rows):
-            found.ids[i, : len(row)], found.distances[i, : len(row)] = _columns(row)
+            found.ids[i, : len(row.ids)], found.distances[i, : len(row.ids)] = row
         return found
+
+    def _together(self, queries: elements.Rows, k: int | None, recall: float | None, threads: int | None) -> Found:
+        """All queries at once, or as many as make a blob of some 32 MB, or answers of that size."""
+        self._check_room(k, len(queries))
+        kind = self.type if queries.dtype == np.uint8 else None
+        n = max(1, arrays.BATCH_BYTES // max(1, queries[:1].nbytes, 8 * (k or 1)))
+        parts: list[Found] = []
+        with savepoint(self.db) if len(queries) > n else nullcontext():  # all see the same table
+            for start in range(0, len(queries), n):
+                given = self.name, queries[start : start + n], k, recall, kind, threads
+                try:
+                    parts.append(_unpacked(self.db.execute(SEARCH_MANY, given).get, len(given[1])))
+                except apsw.Error as error:
+                    raise translation(error, first_query=start) from error
+
+        width = k if k is not None else max((part.ids.shape[1] for part in parts), default=0)
+        if len(parts) == 1 and parts[0].ids.shape[1] == width:
+            return parts[0]
+        found = _empty(len(queries), width)
+        for part, start in zip(parts, range(0, len(queries), n), strict=True):
+            there = slice(start, start + n), slice(part.ids.shape[1])
+            found.ids[there], found.distances[there] = part
+        return found
+
+    def _check_room(self, k: int | None, m: int) -> None:
+        """Refuse a k by which the answers to m queries would be mostly filled up."""
+        if k is not None and k * m > MANY_NUMBERS and m > 1 and k > (n := len(self)):
+            raise ValueError(f"k: expected at most {n}, as many as there are rows, for {m} queries; got {k}")
 
     @translated()
     def recommend(
@@ -282,6 +319,18 @@ class SearchedTable(OpenTable):
     def _require(self, ids: arrays.Ids) -> None:
         for (missing,) in self._rows(NO_ROW.format(table=self.table), ids):
             raise KeyError(missing)
+
+
+def _unpacked(row: tuple[bytes, bytes] | None, m: int | None = None) -> Found:
+    """The two blobs in a row as arrays; of m queries as many rows."""
+    ids, distances = row or NO_ROWS
+    found = Found(np.frombuffer(ids, ID).copy(), np.frombuffer(distances, DISTANCE).copy())
+    return found if m is None else Found(*(array.reshape(m, len(array) // max(1, m)) for array in found))
+
+
+def _empty(m: int, width: int) -> Found:
+    """The answers to m queries before one of them is found."""
+    return Found(np.full((m, width), -1, np.int64), np.full((m, width), np.inf))
 
 
 def _columns(rows: list[Any]) -> Found:
