@@ -102,6 +102,22 @@ class SearchedTable(OpenTable):
                 return new_tuple(Found, (np.frombuffer(found[0], ID).copy(), np.frombuffer(found[1], DISTANCE).copy()))
             except apsw.Error as error:
                 raise translation(error) from error
+        # Few queries are soon done, too.
+        if (
+            type(query) is np.ndarray
+            and query.ndim == 2
+            and query.dtype == arrays.FLOAT
+            and query.shape[1] == self.dim
+            and query.flags.c_contiguous
+            and type(k) is int
+            and (recall is None or (type(recall) is float and recall == recall))
+            and (threads is None or type(threads) is int)
+            and ids is None
+            and exclude is None
+            and search_k is None
+            and max_distance is None
+        ):
+            return self._together(query, k, recall, threads)
         return self._search(query, k, recall, ids, exclude, search_k, max_distance, threads)
 
     @translated()
@@ -208,26 +224,36 @@ class SearchedTable(OpenTable):
 
     def _together(self, queries: elements.Rows, k: int | None, recall: float | None, threads: int | None) -> Found:
         """All queries at once, or as many as make a blob of some 32 MB, or answers of that size."""
-        self._check_room(k, len(queries))
-        kind = self.type if queries.dtype == np.uint8 else None
-        n = max(1, arrays.BATCH_BYTES // max(1, queries[:1].nbytes, 8 * (k or 1)))
-        parts: list[Found] = []
-        with savepoint(self.db) if len(queries) > n else nullcontext():  # all see the same table
-            for start in range(0, len(queries), n):
-                given = self.name, queries[start : start + n], k, recall, kind, threads
-                try:
-                    parts.append(_unpacked(self.db.execute(SEARCH_MANY, given).get, len(given[1])))
-                except apsw.Error as error:
-                    raise translation(error, first_query=start) from error
-
-        width = k if k is not None else max((part.ids.shape[1] for part in parts), default=0)
-        if len(parts) == 1 and parts[0].ids.shape[1] == width:
-            return parts[0]
-        found = _empty(len(queries), width)
-        for part, start in zip(parts, range(0, len(queries), n), strict=True):
-            there = slice(start, start + n), slice(part.ids.shape[1])
+        m = len(queries)
+        self._check_room(k, m)
+        n = max(1, arrays.BATCH_BYTES // max(queries.itemsize * queries.shape[1], 8 * (k or 1)))
+        if m <= n:
+            found = self._part(queries, 0, k, recall, threads)
+            if found.ids.shape[1] == k or k is None:
+                return found
+            parts = [found]
+        else:
+            with savepoint(self.db):  # all see the same table
+                parts = [self._part(queries[i : i + n], i, k, recall, threads) for i in range(0, m, n)]
+        found = _empty(m, k if k is not None else max(part.ids.shape[1] for part in parts))
+        for i, part in enumerate(parts):
+            there = slice(i * n, i * n + n), slice(part.ids.shape[1])
             found.ids[there], found.distances[there] = part
         return found
+
+    def _part(
+        self, queries: elements.Rows, first: int, k: int | None, recall: float | None, threads: int | None
+    ) -> Found:
+        """The answers to these, as wide as the longest; first: the number of the first of them, for errors."""
+        kind = self.type if queries.dtype == np.uint8 else None
+        try:
+            found = self.db.execute(SEARCH_MANY, (self.name, queries, k, recall, kind, threads)).get or NO_ROWS
+        except apsw.Error as error:
+            raise translation(error, first_query=first) from error
+        m = len(queries)
+        shape = m, len(found[0]) // (8 * m) if m else 0
+        ids, distances = np.frombuffer(found[0], ID), np.frombuffer(found[1], DISTANCE)
+        return new_tuple(Found, (ids.reshape(shape).copy(), distances.reshape(shape).copy()))
 
     def _check_room(self, k: int | None, m: int) -> None:
         """Refuse a k by which the answers to m queries would be mostly filled up."""
@@ -321,11 +347,10 @@ class SearchedTable(OpenTable):
             raise KeyError(missing)
 
 
-def _unpacked(row: tuple[bytes, bytes] | None, m: int | None = None) -> Found:
-    """The two blobs in a row as arrays; of m queries as many rows."""
+def _unpacked(row: tuple[bytes, bytes] | None) -> Found:
+    """The two blobs in a row as arrays."""
     ids, distances = row or NO_ROWS
-    found = Found(np.frombuffer(ids, ID).copy(), np.frombuffer(distances, DISTANCE).copy())
-    return found if m is None else Found(*(array.reshape(m, len(array) // max(1, m)) for array in found))
+    return Found(np.frombuffer(ids, ID).copy(), np.frombuffer(distances, DISTANCE).copy())
 
 
 def _empty(m: int, width: int) -> Found:

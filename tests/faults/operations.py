@@ -167,6 +167,12 @@ READS: dict[str, Callable[[apsw.Connection], list[tuple]]] = {
                                    AND groups = (SELECT json_group_object(rowid, rowid % 90) FROM v)""",
     ),
     "graph": lambda db: db.execute("SELECT * FROM ann_graph('v', 3) LIMIT 700").fetchall(),
+    "many": lambda db: db.execute(
+        "SELECT query, id, hex(all_distances) FROM ann_search_many('v', ?, 3) LIMIT 5", (vectors(300, 13).tobytes(),)
+    ).fetchall(),
+    "many_exactly": lambda db: db.execute(
+        "SELECT * FROM ann_search_many('v', ?, 3, 1)", (vectors(100, 13).tobytes(),)
+    ).fetchall(),
     "scan": lambda db: db.execute("SELECT rowid, embedding FROM v").fetchall(),
     "check": lambda db: db.execute("SELECT * FROM ann_check('v')").fetchall(),
     "pages": lambda db: db.execute("SELECT * FROM ann_pages('v')").fetchall(),
