@@ -183,12 +183,19 @@ int64_t ann_page_id(const AnnPage *page, int i) {
   return (int64_t)ann_get64(block_at(page, i) + ANN_BLOCK_IDS + 8 * (i % ANN_BLOCK));
 }
 
+uint32_t ann_page_with(const AnnPage *page, int block, int64_t id) {
+  const uint8_t *ids = block_at(page, block * ANN_BLOCK) + ANN_BLOCK_IDS;
+  int n = page->n - block * ANN_BLOCK, i;
+  uint32_t found = 0;
+  for (i = 0; i < n && i < ANN_BLOCK; i++)
+    found |= (uint32_t)((int64_t)ann_get64(ids + 8 * i) == id) << i;
+  return found;
+}
+
 int ann_page_find(const AnnPage *page, int64_t id) {
-  int i;
-  for (i = 0; i < page->n; i++) {
-    if (ann_page_id(page, i) == id) return i;
-  }
-  return -1;
+  int i = 0;
+  while (i < page->n && ann_page_id(page, i) != id) i++;
+  return i < page->n ? i : -1;
 }
 
 /* Entry i's codes are nibbles 16 bytes apart: `shift` 0 or 4 picks which. */

@@ -5,7 +5,7 @@
 **
 **   ann_page_id, ann_page_child      O(1)
 **   ann_page_append, ann_page_remove O(L)      a removed entry's place is taken by the last
-**   ann_page_find                    O(n)
+**   ann_page_find, ann_page_with     O(n) of the page, of the block
 **   ann_page_estimate                O(n L), by the scan kernel
 */
 #ifndef ANN_CORE_PAGE_H
@@ -52,6 +52,7 @@ uint8_t *ann_page_child_centre(const AnnPage *page, int i);
 void ann_page_code(const AnnPage *page, int i, AnnCode *out_code);
 void ann_page_corrections(const AnnPage *page, int i, AnnCode *out_code);
 int ann_page_find(const AnnPage *page, int64_t id);
+uint32_t ann_page_with(const AnnPage *page, int block, int64_t id);
 
 int ann_page_append(AnnPage *page, int64_t id, const AnnCode *code, const uint8_t *record);
 void ann_page_set(AnnPage *page, int i, int64_t id, const AnnCode *code, const uint8_t *record);
@@ -74,6 +75,7 @@ void ann_page_prefetch_child(const AnnPage *page, int i);
 ** ann_page_centre, ann_page_child_centre: borrowed records, valid until the page changes.
 ** ann_page_corrections: shift and slope alone; the bits stay as they are.
 ** ann_page_find: the entry with that id, or -1.
+** ann_page_with: bit i is set where the i-th entry of the block has that id.
 ** ann_page_append: ANN_OK or ANN_NOMEM (nothing changed); the caller has checked n < capacity.
 ** `record`: the child's centre record for a directory, NULL for a leaf.
 ** ann_page_estimate: 32 floats, of which the first min(32, n - 32 block) count; of these, bit

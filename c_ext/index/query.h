@@ -23,6 +23,12 @@ static inline int ann_query_is_filtered(const AnnQuery *query) {
   return query->only || query->also || query->exclude || query->noted || query->without_self;
 }
 
+/* May all rows but one? */
+static inline int ann_query_is_of_others(const AnnQuery *query) {
+  return query->without_self && !query->only && !query->also && !query->exclude &&
+         !query->noted;
+}
+
 /* May a row be in the answer? */
 static inline int ann_query_allows(const AnnQuery *query, int64_t id) {
   return (!query->only || ann_bitmap_has(query->only, id)) &&

@@ -80,6 +80,14 @@ static uint32_t wanted_of(AnnSeek *seek, const AnnPage *page, int first, int n) 
   return wanted;
 }
 
+/* The same where all may be but the row itself. */
+static uint32_t others_of(AnnSeek *seek, const AnnPage *page, int first, int n) {
+  uint32_t itself = ann_page_with(page, first / ANN_BLOCK, seek->query->self), left;
+  seek->inspected += n;
+  for (left = itself; left; left &= left - 1) seek->inspected--;
+  return (uint32_t)(((uint64_t)1 << n) - 1) & ~itself;
+}
+
 /* The same where all may be. */
 static uint32_t first_of(AnnSeek *seek, int n) {
   const AnnQuery *query = seek->query;
@@ -96,12 +104,15 @@ static int scan_leaf(AnnSeek *seek, const AnnStep *leaf) {
   AnnStore *store = seek->store;
   float estimates[ANN_BLOCK];
   int filtered = ann_query_is_filtered(seek->query);
+  int others = seek->query->search_k == 0 && ann_query_is_of_others(seek->query);
   int rc = ann_walk_page(&seek->walk, leaf, &page);
   int first;
   int64_t before = seek->inspected;
   for (first = 0; rc == ANN_OK && first < page->n; first += ANN_BLOCK) {
     int n = page->n - first < ANN_BLOCK ? page->n - first : ANN_BLOCK;
-    uint32_t wanted = filtered ? wanted_of(seek, page, first, n) : first_of(seek, n);
+    uint32_t wanted = !filtered ? first_of(seek, n)
+                      : others  ? others_of(seek, page, first, n)
+                                : wanted_of(seek, page, first, n);
     if (!wanted) continue;
     wanted &= ann_page_estimate(page, first / ANN_BLOCK, &seek->probe.lookup, leaf->base,
                                 seek->survivors.limit, estimates);

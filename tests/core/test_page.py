@@ -172,6 +172,16 @@ def test_find(core):
             assert core.lib.ann_page_find(page.c, id_) == -1
 
 
+def test_which_entries_of_a_block_have_an_id(core):
+    with filled(core, 70) as page:
+        page.append(40)
+        ids = [entry[0] for entry in page.entries]
+        for id_ in (1, 32, 33, 40, 70, 71, -1):
+            for block in range(3):
+                wanted = sum(1 << i for i, other in enumerate(ids[32 * block :][:32]) if other == id_)
+                assert core.lib.ann_page_with(page.c, block, id_) == wanted
+
+
 @pytest.mark.parametrize("id_", [-(2**63), -1, 0, 2**63 - 1])
 def test_ids_of_all_64_bits(core, id_):
     with Page(core) as page:
