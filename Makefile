@@ -20,7 +20,8 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-fast test-guests test-faults test-kernels test-neon fuzz asan format lint clean \
-	bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life bench-filter bench-join
+	bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life bench-filter bench-join \
+	bench-many
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -122,6 +123,10 @@ bench-filter: build $(VENV)/.bench ## searches among some rows, in every form, b
 bench-join: build $(VENV)/.bench ## joins of two tables and graphs of one, beside one search a row: some minutes
 	$(BIN)/python bench/data.py fetch text songs
 	$(BIN)/python bench/join.py
+
+bench-many: build $(VENV)/.bench ## searches for many queries in one call, beside one by one: a minute
+	$(BIN)/python bench/data.py fetch text
+	$(BIN)/python bench/many.py
 
 bench-kernels: ## nanoseconds of the inner loops (LENGTH=384)
 	@mkdir -p build
