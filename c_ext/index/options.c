@@ -266,6 +266,13 @@ int ann_options_parse(const char *table, int n, const char *const *argv,
             "ann table %s: expected a column such as \"embedding float32[64]\", got no argument",
             table));
   }
+  if (is_reserved(table)) {
+    return refuse(
+        out_message,
+        sqlite3_mprintf(
+            "ann table %s: expected another table name than \"%s\", which names a hidden column",
+            table, table));
+  }
   rc = parse_column(table, argv[0], is_reserved, out_options, out_message);
   for (i = 1; rc == ANN_OK && i < n; i++) {
     rc = parse_option(table, argv[i], out_options, out_message);

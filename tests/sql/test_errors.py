@@ -203,6 +203,13 @@ def test_reserved_column_names(db, refused, name):
     assert db.execute("SELECT count(*) FROM sqlite_schema").get == 0
 
 
+@pytest.mark.parametrize("name", ["distance", "Rank", "k"])
+def test_reserved_table_names(db, refused, name):
+    message = f'ann table {name}: expected another table name than "{name}", which names a hidden column'
+    refused(db, f"CREATE VIRTUAL TABLE {name} USING ann(e float32[3])", (), message)
+    assert db.execute("SELECT count(*) FROM sqlite_schema").get == 0
+
+
 def test_the_largest_and_the_smallest_vectors_work(db):
     db.execute(
         "CREATE VIRTUAL TABLE wide USING ann(e float32[65536]); CREATE VIRTUAL TABLE thin USING ann(e float32[1])"
