@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
+from pickle import PicklingError
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -86,7 +87,8 @@ class AsyncIndex:
     @classmethod
     async def open(cls, db: apsw.AsyncConnection, name: str) -> AsyncIndex:
         """A table that is there, as `Index(db, name)`."""
-        return cls(await _checked(db).async_run(Index, db, name))
+        with translated():
+            return cls(await _checked(db).async_run(Index, db, name))
 
     @classmethod
     async def create(
@@ -99,7 +101,8 @@ class AsyncIndex:
         **more: Any,
     ) -> AsyncIndex:
         """`Index.create`, with all that it takes."""
-        return cls(await _checked(db).async_run(Index.create, db, name, dim, metric, type, **more))
+        with translated():
+            return cls(await _checked(db).async_run(Index.create, db, name, dim, metric, type, **more))
 
     @property
     def name(self) -> str:
@@ -115,6 +118,11 @@ class AsyncIndex:
 
     def __repr__(self) -> str:
         return f"Async{self._index!r}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise PicklingError(
+            f"expected an Index to be pickled, got {self!r}: another process awaits a connection of its own"
+        )
 
     async def search(
         self, query: arrays.VectorsLike, k: int | None = 10, recall: float | None = None, **more: Any

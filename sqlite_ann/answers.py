@@ -134,9 +134,9 @@ def library(name: str) -> Any:
 
     >>> library("no_such_frames")
     Traceback (most recent call last):
-    ImportError: this needs no_such_frames, which is not installed: pip install no_such_frames
+    ImportError: this needs the package no_such_frames: pip install no_such_frames
     """
     try:
         return import_module(name)
     except ModuleNotFoundError:
-        raise ImportError(f"this needs {name}, which is not installed: pip install {name}") from None
+        raise ImportError(f"this needs the package {name}: pip install {name}") from None

@@ -87,10 +87,13 @@ def load(connection: Any) -> Awaitable[None] | None:
     path = loadable_path()
     apsw = sys.modules.get("apsw")  # who has a connection of apsw's has imported it
     if apsw and isinstance(connection, apsw.Connection):
-        if getattr(connection, "is_async", False):
-            loading: Awaitable[None] = connection.async_run(load_into_apsw, connection, path)
-            return loading
-        load_into_apsw(connection, path)
+        from .errors import translated
+
+        with translated():
+            if getattr(connection, "is_async", False):
+                loading: Awaitable[None] = connection.async_run(load_into_apsw, connection, path)
+                return loading
+            load_into_apsw(connection, path)
     elif hasattr(connection, "enable_load_extension"):
         connection.enable_load_extension(True)
         try:

@@ -13,6 +13,7 @@ writes is undone by a rollback around it, and a method that fails leaves nothing
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from itertools import chain
@@ -35,6 +36,8 @@ from .searches import SearchedTable
 from .transaction import savepoint
 
 BULK_ROWS = 1000  # more at once, and the forest takes them in when all are there, not after each of several statements
+
+IN_STATEMENT = re.compile(r"ann_rows, n = (?P<n>\d+) of \d+, id -?\d+: (?P<reason>.*)", re.DOTALL)
 
 INSERT = {"refuse": "INSERT", "replace": "INSERT OR REPLACE", "skip": "INSERT OR IGNORE"}
 
@@ -111,7 +114,7 @@ class Index(SearchedTable):
         if metric is not None:
             options = {"metric": metric, **options}
         arguments = {key: f", {_option(key, value)}" for key, value in options.items()}
-        definition = f"embedding {_type(type)}[{arrays.as_count('dim', dim)}]"
+        definition = f"embedding {_type(type)}[{_dim(dim)}]"
         db = db if isinstance(db, apsw.Connection) else connect(db)
         schema, table = resolved(db, name)
         there = "IF NOT EXISTS " if exists_ok else ""
@@ -371,6 +374,7 @@ class Index(SearchedTable):
         self, verb: str, ids: arrays.Ids, rows: elements.Rows, report: Report, done: int, total: int | None
     ) -> int:
         """Insert in batches; `done` rows are there before, of a total that is None where these are all."""
+        before = done
         try:
             for some_ids, some_rows in arrays.batches(ids, rows):
                 self.db.execute(
@@ -386,6 +390,12 @@ class Index(SearchedTable):
                 if isinstance(refusal, Duplicate) and f" {twice} is there already" in str(refusal):
                     raise Duplicate(f"ids: {twice} is given twice, or is there already", refusal.code) from error
             raise refusal from error
+        except apsw.SQLError as error:  # told by its place in the statement
+            refusal, place = translation(error), IN_STATEMENT.match(str(translation(error)))
+            if place is None:
+                raise refusal from error
+            row = arrays.row_name("vectors", done - before + int(place["n"]), ids)
+            raise type(refusal)(f"{row}: {place['reason']}", refusal.code) from error
         return done
 
     @contextmanager
@@ -406,6 +416,13 @@ def _opened(path: str, name: str, flags: int, key: str | None = None) -> Index:
 def _one_of(name: str, given: object, allowed: tuple[str, ...]) -> None:
     if given not in allowed:
         raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {given!r}")
+
+
+def _dim(given: object) -> int:
+    dim = arrays.as_count("dim", given)
+    if dim is None:
+        raise TypeError("dim: expected a whole number, got None")
+    return dim
 
 
 def _type(given: object) -> str:

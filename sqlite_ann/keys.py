@@ -44,6 +44,8 @@ def as_keys(keys: Any, name: str = "keys") -> list[str]:
     >>> as_keys("a"), as_keys(["b", "c"])
     (['a'], ['b', 'c'])
     """
+    if not isinstance(keys, Iterable):
+        raise TypeError(f"{name}: expected text, or several of it, got {arrays.kind_of(keys)}")
     given = [keys] if isinstance(keys, str) else list(keys)
     for key in given:
         if not isinstance(key, str) or "\0" in key:

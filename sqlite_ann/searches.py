@@ -314,8 +314,9 @@ class SearchedTable(OpenTable):
         >>> heard.join(songs, k=1)
         (array([7, 8]), array([2, 3]), array([1., 1.]))
         """
-        if other.db is not self.db:
-            raise ValueError("other: expected an index of the same connection")
+        if not isinstance(other, OpenTable) or other.db is not self.db:
+            got = "one of another" if isinstance(other, OpenTable) else arrays.kind_of(other)
+            raise ValueError(f"other: expected an index of the same connection, got {got}")
         counts = arrays.as_count("k", k), arrays.as_number("recall", recall)
         return self._pairs(JOIN, self.name, other.name, *counts)
 

@@ -55,7 +55,7 @@ def as_array(name: str, given: Any, dim: int | None = None, ids: Ids | None = No
     given = given if read is None else read
     try:
         array = np.asarray(given)
-        if array.dtype == object and array.ndim == 0 and isinstance(given, Iterable):
+        if array.dtype == object and array.ndim == 0 and isinstance(given, Iterable) and array is not given:
             given = list(given)  # an iterator, or a view of a dict
             array = np.asarray(given)
         if array.dtype == object:  # a column of arrays or lists, or a table with no other column
@@ -69,10 +69,24 @@ def as_array(name: str, given: Any, dim: int | None = None, ids: Ids | None = No
 def odd_row(name: str, rows: list[Any], dim: int | None, ids: Ids | None) -> str:
     """The sentence for rows that make no array: it names the first that is not as long as it should be."""
     for i, row in enumerate(rows):
-        length = len(row) if isinstance(row, Sized) else type(row).__name__
+        length = len(row) if isinstance(row, Sized) and not isinstance(row, str | bytes) else kind_of(row)
         if dim is not None and length != dim:
             return f"{row_name(name, i, ids)}: expected {dim} components, got {length}"
     return f"{name}: expected numbers, got {len(rows)} rows of several kinds"
+
+
+def kind_of(value: object) -> str:
+    """What came in the place of a number, in a word.
+
+    >>> kind_of(None), kind_of("7"), kind_of([7])
+    ('None', 'text', 'list')
+    """
+    return "None" if value is None else "text" if isinstance(value, str) else type(value).__name__
+
+
+def kind_of_all(array: NDArray[Any]) -> str:
+    """The same of an array: the type of its numbers."""
+    return "text" if array.dtype.kind == "U" else str(array.dtype)
 
 
 def row_name(name: str, i: int, ids: Ids | None) -> str:
@@ -89,15 +103,15 @@ def as_ids(ids: Any, name: str = "ids", *, in_order: bool = True) -> Ids:
     if given.ndim > 1:
         raise ValueError(f"{name}: expected a 1-D array, got shape {given.shape}")
     if given.ndim == 0 and given.dtype == object:
-        raise TypeError(f"{name}: expected 64-bit whole numbers, got {type(given.item()).__name__}")
+        raise TypeError(f"{name}: expected 64-bit whole numbers, got {kind_of(given.item())}")
     if given.size == 0:
         return np.empty(0, ID)  # an empty list has no dtype worth checking
     if given.dtype == object:
         for i, id_ in enumerate(given.tolist()):
             if not isinstance(id_, int):
-                raise TypeError(f"{name}[{i}]: expected 64-bit whole numbers, got {type(id_).__name__}")
+                raise TypeError(f"{name}[{i}]: expected 64-bit whole numbers, got {kind_of(id_)}")
     if given.dtype.kind not in "iu":
-        raise TypeError(f"{name}: expected 64-bit whole numbers, got {given.dtype}")
+        raise TypeError(f"{name}: expected 64-bit whole numbers, got {kind_of_all(given)}")
     if given.dtype.kind == "u" and given.max() > np.iinfo(np.int64).max:
         raise ValueError(f"{name}: {given.max()} is above the largest 64-bit id, {np.iinfo(np.int64).max}")
     return np.ascontiguousarray(np.atleast_1d(given), ID)
@@ -127,12 +141,15 @@ def no_number(name: str, array: NDArray[Any], ids: Ids | None) -> str:
     """The sentence for an array of something else than numbers: what it is, and of objects, where the first is."""
     if array.dtype.kind == "S":
         return f"{name}: expected numbers, got bytes (np.frombuffer(blob, '<f4') reads a blob of float32)"
-    if array.dtype == object and array.ndim == 2:
-        for (i, j), cell in np.ndenumerate(array):
-            if not isinstance(cell, int | float | np.number):
-                return f"{row_name(name, i, ids)}: expected numbers, got {type(cell).__name__} at component {j}"
-    kind = type(array.item(0)).__name__ if array.dtype == object and array.size else array.dtype
-    return f"{name}: expected numbers, got {kind}"
+    wrong = (at for at, cell in np.ndenumerate(array) if not isinstance(cell, int | float | np.number))
+    if array.dtype != object or (first := next(wrong, None)) is None:
+        return f"{name}: expected numbers, got {kind_of_all(array)}"
+    *row, j = first or (0,)
+    if array.ndim == 1 and ids is not None and len(ids) > 1:  # no vector, but a column of what are none
+        row, j = [j], -1
+    where = row_name(name, row[0], ids) if row else name
+    component = f" at component {j}" if j >= 0 and array.size > 1 else ""
+    return f"{where}: expected numbers, got {kind_of(array[first])}{component}"
 
 
 def float_buffer(vectors: NDArray[np.generic]) -> Vectors:

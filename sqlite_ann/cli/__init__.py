@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Error as error:
         of_the_file = getattr(error, "code", 0) & 0xFF in OF_THE_FILE
         tell(f"{options.database}: {error}" if of_the_file else str(error))
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except OSError as error:
+        tell(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (ValueError, TypeError, ImportError) as error:
         tell(str(error))
     except KeyboardInterrupt:
         tell("stopped; what was not finished is undone")

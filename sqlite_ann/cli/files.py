@@ -68,8 +68,11 @@ def read_one(source: Source, options: argparse.Namespace, bad: Bad) -> Vectors:
         with source.open() as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
             try:
                 return gathered(source.name, rows(source.name, text, options, bad), bad)
-            except (UnicodeDecodeError, csv.Error) as error:
-                raise ValueError(f"{source.name}: expected text in UTF-8, got something else ({error})") from None
+            except UnicodeDecodeError as error:
+                odd = error.object[error.start]
+                raise ValueError(f"{source.name}: expected text in UTF-8, got a byte 0x{odd:02x}") from None
+            except csv.Error as error:
+                raise ValueError(f"{source.name}: expected CSV, got something else ({error})") from None
     array = array_of(source, options.column, "--column")
     if array.ndim != 2:
         raise ValueError(f"{source.name}: expected shape (n, dimensions), got {array.shape}")

@@ -60,7 +60,8 @@ def check_options(options: argparse.Namespace) -> None:
     if options.dim is not None:
         raise ValueError("--dim is for --annoy")
     if bool(options.files) == bool(options.table):
-        raise ValueError("load takes either FILE or --table, after DB and INDEX")
+        got = "both" if options.files else "neither"
+        raise ValueError(f"load: expected either FILE or --table after DB and INDEX, got {got}")
     if options.table and (options.ids or options.format):
         raise ValueError(f"--{'ids' if options.ids else 'format'} is for files, not for --table")
 
@@ -140,7 +141,9 @@ def load_files(db: apsw.Connection, options: argparse.Namespace, files: list[Vec
             try:
                 rows = as_type(index.type, file.rows)
                 index.add(file.ids, rows, existing=options.existing, progress=shifted(report, first, total))
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, Error) as error:
+                if isinstance(error, Error) and error.code != apsw.SQLITE_ERROR:
+                    raise  # no row's fault
                 raise ValueError(f"{file.name}: {error}") from None
             first += len(file.ids)
     return index, total
@@ -171,7 +174,7 @@ def load_table(db: apsw.Connection, options: argparse.Namespace, bad: Bad) -> tu
     total = db.execute(f"SELECT count(*) {source}").get
     dim = db.execute(DIMENSIONS.format(column, source)).get
     if dim is None:
-        raise ValueError(f"{options.table}.{names[1]} has no vectors")
+        raise ValueError(f"{options.table}.{names[1]}: expected vectors, got none")
     rows, verb = f"SELECT {id_}, {column} {source}", INSERT[options.existing]
     with savepoint(db):
         index = opened_or_made(db, options, dim)

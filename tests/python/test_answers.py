@@ -59,7 +59,7 @@ def test_a_library_that_is_missing_is_named_with_its_cure(index, library, monkey
         return builtins.__import__(name, *rest)
 
     monkeypatch.setattr("sqlite_ann.answers.import_module", without)
-    with pytest.raises(ImportError, match=rf"^this needs {library}, which is not installed: pip install {library}$"):
+    with pytest.raises(ImportError, match=rf"^this needs the package {library}: pip install {library}$"):
         columns_of(index.search([19]), library)
 
 

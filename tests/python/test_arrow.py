@@ -73,8 +73,8 @@ def test_a_struct_that_is_missing_is_no_row_of_zeros():
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([[1, 2], None], r"vectors\[1\] \(id 8\): expected 2 components, got NoneType"),
-        ([[1, 2], [3, None]], r"vectors\[1\] \(id 8\): expected numbers, got NoneType at component 1"),
+        ([[1, 2], None], r"vectors\[1\] \(id 8\): expected 2 components, got None"),
+        ([[1, 2], [3, None]], r"vectors\[1\] \(id 8\): expected numbers, got None at component 1"),
         ([[1, 2], [3]], r"vectors\[1\] \(id 8\): expected 2 components, got 1"),
         ([[1, 2, 3], [1, 2, 3]], r"vectors: expected 2 components, got 3 \(shape \(2, 3\)\)"),
         ([[1, 2]], "expected as many ids as vectors, got 2 ids and 1 vectors"),
@@ -93,10 +93,10 @@ def test_nulls_and_other_lengths_are_named_by_their_row(db, rows, said, library)
 def test_null_ids_are_refused_and_null_vectors_left_out(db):
     pa = pytest.importorskip("pyarrow")
     index = Index.create(db, "v", 2)
-    with pytest.raises(TypeError, match=r"^ids\[1\]: expected 64-bit whole numbers, got NoneType$"):
+    with pytest.raises(TypeError, match=r"^ids\[1\]: expected 64-bit whole numbers, got None$"):
         index.add(pa.array([7, None]), ROWS[:2])
     left_out = index.add(pa.array([7, 8, 9]), pa.array([[1.0, 2.0], None, [3.0]]), on_bad="skip")
-    assert left_out == {8: "expected numbers, got NoneType", 9: "expected 2 components, got 1"}
+    assert left_out == {8: "expected numbers, got None", 9: "expected 2 components, got 1"}
     assert list(index) == [7]
 
 

@@ -87,9 +87,9 @@ def test_bad_rows_are_left_out_and_told_with_the_reason(index):
     assert index.add(range(10, 17), rows, on_bad="skip") == {
         11: "expected finite components, got nan",
         12: "expected 2 components, got 1",
-        13: "expected numbers, got NoneType",
+        13: "expected numbers, got None",
         14: "expected finite components, got inf",
-        15: "expected numbers, got <U1",
+        15: "expected numbers, got text",
     }
     assert [id_ for id_ in index if id_ >= 10] == [10, 16]
     assert index.add([20, 21], np.array([[1, NAN], [2, 2]]), on_bad="skip") == {

@@ -84,7 +84,7 @@ def test_load_is_all_or_nothing(path, vectors, tmp_path, capsys):
     np.save(tmp_path / "a.npy", vectors)
     np.save(tmp_path / "b.npy", np.full((1, DIM), np.nan))
     assert main(["load", path, "song_ann", str(tmp_path / "a.npy"), str(tmp_path / "b.npy")]) == 1
-    assert "id 30: expected finite components" in capsys.readouterr().err
+    assert "b.npy: vectors[0] (id 30): expected finite components" in capsys.readouterr().err
     assert sqlite_ann.connect(path).execute("SELECT count(*) FROM sqlite_schema").get == 0
 
 
@@ -115,7 +115,7 @@ def test_load_from_named_columns(path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["song_ann"], "load takes either FILE or --table, after DB and INDEX"),
+        (["song_ann"], "load: expected either FILE or --table after DB and INDEX, got neither"),
         (["song_ann", "gone.npy"], "gone.npy"),
     ],
 )

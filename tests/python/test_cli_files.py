@@ -305,6 +305,6 @@ def test_what_stops_the_forest_leaves_the_vectors(load, monkeypatch, capsys):
 
 
 def test_no_source_opens_a_database(load):
-    assert load() == (1, "sqlite-ann: load takes either FILE or --table, after DB and INDEX")
+    assert load() == (1, "sqlite-ann: load: expected either FILE or --table after DB and INDEX, got neither")
     assert load("--table", "song", "--format", "csv") == (1, "sqlite-ann: --format is for files, not for --table")
     assert not Path("songs.db").exists()

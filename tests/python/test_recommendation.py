@@ -81,7 +81,7 @@ def test_diverse_rows_are_others(songs):
     ("arguments", "error", "message"),
     [
         ({"like": []}, ValueError, "like: expected at least one id, got none"),
-        ({"like": ["a"]}, TypeError, "like: expected 64-bit whole numbers, got <U1"),
+        ({"like": ["a"]}, TypeError, "like: expected 64-bit whole numbers, got text"),
         ({"like": {3: 0}}, ValueError, "like: expected weights above 0, got 0.0 for 3"),
         ({"like": {3: -1}}, ValueError, "like: expected weights above 0, got -1.0 for 3"),
         ({"like": {3: float("inf")}}, ValueError, "like: expected weights above 0, got inf for 3"),
