@@ -147,8 +147,10 @@ def plot(options: argparse.Namespace) -> Answer:
     check_rows(index, options.sample)
     n_rows = len(index)
     if not value_of(index, "leaf_pages"):
-        few = f"{n_rows:,} rows are too few for a forest and are all compared"
-        raise ValueError(f"{options.index}: {few}, so that there is no curve to draw")
+        raise ValueError(
+            f"{options.index}: {n_rows:,} rows are too few for a forest and are all compared, "
+            "so that there is no curve to draw"
+        )
     if not options.output.parent.is_dir():
         raise ValueError(f"there is no folder {options.output.parent}")
     if min(options.shares) >= 1:

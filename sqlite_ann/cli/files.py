@@ -118,8 +118,9 @@ def reading(name: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, EOFError, zipfile.BadZipFile):
-        wanted = "an array of numbers as numpy.save or numpy.savez writes it"
-        raise ValueError(f"{name}: expected {wanted}, got something else") from None
+        raise ValueError(
+            f"{name}: expected an array of numbers as numpy.save or numpy.savez writes it, got something else"
+        ) from None
 
 
 def chosen(path: str, names: list[str], name: str | None, option: str) -> str:

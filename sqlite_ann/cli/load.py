@@ -33,7 +33,6 @@ DIMENSIONS = (
     " FROM (SELECT {0} AS v {1}) WHERE dim > 0 GROUP BY dim ORDER BY count(*) DESC, dim LIMIT 1"
 )
 ROW_COMES, REPORT_EACH = "sqlite_ann_row_comes", 256
-HINT = "--replace puts new vectors in the place of old ones, --skip leaves the old"
 
 
 def load(options: argparse.Namespace) -> Answer:
@@ -49,7 +48,9 @@ def load(options: argparse.Namespace) -> Answer:
         except Error as error:
             if error.code != apsw.SQLITE_CONSTRAINT_ROWID:
                 raise
-            raise ValueError(f"{error}; {HINT}") from None
+            raise ValueError(
+                f"{error}; --replace puts new vectors in the place of old ones, --skip leaves the old"
+            ) from None
         if not options.no_optimize:
             index.optimize(progress=True)
         seconds, n_rows = time.perf_counter() - start, len(index)
