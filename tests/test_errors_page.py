@@ -148,6 +148,7 @@ PARTS = {  # of another sentence, or around one
     "…, table …, column …: …",
     "…, row …",
     "…, id …",
+    "…, table …, column …, query[…]: …",
 }
 PROGRESS = {"Building the index", "Downloading the songs", "Making vectors", "Reading the songs"}
 

@@ -490,7 +490,9 @@ def test_numbers_of_numpy_are_numbers(small, name, values):
 def test_a_bad_vector_among_many_is_named_by_its_id(small):
     rows = np.ones((1000, small.dim), np.float32)
     rows[737, 1] = np.nan
-    with pytest.raises(Exception, match="id 10737: expected finite components, got NaN at component 1"):
+    with pytest.raises(
+        Exception, match=r"^vectors\[737\] \(id 10737\): expected finite components, got NaN at component 1"
+    ):
         small.add(np.arange(10_000, 11_000), rows)
     assert 10_000 not in small
 
