@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def load(connection: Any) -> Awaitable[None] | None:
     elif hasattr(connection, "enable_load_extension"):
         connection.enable_load_extension(True)
         try:
-            connection.load_extension(path)
+            load_or_copy(connection.load_extension, path, type(connection).__module__)
         finally:
             connection.enable_load_extension(False)
     elif hasattr(connection, "execute"):
@@ -123,6 +123,40 @@ def load_into_apsw(connection: apsw.Connection, path: str) -> None:
         before = connection.config(switch, -1)
         connection.config(switch, 1)
         try:
-            connection.load_extension(path)
+            load_or_copy(connection.load_extension, path, "apsw")
         finally:
             connection.config(switch, before)
+
+
+COPIES: dict[str, str] = {}  # what a driver loads that was not the first in this process
+
+
+def load_or_copy(load: Callable[[str], object], path: str, driver: str) -> None:
+    """Load the extension; a driver with another SQLite than one that has it already gets a copy of the file.
+
+    A library that is loaded calls one SQLite. apsw has its own, and pysqlite3 or Python's sqlite3 another.
+    """
+    try:
+        load(COPIES.get(driver, path))
+    except Exception as error:
+        if driver in COPIES or "expected one SQLite library in a process" not in str(error):
+            raise
+        COPIES[driver] = copied(path)
+        load(COPIES[driver])
+
+
+def copied(path: str) -> str:
+    """A copy of the extension that is there as long as this process."""
+    import atexit
+    import shutil
+    import tempfile
+
+    folder, owner = tempfile.mkdtemp(prefix="sqlite_ann-"), os.getpid()
+    shutil.copy(path + SUFFIX, folder)
+
+    def remove() -> None:
+        if os.getpid() == owner:  # a fork has inherited the folder, and this function
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return os.path.join(folder, os.path.basename(path))  # noqa: PTH118, PTH119

@@ -27,10 +27,22 @@ SQLITE_EXTENSION_INIT1
 #define ANN_EXPORT __attribute__((visibility("default")))
 #endif
 
+/* There is one pointer to SQLite's functions in a copy of this library.  A process may have two SQLites,
+** a driver's own and another's: the first one's connections would go on with functions of the second. */
+static int is_anothers(const sqlite3_api_routines *api, char **out_message) {
+  if (!sqlite3_api || sqlite3_api == api) return 0;
+  *out_message =
+      api->mprintf("sqlite_ann: expected one SQLite library in a process, got %s beside "
+                   "%s: load a copy of this file into the second",
+                   api->libversion(), sqlite3_libversion());
+  return 1;
+}
+
 ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
                                       const sqlite3_api_routines *api) {
   AnnContext *context;
   int rc;
+  if (is_anothers(api, out_message)) return SQLITE_ERROR;
   SQLITE_EXTENSION_INIT2(api);
   if (sqlite3_libversion_number() < OLDEST_SQLITE) {
     *out_message = sqlite3_mprintf("sqlite_ann: expected SQLite 3.39 or later, got %s",

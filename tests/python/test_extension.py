@@ -157,6 +157,44 @@ def test_load_into_a_db_api_connection():
     db.close()
 
 
+TWO_LIBRARIES = """
+import apsw, sqlite_ann
+from pathlib import Path
+from pysqlite3 import dbapi2
+from sqlite_ann import extension
+
+def use(db):
+    db.execute("CREATE VIRTUAL TABLE v USING ann(embedding float32[2])")
+    db.execute("INSERT INTO v(rowid, embedding) VALUES (1, '[1, 2]')")
+    assert list(db.execute("SELECT id FROM ann_search('v', '[1, 2]')")) == [(1,)]
+    db.execute("DROP TABLE v")
+
+first, others = sqlite_ann.connect(":memory:"), []
+for _ in range(20):
+    others.append(dbapi2.connect(":memory:", isolation_level=None))
+    sqlite_ann.load(others[-1])
+    for db in (first, *others):
+        use(db)
+(copy,) = map(Path, extension.COPIES.values())
+assert copy.parent.is_dir()
+others[0].enable_load_extension(True)
+try:
+    others[0].load_extension(sqlite_ann.loadable_path())
+except dbapi2.OperationalError as error:
+    print(error)
+print(copy.parent)
+"""
+
+
+def test_two_sqlite_libraries_in_one_process_have_a_copy_each():
+    pytest.importorskip("pysqlite3.dbapi2")
+    run = subprocess.run([sys.executable, "-c", TWO_LIBRARIES], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (0, "")
+    said, folder = run.stdout.splitlines()
+    assert "sqlite_ann: expected one SQLite library in a process, got " in said
+    assert not Path(folder).exists()
+
+
 def test_driver_that_cannot_load_extensions_is_told_what_to_do():
     db = sqlite3.connect(":memory:")
     if hasattr(db, "enable_load_extension"):
