@@ -159,7 +159,7 @@ def test_a_set_of_ids_beside_vectors_is_refused(index):
 
 def test_a_bad_query_among_many_is_named_by_its_place(index):
     index.add([7, 8, 9], ROWS)
-    with pytest.raises(Error, match=r"^query\[1\]: .*got NaN at component 0$"):
+    with pytest.raises(Error, match=r"query\[1\]: expected finite components, got NaN at component 0$"):
         index.search([[1, 2], [np.nan, 2], [3, 4]])
     with pytest.raises(ValueError, match=r"^query\[1\]: expected 2 components, got 1$"):
         index.search([[1, 2], [3]])
@@ -168,5 +168,5 @@ def test_a_bad_query_among_many_is_named_by_its_place(index):
 
 
 def test_what_is_wrong_with_k_is_not_blamed_on_a_query(index):
-    with pytest.raises(Error, match=r"^ann_search: expected k"):
+    with pytest.raises(Error, match=r"^ann_search_many: expected k to be a whole number from 1, got 0$"):
         index.search([[1, 2], [np.nan, 2]], k=0)
