@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import apsw
-import numpy as np
-import pytest
 
 import sqlite_ann
 from tests.documents import (
@@ -137,45 +133,6 @@ def test_the_scalar_functions_are_marked_as_the_document_says(db: apsw.Connectio
         assert names == {name for name in flags if flags[name] & bit}
         marked |= names
     assert marked == set(flags)
-
-
-# --- The examples of the demo
-
-
-@pytest.fixture(scope="module")
-def songs() -> Iterator[apsw.Connection]:
-    """A stand-in for the songs that the demo fetches: 1,500 made-up ones, some with the names that are asked for."""
-    run = pytest.importorskip("sqlite_ann.demo.run")
-    named = {
-        1: ("The Irish Washerwoman", "O'Neill's Music of Ireland", "jig"),
-        2: ("The Soldier's Joy", "Ryan's Mammoth Collection", "reel"),
-        3: ("Cherish the Ladies", "O'Neill's Music of Ireland", "jig"),
-        4: ("The Drunken Sailor drinks whiskey", "Ryan's Mammoth Collection", "hornpipe"),
-    }
-    books = ["O'Neill's Music of Ireland", "Ryan's Mammoth Collection", "Aird's Selection of Airs"]
-    db = sqlite_ann.connect(":memory:")
-    with db:
-        db.execute(run.TABLES)
-        for i in range(1, 1501):
-            title, book, kind = named.get(i, (f"Tune {i}", books[i % 3], ["jig", "reel"][i % 2]))
-            db.execute(run.INSERT_SONG, (i, title, book, "Ireland", kind, "G major", "6/8", 100, song_vector(i)))
-        db.execute(run.INDEX)
-    yield db
-    db.close()
-
-
-def song_vector(i: int) -> bytes:
-    """64 numbers near one of forty centres."""
-    centre = np.random.default_rng(i % 40).standard_normal(64)
-    return (centre + 0.2 * np.random.default_rng(1000 + i).standard_normal(64)).astype("<f4").tobytes()
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "sql/examples").glob("*.sql")), ids=lambda path: path.stem)
-def test_an_example_of_the_demo_asks_a_question_and_has_an_answer(path: Path, songs: apsw.Connection):
-    text = path.read_text(encoding="utf-8")
-    assert re.match(r"-- .*\?$", text.splitlines()[0]), "the first line is a question"
-    assert apsw.complete(text)
-    assert songs.execute(text).fetchall()
 
 
 # --- The README

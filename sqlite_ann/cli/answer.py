@@ -71,6 +71,11 @@ def show_people(answer: Answer) -> None:
     if answer.sentence:
         print(answer.sentence)
         return
+    show_plain(answer, rich_table())
+
+
+def show_plain(answer: Answer, draw: Table | None = None) -> None:
+    """As a table of aligned text, or as `draw` has it."""
     columns, rows = answer.columns, answer.rows
     if not columns:
         return
@@ -79,7 +84,7 @@ def show_people(answer: Answer) -> None:
     n_columns = len(columns) or 2
     is_number = [any(isinstance(row[i], int | float) for row in rows) and bool(columns) for i in range(n_columns)]
     texts = [[written(value) for value in row] for row in rows]
-    (rich_table() or text_table)(columns, texts, is_number)
+    (draw or text_table)(columns, texts, is_number)
 
 
 def written(value: Any) -> str:

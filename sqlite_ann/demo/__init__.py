@@ -6,5 +6,5 @@
     abc_reader.py    reads ABC, the notation that they are written in
 
 The questions are in `sql/examples/`, one a file; an installed package has them in `sqlite_ann/demo/examples/`.
-It needs `rich`: pip install 'sqlite_ann[demo]'
+It needs `platformdirs`: pip install 'sqlite_ann[demo]'
 """

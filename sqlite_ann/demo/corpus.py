@@ -3,7 +3,6 @@
     cache_folder()          where downloads and prepared files are kept
     fetch_wheel(folder)     the package file, downloaded by pip if it is not there yet (20 MB, 3 seconds)
     read_corpus(wheel)      every tune: those that were read, those that could not be and why (7 seconds)
-    describe(…)             the same in sentences
 
 The package is never installed: its file is a zip, and the tunes are text in ABC notation.
 
@@ -26,7 +25,6 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,15 +185,3 @@ def tidy(text: str) -> str:
     ('The Irish Washerwoman', 'Liebeslieder', 'Dreikönigslied')
     """
     return " ".join(text.rstrip("]. ").translate(OLD_LETTERS).split())
-
-
-def describe(songs: list[Song], unreadable: list[Unreadable]) -> list[str]:
-    """Say in sentences how many tunes of each book were read, and why the others were not."""
-    read = Counter(song.book for song in songs)
-    not_read = Counter(tune.book for tune in unreadable)
-    lines = [f"{book.title}: {read[book.title]:,} tunes, {not_read[book.title]} not readable" for book in BOOKS]
-    reasons = Counter(re.sub(r" '.*", "", tune.reason) for tune in unreadable)
-    if reasons:
-        why = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
-        lines.append(f"Why tunes are not readable: {why}")
-    return lines

@@ -4,11 +4,14 @@
     build(db, …)         the ordinary table and the index over its vectors
     example_files()      the SQL examples, in the source tree or in the installed package
 
-Each example is one statement under a comment whose first line is a question; `show` prints all three.
+Each example is one statement under comments: a question, and the Python that gives the same rows, its lines after
+`>>>`; `show` prints all of it.
 """
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,15 +25,8 @@ import apsw.ext
 
 import sqlite_ann
 
-from . import corpus, songs
-
-try:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-    from rich.syntax import Syntax
-    from rich.table import Table
-except ImportError as error:
-    raise ImportError("the demo needs the package rich: pip install 'sqlite_ann[demo]'") from error
+from ..cli.answer import Answer, show_plain
+from . import songs
 
 TABLES = """
 CREATE TABLE song(
@@ -52,10 +48,7 @@ INDEX = """
 CREATE VIRTUAL TABLE song_ann USING ann(embedding float32[64], metric=cosine, content='song', content_rowid='id');
 INSERT INTO song_text(song_text) VALUES ('rebuild');
 """
-TO_TRY = """SELECT song.title, song.book, near.distance
-  FROM ann_search('song_ann', (SELECT embedding FROM song WHERE title = 'Money Musk'), 5) AS near
-  JOIN song ON song.id = near.id
- ORDER BY near.distance;"""
+TO_TRY = "Money Musk"
 
 
 def run(path: str = "songs.db", *, quiet: bool = False) -> None:
@@ -64,24 +57,29 @@ def run(path: str = "songs.db", *, quiet: bool = False) -> None:
     A database that an earlier run made is replaced, once the new one is complete. Raises FileExistsError if `path`
     holds anything else, OSError if the songs cannot be downloaded, and what SQLite raises.
     """
-    console = Console(quiet=quiet)
     target = Path(path)
     unfinished = target.with_name(target.name + ".unfinished")
     refuse_others(target)
     remove(unfinished)
-    with Stages(console) as stages:
+    with Stages(quiet) as stages:
         collection = songs.load(progress=stages.tell)
+        began = time.perf_counter()
         with closing(sqlite_ann.connect(unfinished)) as db:
             build(db, collection, stages)
+        seconds = time.perf_counter() - began
     remove(target)
     unfinished.replace(target)
 
-    for line in corpus.describe(collection.songs, collection.unreadable):
-        console.print(line, highlight=False)
+    if quiet:
+        return
+    told = f"{len(collection.songs):,} folk tunes of four old books ({len(collection.unreadable)} could not be read)"
+    size = f"{target.stat().st_size / 1e6:.1f} MB, made in {seconds:.1f} s"
+    print(f"{told}, each as 64 numbers, in {target}: {size}")
     with closing(sqlite_ann.connect(target)) as db:
+        print(f'>>> import sqlite_ann; db = sqlite_ann.connect("{target}"); index = sqlite_ann.Index(db, "song_ann")')
         for file in example_files():
-            show(console, db, Example.read(file))
-    tell_how_to_go_on(console, target)
+            show(db, Example.read(file))
+        tell_how_to_go_on(db, target)
 
 
 def refuse_others(path: Path) -> None:
@@ -122,28 +120,20 @@ def rows_of(collection: songs.Collection) -> list[tuple[object, ...]]:
 
 
 class Stages:
-    """Shows one bar for each stage of the work, whichever part of the demo tells about it."""
+    """Says on a terminal's last line what is being done, whichever part of the demo tells about it."""
 
-    def __init__(self, console: Console) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description:24}"), BarColumn(), TimeElapsedColumn())
-        self.progress = Progress(*columns, console=console, disable=console.quiet)
-        self.name = ""
-        self.task: TaskID | None = None
+    def __init__(self, quiet: bool) -> None:
+        self.hidden = quiet or not sys.stderr.isatty()
 
     def __enter__(self) -> Stages:
-        self.progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.finish()
-        self.progress.stop()
+        self.write("")
 
     def tell(self, name: str, done: int, total: int) -> None:
-        """Show that `done` of `total` is done in stage `name`, which ends the stage before; 0 of 0: not known."""
-        if name != self.name or self.task is None:
-            self.finish()
-            self.name, self.task = name, self.progress.add_task(name, total=total or None)
-        self.progress.update(self.task, completed=done)
+        """Show that `done` of `total` is done in stage `name`; 0 of 0: not known."""
+        self.write(f"{name}: {done:,} of {total:,}" if total else f"{name} …")
 
     def each(self, name: str, rows: list[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
         """Pass the rows on, and tell from time to time how many went through."""
@@ -152,20 +142,17 @@ class Stages:
                 self.tell(name, i, len(rows))
             yield row
 
-    def finish(self) -> None:
-        """Fill the bar of the stage that is shown, if there is one."""
-        if self.task is not None:
-            self.progress.update(self.task, total=1, completed=1)
-            self.task = None
+    def write(self, text: str) -> None:
+        if not self.hidden:
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A file of SQL: a question on its first line, a comment on the lines after it, and the statement."""
+    """A file of SQL: a question on its first line, Python on the comment lines after it, and the statement."""
 
-    name: str
     question: str
-    comment: str
+    python: str
     sql: str
 
     @staticmethod
@@ -174,7 +161,8 @@ class Example:
         lines = file.read_text(encoding="utf-8").splitlines()
         n_head = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))
         head = [line.removeprefix("--").strip() for line in lines[:n_head]]
-        return Example(file.name, "".join(head[:1]), " ".join(head[1:]), "\n".join(lines[n_head:]).strip())
+        python = [line.removeprefix(">>> ") for line in head[1:]]
+        return Example("".join(head[:1]), "\n".join(python), "\n".join(lines[n_head:]).strip())
 
 
 def example_files() -> list[Traversable]:
@@ -190,42 +178,21 @@ def example_files() -> list[Traversable]:
     raise FileNotFoundError(f"no SQL examples: neither {packaged} nor {in_source_tree} is there")
 
 
-def show(console: Console, db: apsw.Connection, example: Example) -> None:
-    """Run an example and print its comment, its SQL and its answer."""
-    began = time.perf_counter()
+def show(db: apsw.Connection, example: Example) -> None:
+    """Run an example and print its question, its SQL and Python, and its answer."""
     rows = db.execute(example.sql).fetchall()
-    milliseconds = 1000 * (time.perf_counter() - began)
-
-    console.print()
-    console.rule(f"[bold]{example.name}", align="left")
-    console.print(example.question, highlight=False, markup=False, style="bold")
-    if example.comment:
-        console.print(example.comment, highlight=False, markup=False)
-    console.print()
-    console.print(Syntax(example.sql, "sql", background_color="default", word_wrap=True))
     names = [name for name, *_ in apsw.ext.query_info(db, example.sql).description]
-    table = Table(*names, caption=f"{len(rows)} rows in {milliseconds:.1f} ms", caption_justify="left")
-    for column, value in zip(table.columns, rows[0] if rows else (), strict=False):
-        column.justify = "right" if isinstance(value, int | float) else "left"
-    for row in rows:
-        table.add_row(*map(cell, row))
-    console.print(table)
+    bold, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    python = "\n".join(f">>> {line}" for line in example.python.splitlines())
+    print(f"\n{bold}{example.question}{end}\n{example.sql}\n{python}")
+    show_plain(Answer(names, rows))
 
 
-def cell(value: object) -> str:
-    """Write a value of SQL for people."""
-    if isinstance(value, bytes):
-        return f"{len(value)} bytes"
-    if isinstance(value, float):
-        return f"{value:z.4f}"
-    return "NULL" if value is None else str(value).replace("[", "\\[")
-
-
-def tell_how_to_go_on(console: Console, path: Path) -> None:
-    """Say how to ask more, from the shell that every Debian has."""
-    megabytes = path.stat().st_size / 1e6
-    console.print()
-    console.rule("[bold]Your turn", align="left")
-    console.print(f"{path} has {megabytes:.1f} MB. Ask more of it in SQLite's own shell (apt install sqlite3):\n")
-    text = f"$ sqlite3 {path}\n.load {sqlite_ann.loadable_path()}\n.mode box\n{TO_TRY}\n"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+def tell_how_to_go_on(db: apsw.Connection, path: Path) -> None:
+    """Say how to ask more: from the command line, and from the shell that every Debian has."""
+    tune = db.execute("SELECT id FROM song WHERE title = ?", [TO_TRY]).get
+    started = sys.argv[0] if Path(sys.argv[0]).name == "sqlite-ann" else f"{sys.executable} -m sqlite_ann"
+    program = "sqlite-ann" if shutil.which("sqlite-ann") else started
+    print(f"\nYour turn, with {TO_TRY}; or in SQLite's shell:")
+    print(f"$ {program} search {path} song_ann --id {tune} -k 5 --show title book --table song")
+    print(f"$ sqlite3 {path} -cmd \".load '{sqlite_ann.loadable_path()}'\" -cmd '.mode column'")
