@@ -27,8 +27,8 @@ SQLITE_EXTENSION_INIT1
 #define ANN_EXPORT __attribute__((visibility("default")))
 #endif
 
-/* A copy of this library has one pointer to SQLite's functions.  A process may have two SQLites: the
-** first one's connections would go on with the second one's functions. */
+/* A copy of this library has one pointer to SQLite's functions.  A process may have two SQLites:
+** the first one's connections would go on with the second one's functions. */
 static int is_anothers(const sqlite3_api_routines *api, char **out_message) {
   if (!sqlite3_api || sqlite3_api == api) return 0;
   *out_message =
