@@ -7,7 +7,8 @@
 
 A tune is its first voice, played once: repeats and endings are not unrolled. A chord gives its top note; tied
 notes are one note; grace notes, ornaments, slurs, chord symbols, annotations and words are left out; triplets
-and dotted pairs (``>``) change durations. Accidentals hold to the end of the bar, in every octave (ABC 2.1).
+and dotted pairs (``>``) change durations. Accidentals hold to the end of the bar, in every octave (ABC 2.1), and
+over a bar line for a note that is tied.
 
 Nothing is guessed: a character or a key that is not understood makes the tune unreadable, with a reason.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 
 # Where each letter lies above the C that begins its octave, in semitones.
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -150,19 +152,21 @@ def read_tune(text: str) -> Tune:
     Raises UnreadableTune, whose message is the reason: no key, an unknown key, a character that is no music,
     a length without a note, no notes.
     """
-    lines = [MAIL_LINE_END.sub("", line.split("%", 1)[0].rstrip()) for line in text.split("\n")]
+    lines = iter(text.split("\n"))
     fields: dict[str, list[str]] = {}
-    while lines and "K" not in fields:
-        match = FIELD_LINE.match(lines.pop(0))
+    for line in lines:
+        match = FIELD_LINE.match(tidy_line(line))
         if match:
             fields.setdefault(match[1], []).append(match[2].strip())
-    if "K" not in fields:
+        if "K" in fields:
+            break
+    else:
         raise UnreadableTune("no key (K:)")
 
     metre = read_metre(fields.get("M", ["none"])[-1])
     player = _Player(metre, fields.get("L", [""])[-1])
     key = player.change_key(fields["K"][0])
-    for line in lines:
+    for line in map(tidy_line, takewhile(str.strip, lines)):  # a blank line ends a tune
         match = FIELD_LINE.match(line)
         if match:
             player.change_field(match[1], match[2].strip())
@@ -171,6 +175,11 @@ def read_tune(text: str) -> Tune:
     if not player.pitches:
         raise UnreadableTune("no notes")
     return Tune(fields, key, metre, player.pitches, player.durations)
+
+
+def tidy_line(line: str) -> str:
+    """Without its comment, and what mail programs left."""
+    return MAIL_LINE_END.sub("", line.split("%", 1)[0].rstrip())
 
 
 class _Player:
@@ -184,6 +193,7 @@ class _Player:
         self.voice: str | None = None  # the first voice named in the music: the only one heard
         self.heard = True
         self.tied = False  # the last note goes on into the next of the same pitch
+        self.last_name = ("", "")  # letter and octave of the last note, as written
         self.last = 0.0  # duration of the last written note or rest, which `>` may change
         self.last_sounds = False  # it was a note, the end of durations[-1]
         self.next_factor = 1.0  # from `>` and `<`
@@ -235,6 +245,7 @@ class _Player:
             if kind == "note" and self.heard:
                 accidental, letter, octave, length = match.group("accidental", "letter", "octave", "length")
                 self.sound(self.pitch(accidental, letter, octave), read_length(length))
+                self.last_name = letter, octave
             elif kind == "field":
                 self.change_field(match["name"], match["value"].strip())
             elif kind == "strange":
@@ -256,8 +267,10 @@ class _Player:
                 self.chord(match["inside"], match["chord_length"])
 
     def pitch(self, accidental: str | None, letter: str, octave: str) -> int:
-        """The MIDI number of a written note; an accidental is kept for the rest of the bar."""
+        """The MIDI number of a written note; an accidental is kept for the rest of the bar, and by a tie beyond it."""
         name = letter.upper()
+        if self.tied and not accidental and (letter, octave) == self.last_name:
+            return self.pitches[-1]
         if accidental:
             self.in_bar[name] = ALTER[accidental]
         alter = self.in_bar.get(name, self.signature.get(name, 0))
@@ -289,7 +302,7 @@ class _Player:
         notes = NOTE.findall(re.sub(r'"[^"]*"|![^!]*!', "", inside))
         if not notes:
             raise UnreadableTune("brackets without notes")
-        top = max(self.pitch(accidental, letter, octave) for accidental, letter, octave, _ in notes)
+        top, self.last_name = max((self.pitch(*note[:3]), note[1:3]) for note in notes)
         self.sound(top, read_length(notes[0][3]) * read_length(length))
 
     def rest(self, text: str) -> None:

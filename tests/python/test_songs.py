@@ -171,6 +171,18 @@ def test_tied_notes_are_one_note():
     assert read.durations == [3, 1, 1]
 
 
+def test_a_tie_takes_an_accidental_over_the_bar_line_and_no_further():
+    read = tune("^F2-|F F [C^F]-|[CF] f-|=f F")
+    assert read.pitches == [66, 65, 66, 77, 65]
+    assert read.durations == [3, 1, 2, 2, 1]
+    assert pitches("=B-|B-|B B", key="F") == [71, 70]
+    assert pitches("=B-|b-B", key="F") == [71, 82, 70]
+
+
+def test_a_blank_line_ends_a_tune():
+    assert read_tune("X:1\n\nK:C\nC\n% no end\nD\n \nE\n").pitches == [60, 62]
+
+
 def test_rests_are_left_out_and_end_a_tie():
     read = tune("C-z C z>D z4 x2")
     assert read.pitches == [60, 60, 62]
