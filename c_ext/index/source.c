@@ -79,7 +79,10 @@ int ann_source_read(AnnSource *source, sqlite3_stmt *stmt, int column, int64_t i
   int rc = parse(source, stmt, column, out_vector, message);
   *out_found = rc == ANN_OK;
   if (rc != ANN_ERROR) return rc;
-  if (!source->kind->may_lack) return ann_db_corrupt(source->db, "vector", id);
+  if (!source->kind->may_lack) {
+    return ann_db_fail(source->db, ANN_CORRUPT,
+                       "vector %lld is damaged; write it anew or delete it", (long long)id);
+  }
   if (!source->strict) return ANN_OK;
   return ann_db_fail(source->db, ANN_CORRUPT, "row %lld is not indexed: %s", (long long)id,
                      message);

@@ -81,7 +81,7 @@ def test_without_rows_there_is_no_largest_id(parts, source):
 def test_what_is_no_vector_is_damage(parts, source, value):
     parts.db.execute(f"INSERT INTO v_vectors VALUES (3, {value})")
     assert get(parts, source, 3)[0] == parts.lib.ANN_CORRUPT
-    assert parts.sentence == "ann table v: vector 3 is damaged; rebuild it"
+    assert parts.sentence == "ann table v: vector 3 is damaged; write it anew or delete it"
 
 
 def test_a_row_that_the_index_names_must_be_there(parts, source):

@@ -84,16 +84,19 @@ FAULTS = {
     ),
     "a vector is too short": (
         "UPDATE v_vectors SET vector = x'00' WHERE id = 301",
-        "vector 301 is damaged; rebuild it",
+        "vector 301 is damaged; write it anew or delete it",
     ),
-    "a vector is null": ("UPDATE v_vectors SET vector = NULL WHERE id = 301", "vector 301 is damaged; rebuild it"),
+    "a vector is null": (
+        "UPDATE v_vectors SET vector = NULL WHERE id = 301",
+        "vector 301 is damaged; write it anew or delete it",
+    ),
     "a vector is text": (
         "UPDATE v_vectors SET vector = printf('%064d', 0) WHERE id = 301",
-        "vector 301 is damaged; rebuild it",
+        "vector 301 is damaged; write it anew or delete it",
     ),
     "a vector is not finite": (
         "UPDATE v_vectors SET vector = CAST(substr(vector, 1, 60) || x'0000c07f' AS BLOB) WHERE id = 301",
-        "vector 301 is damaged; rebuild it",
+        "vector 301 is damaged; write it anew or delete it",
     ),
     "a vector is another": (
         "UPDATE v_vectors SET vector = zeroblob(64) WHERE id = 301",
@@ -232,7 +235,7 @@ def test_a_damaged_vector_stops_a_rebuild_until_it_is_written_anew_or_deleted(fo
     db = forest().db
     for repair in ("UPDATE v SET embedding = zeroblob(64) WHERE rowid = 301", "DELETE FROM v WHERE rowid = 301"):
         db.execute(FAULTS[what][0])
-        with pytest.raises(apsw.CorruptError, match="vector 301 is damaged; rebuild it"):
+        with pytest.raises(apsw.CorruptError, match="vector 301 is damaged; write it anew or delete it"):
             db.execute("INSERT INTO v(v) VALUES ('rebuild')")
         db.execute(repair)
         assert faults(db) == []
