@@ -26,7 +26,7 @@ ARCHITECTURE = ROOT / "docs/ARCHITECTURE.md"
 FIGURES, MEASUREMENTS = ROOT / "docs/FIGURES.md", ROOT / "docs/MEASUREMENTS.md"
 CHANGELOG, SECURITY = ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"
 TESTS = ROOT / "tests"
-OF_USERS = [README, SQL_MD, CHANGELOG]  # they name files that a reader makes
+OF_USERS = [README, SQL_MD, CHANGELOG, ROOT / "docs/HOSTS.md"]  # they name files that a reader makes
 FOLDERS = [ROOT, ROOT / "c_ext", TESTS, ROOT / "sqlite_ann"]  # which names of files may leave out
 
 every_document = pytest.mark.parametrize("path", EVERY, ids=lambda path: path.relative_to(ROOT).as_posix())
