@@ -296,7 +296,7 @@ class Index(SearchedTable):
                 if blob is None:
                     raise KeyError(id_)
                 if len(blob) != vectors[i].nbytes and self._is_another():
-                    return self.get(ids)
+                    return self.get(given)  # ids may be an iterator that was read
                 vectors[i] = np.frombuffer(blob, dtype)
         return vectors[0] if given.ndim == 0 else vectors
 

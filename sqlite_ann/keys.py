@@ -33,20 +33,21 @@ from .progress import Report
 from .recommendation import as_per
 from .transaction import savepoint
 
-KeysLike = str | Iterable[str]
+KeysLike = str | Iterable[str] | Iterable[tuple[Any, ...]]  # the last: rows of SQL with one column
 
 OVER_A_TABLE = "key: expected an index with vectors of its own, got {} over {}: join that by id for its other columns"
 
 
 def as_keys(keys: Any, name: str = "keys") -> list[str]:
-    """One key, or several in any iterable, as a list.
+    """One key, or several in any iterable, as a list; rows of one column, as a query in SQL gives them, are keys as well.
 
-    >>> as_keys("a"), as_keys(["b", "c"])
-    (['a'], ['b', 'c'])
+    >>> as_keys("a"), as_keys(["b", "c"]), as_keys([("d",), ("e",)])
+    (['a'], ['b', 'c'], ['d', 'e'])
     """
     if not isinstance(keys, Iterable):
         raise TypeError(f"{name}: expected text, or several of it, got {arrays.kind_of(keys)}")
-    given = [keys] if isinstance(keys, str) else list(keys)
+    rows = [keys] if isinstance(keys, str) else keys
+    given = [row[0] if isinstance(row, tuple) and len(row) == 1 else row for row in rows]
     for key in given:
         if not isinstance(key, str) or "\0" in key:
             raise TypeError(f"{name}: expected text without zero characters, got {key!r}")

@@ -29,7 +29,7 @@ from . import arrow
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
-IdsLike = ArrayLike | Iterable[int]
+IdsLike = ArrayLike | Iterable[int] | Iterable[tuple[Any, ...]]  # the last: rows of SQL with one column
 VectorsLike = ArrayLike | Iterable[ArrayLike]
 
 BATCH_BYTES = 32 << 20  # one INSERT's worth: far below SQLite's limit for a blob, large enough to cost nothing
@@ -96,10 +96,14 @@ def row_name(name: str, i: int, ids: Ids | None) -> str:
 def as_ids(ids: Any, name: str = "ids", *, in_order: bool = True) -> Ids:
     """The ids as a 1-D int64 array; one id alone is an array of one. A set will do where no order is needed.
 
-    >>> as_ids([3, 1, 2]), as_ids(np.uint8(7)), as_ids({5}, in_order=False)
-    (array([3, 1, 2]), array([7]), array([5]))
+    Rows of one column, as a query in SQL gives them, are ids as well.
+
+    >>> as_ids([3, 1, 2]), as_ids(np.uint8(7)), as_ids({5}, in_order=False), as_ids([(8,), (6,)])
+    (array([3, 1, 2]), array([7]), array([5]), array([8, 6]))
     """
     given = as_array(name, list(ids) if not in_order and isinstance(ids, set | frozenset) else ids)
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = given[:, 0]
     if given.ndim > 1:
         raise ValueError(f"{name}: expected a 1-D array, got shape {given.shape}")
     if given.ndim == 0 and given.dtype == object:

@@ -59,8 +59,21 @@ def test_id_past_the_largest_is_refused_and_not_wrapped():
 
 
 def test_ids_in_two_dimensions_are_refused():
-    with pytest.raises(ValueError, match=r"\(2, 1\)"):
-        vectors.as_ids([[1], [2]])
+    with pytest.raises(ValueError, match=r"^ids: expected a 1-D array, got shape \(1, 2\)$"):
+        vectors.as_ids([(1, 2)])
+
+
+def test_rows_of_one_column_are_ids(db):
+    db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, kind TEXT); INSERT INTO song VALUES (7, 'jig'), (8, 'reel')")
+    sql = "SELECT id FROM song WHERE kind <> ? ORDER BY id"
+    assert vectors.as_ids(db.execute(sql, ("air",)).fetchall()).tolist() == [7, 8]
+    assert vectors.as_ids(db.execute(sql, ("air",))).tolist() == [7, 8]
+    assert vectors.as_ids(set(db.execute(sql, ("jig",))), in_order=False).tolist() == [8]
+    for none in (db.execute("SELECT id FROM song WHERE 0"), np.empty((0, 1), np.int64)):
+        assert vectors.as_ids(none).tolist() == []
+    for column, kind in (("NULL", "None"), ("kind", "text")):
+        with pytest.raises(TypeError, match=f"expected 64-bit whole numbers, got {kind}"):
+            vectors.as_ids(db.execute(f"SELECT {column} FROM song"))
 
 
 # --- vectors -------------------------------------------------------------------------------------
