@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import elements
+from . import rows as rows_given
 from . import vectors as arrays
 from .answers import Found
 from .errors import Duplicate, translated
@@ -85,24 +86,46 @@ class KeyedIndex(Index):
     @translated()
     def add(  # type: ignore[override]
         self,
-        keys: KeysLike,
-        vectors: arrays.VectorsLike,
+        keys: KeysLike | Iterable[Any],
+        vectors: arrays.VectorsLike | None = None,
         *,
         existing: str = "refuse",
+        on_bad: str = "refuse",
         progress: bool | Report = False,
-    ) -> None:
-        """As `Index.add`."""
-        given = as_keys(keys)
+    ) -> dict[str, str] | None:
+        """As `Index.add`: of what `on_bad` leaves out, it gives the keys with the reasons."""
+        given = None if vectors is None else as_keys(keys)
         with savepoint(self.db):
             self.db.execute(
                 f"CREATE TABLE IF NOT EXISTS {self.keys}(id INTEGER PRIMARY KEY, {self.key} TEXT NOT NULL UNIQUE)"
             )
-            if existing == "refuse":
-                self._refuse(given)
-            self.db.execute(
-                f"INSERT OR IGNORE INTO {self.keys}({self.key}) SELECT value FROM json_each(?)", (json.dumps(given),)
-            )
-            super().add(self._numbers(given), vectors, existing=existing, progress=progress)
+            rows: tuple[Any, ...]
+            if given is None:
+                pairs = rows_given.parts(keys, kinds=(str,))
+                rows = (((self._numbered(as_keys(some), existing), part) for some, part in pairs),)
+            else:
+                rows = self._numbered(given, existing), vectors
+            left_out = super().add(*rows, existing=existing, on_bad=on_bad, progress=progress)  # type: ignore[call-overload]
+            return None if left_out is None else self._without(left_out)
+
+    def _numbered(self, keys: list[str], existing: str) -> list[int]:
+        """The id of each key; those that are new get one."""
+        if existing == "refuse":
+            self._refuse(keys)
+        sql = f"INSERT OR IGNORE INTO {self.keys}({self.key}) SELECT value FROM json_each(?)"
+        self.db.execute(sql, (json.dumps(keys),))
+        return self._numbers(keys)
+
+    def _without(self, left_out: dict[int, str]) -> dict[str, str]:
+        """What was left out, by its keys, of which those go that have no vector."""
+        ids = np.array(list(left_out), arrays.ID)
+        reasons = dict(zip(self._named(ids).tolist(), left_out.values(), strict=True))
+        self.db.execute(
+            f"DELETE FROM {self.keys} WHERE id IN (SELECT id FROM ann_ids(?))"
+            f" AND NOT EXISTS (SELECT 1 FROM {self.table} AS v WHERE v.rowid = {self.keys}.id)",
+            (ids,),
+        )
+        return reasons
 
     @translated()
     def search(  # type: ignore[override]

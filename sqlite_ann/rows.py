@@ -17,8 +17,10 @@ from . import vectors as arrays
 PART_ROWS = 8192  # rows of a generator that are put into one statement
 
 
-def parts(pairs: Iterable[Any], n: int = PART_ROWS) -> Iterator[tuple[Any, Any]]:
-    """An id and its vector are gathered, ids and their vectors handed on as they come.
+def parts(
+    pairs: Iterable[Any], n: int = PART_ROWS, kinds: tuple[type, ...] = (int, np.integer)
+) -> Iterator[tuple[Any, Any]]:
+    """An id and its vector are gathered, ids and their vectors handed on as they come; an id is of one of these kinds.
 
     >>> [ids for ids, _ in parts([(7, [1, 2]), (8, [3, 4]), ([9, 10], [[5, 6], [7, 8]])])]
     [[7, 8], [9, 10]]
@@ -30,13 +32,14 @@ def parts(pairs: Iterable[Any], n: int = PART_ROWS) -> Iterator[tuple[Any, Any]]
             id_, vector = pair
         except (TypeError, ValueError):
             raise TypeError(f"rows[{i}]: expected an id and its vector, got {type(pair).__name__}") from None
-        if isinstance(id_, int | np.integer):
+        is_one = isinstance(id_, kinds)
+        if is_one:
             ids.append(id_)
             vectors.append(vector)
-        if len(ids) == n or (ids and not isinstance(id_, int | np.integer)):
+        if len(ids) == n or (ids and not is_one):
             yield ids, vectors
             ids, vectors = [], []
-        if not isinstance(id_, int | np.integer):
+        if not is_one:
             yield id_, vector
     if ids:
         yield ids, vectors

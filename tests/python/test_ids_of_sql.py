@@ -63,7 +63,7 @@ def test_no_rows_of_sql_are_no_ids(index, rows):
 def test_what_is_no_column_of_ids_is_refused(index, rows):
     with pytest.raises(ValueError, match=r"^ids: expected a 1-D array, got shape \(6, 2\)$"):
         index.search([0], ids=rows("SELECT id, id FROM song"))
-    with pytest.raises(TypeError, match="^exclude: expected 64-bit whole numbers, got text$"):
+    with pytest.raises(TypeError, match=r"^exclude: expected 64-bit whole numbers, got text$"):
         index.search([0], exclude=rows("SELECT title FROM song"))
 
 

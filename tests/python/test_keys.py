@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
-from sqlite_ann import Index, keys
+from sqlite_ann import Index, keys, rows
 
 ROWS = {"one": [1, 0], "two": [2, 0], "three": [3, 0], 'it\'s "four" é': [4, 0]}
 
@@ -177,3 +177,42 @@ def test_a_keyed_index_of_a_file_goes_to_another_process(tmp_path):
     songs = Index.create(tmp_path / "songs.db", "song_ann", 2, metric="l2", key="uuid")
     songs.add(list(ROWS), list(ROWS.values()))
     assert pickle.loads(pickle.dumps(songs)).search([2, 0], k=1).ids.tolist() == ["two"]
+
+
+def test_pairs_of_a_generator_are_read_piece_by_piece(db, songs, monkeypatch):
+    monkeypatch.setattr("sqlite_ann.rows.parts.__defaults__", (2, rows.parts.__defaults__[1]))
+    songs.add((f"more {i}", [10 + i, 0]) for i in range(5))
+    songs.upsert([("more 1", [50, 0]), (["six", "seven"], [[6, 0], [7, 0]]), ("one", [60, 0])])
+    given = {"more 0": 10, "more 1": 50, "more 4": 14, "six": 6, "seven": 7, "one": 60}
+    assert songs.get(list(given)).tolist() == [[x, 0] for x in given.values()]
+    assert len(songs) == 11
+    before = content(db)
+
+    def failing():
+        yield from ((f"new {i}", [i, 0]) for i in range(5))
+        raise ZeroDivisionError
+
+    for pairs, refused in (
+        (failing(), ZeroDivisionError),
+        ([("new", [1, 1]), ("newer", [1, 1]), ("two", [1, 1])], sqlite_ann.Duplicate),
+        ([("new", [1, 1]), ("newer", [1, 1]), ("new", [1, 1])], sqlite_ann.Duplicate),
+        ([("new", [1, 1]), (7, [1, 1])], TypeError),
+    ):
+        with pytest.raises(refused):
+            songs.add(pairs)
+        assert content(db) == before
+
+
+def test_bad_vectors_are_left_out_with_their_keys(db, songs):
+    nan = "expected finite components, got nan"
+    given = {"five": [5, 0], "six": [np.nan, 0], "one": [np.nan, 0], "two": [20, 0]}
+    assert songs.add(list(given), list(given.values()), existing="replace", on_bad="skip") == {"six": nan, "one": nan}
+    assert (songs["one"].tolist(), songs["two"].tolist(), "six" in songs) == ([1, 0], [20, 0], False)
+    pairs = (pair for pair in (("seven", [7, 0]), ("eight", [8])))
+    assert songs.add(pairs, on_bad="skip") == {"eight": "expected 2 components, got 1"}
+    assert songs.add("nine", [9, 0], on_bad="skip") == {}
+    named, vectors = content(db)
+    assert named.keys() == vectors.keys()
+    assert set(named.values()) == {*ROWS, "five", "seven", "nine"}
+    with pytest.raises(ValueError, match="on_bad: expected one of refuse, skip, got 'drop'"):
+        songs.add("ten", [1, 1], on_bad="drop")
