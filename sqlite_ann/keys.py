@@ -32,6 +32,7 @@ from .names import quoted, resolved
 from .opened import OpenTable
 from .progress import Report
 from .recommendation import as_per
+from .searches import After, Per
 from .transaction import savepoint
 
 KeysLike = str | Iterable[str] | Iterable[tuple[Any, ...]]  # the last: rows of SQL with one column
@@ -138,6 +139,9 @@ class KeyedIndex(Index):
         exclude: KeysLike | None = None,
         search_k: int | None = None,
         max_distance: float | None = None,
+        after: After | None = None,
+        per: Per | None = None,
+        diversity: float | None = None,
         threads: int | None = None,
     ) -> Found:
         """As `Index.search`; many queries give None where there is no key more."""
@@ -149,6 +153,9 @@ class KeyedIndex(Index):
             exclude=self._optional(exclude, "exclude"),
             search_k=search_k,
             max_distance=max_distance,
+            after=self._after(after),
+            per=self._per(per),
+            diversity=diversity,
             threads=threads,
         )
         return Found(self._named(found), distances)
@@ -161,19 +168,17 @@ class KeyedIndex(Index):
         *,
         dislike: KeysLike | Mapping[str, float] | None = None,
         heard: KeysLike | None = None,
-        per: tuple[Mapping[str, object] | bytes, int] | None = None,
+        per: Per | None = None,
         diversity: float | None = None,
         recall: float | None = None,
     ) -> Found:
         """As `Index.recommend`."""
-        if per is not None and isinstance(as_per(per)[0], Mapping):
-            per = self._known_of("per", per[0]), per[1]
         found, distances = super().recommend(
             self._known_of("like", like),
             k,
             dislike=None if dislike is None else self._known_of("dislike", dislike),
             heard=self._optional(heard, "heard"),
-            per=per,
+            per=self._per(per),
             diversity=diversity,
             recall=recall,
         )
@@ -191,6 +196,9 @@ class KeyedIndex(Index):
         exclude: KeysLike | None = None,
         search_k: int | None = None,
         max_distance: float | None = None,
+        after: After | None = None,
+        per: Per | None = None,
+        diversity: float | None = None,
     ) -> Found:
         """As `Index.search_item`."""
         ids = self._there(as_keys(keys_of, "keys_of"))
@@ -203,6 +211,9 @@ class KeyedIndex(Index):
             exclude=self._optional(exclude, "exclude"),
             search_k=search_k,
             max_distance=max_distance,
+            after=self._after(after),
+            per=self._per(per),
+            diversity=diversity,
         )
         return Found(self._named(found), distances)
 
@@ -301,6 +312,23 @@ class KeyedIndex(Index):
             return self._known(given, name)
         ids = self._numbers(as_keys(given, name))
         return {id_: value for id_, value in zip(ids, given.values(), strict=True) if id_ is not None}
+
+    def _per(self, per: Per | None) -> Per | None:
+        """Groups of ids in the place of groups of keys."""
+        if per is None or not isinstance(as_per(per)[0], Mapping):
+            return per
+        return self._known_of("per", per[0]), per[1]
+
+    def _after(self, after: After | None) -> After | None:
+        """(distance, id) in the place of (distance, key); where an answer to many queries is filled up, no more comes."""
+        if not isinstance(after, tuple | list) or len(after) != 2:
+            return after  # which is refused by name
+        distance, key = after
+        if isinstance(key, str):
+            return distance, self._there(as_keys(key, "after"))[0]
+        keys = list(key)
+        ids = iter(self._there(as_keys([one for one in keys if one is not None], "after")))
+        return distance, [-1 if one is None else next(ids) for one in keys]
 
     def _named(self, ids: arrays.Ids) -> NDArray[np.object_]:
         """Keys in the place of ids; None for -1, and for a row that somebody wrote without a key."""

@@ -7,8 +7,9 @@ Nothing here writes. `Index` stands on this (sqlite_ann/index.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from itertools import repeat
 from typing import Any
 
 import apsw
@@ -34,6 +35,8 @@ NO_ROW = "SELECT i.id FROM ann_ids(?) AS i WHERE NOT EXISTS (SELECT 1 FROM {tabl
 MANY_NUMBERS = 2**24  # in the answers to many queries: a k beyond the table's rows may not ask for more than these
 NO_ROWS = b"", b""
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+After = tuple[Any, Any]  # a distance and an id, or as many of both as there are queries
+Per = tuple[Mapping[Any, object] | str | bytes, int]
 
 # For the usual search, which is soon done: a Found is made in half the time, and no name of a dtype has to be read.
 new_tuple, ID, DISTANCE = tuple.__new__, arrays.ID, np.dtype("<f8")
@@ -53,6 +56,9 @@ class SearchedTable(OpenTable):
         exclude: arrays.IdsLike | None = None,
         search_k: int | None = None,
         max_distance: float | None = None,
+        after: After | None = None,
+        per: Per | None = None,
+        diversity: float | None = None,
         threads: int | None = None,
     ) -> Found:
         """The k nearest: ids and distances, nearest first, as a Found, which unpacks as a pair.
@@ -65,9 +71,12 @@ class SearchedTable(OpenTable):
         `ids`, `exclude`: search only these; leave these out; sets will do, and what SQL's `ann_id_set` made. k are
         found whenever k qualify.
         `max_distance`: nothing farther; with k=None everything within. (k=None alone is SQL's default, 10.)
+        `after`: (distance, id) of the last row of a page, for the next page; of many queries, an array of each.
+        `per`: (groups, m), for at most m rows of a group; `diversity`: from 0 to 1, for rows that are not all alike,
+        in order of rank; both as in `recommend`.
         `threads`: how many search for many queries together (default: as the table's option says, which is all
-        cores unless it was set; 0 is all cores). Queries with `ids`, `exclude`, `search_k` or `max_distance` are
-        searched for one after the other.
+        cores unless it was set; 0 is all cores). Only queries with nothing but `k` and `recall` are searched for
+        together, all others one after the other.
 
         >>> import sqlite_ann
         >>> index = sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1, metric="l2")
@@ -79,6 +88,8 @@ class SearchedTable(OpenTable):
         >>> ids
         array([[1],
                [3]])
+        >>> index.search([19], k=2, after=(1.0, 2)).ids
+        array([1, 3])
         """
         # One vector in the form that SQL takes is the usual case, and often soon done: nothing else is asked of it.
         # (No helper functions here: they would cost as much as they tell.)
@@ -95,6 +106,9 @@ class SearchedTable(OpenTable):
             and exclude is None
             and search_k is None
             and max_distance is None
+            and after is None
+            and per is None
+            and diversity is None
         ):
             try:
                 given = query.astype(arrays.FLOAT) if query.dtype in WIDENED else query
@@ -116,9 +130,12 @@ class SearchedTable(OpenTable):
             and exclude is None
             and search_k is None
             and max_distance is None
+            and after is None
+            and per is None
+            and diversity is None
         ):
             return self._together(query, k, recall, threads)
-        return self._search(query, k, recall, ids, exclude, search_k, max_distance, threads)
+        return self._search(query, k, recall, threads, ids, exclude, search_k, max_distance, after, per, diversity)
 
     @translated()
     def _search(
@@ -126,15 +143,12 @@ class SearchedTable(OpenTable):
         query: arrays.VectorsLike,
         k: int | None,
         recall: float | None,
-        ids: arrays.IdsLike | None,
-        exclude: arrays.IdsLike | None,
-        search_k: int | None,
-        max_distance: float | None,
         threads: int | None,
+        *more: Any,
     ) -> Found:
         """`search` for queries of every form, with everything that can be asked of it."""
         threads = arrays.as_count("threads", threads)
-        limits = self._limits(k, recall, ids, exclude, search_k, max_distance)
+        limits = self._limits(k, recall, *more)
         given = arrays.as_array("query", query, self.dim)
         try:
             queries = elements.queries(self.type, given, self.dim)
@@ -159,6 +173,9 @@ class SearchedTable(OpenTable):
         exclude: arrays.IdsLike | None = None,
         search_k: int | None = None,
         max_distance: float | None = None,
+        after: After | None = None,
+        per: Per | None = None,
+        diversity: float | None = None,
     ) -> Found:
         """The k nearest to a row that is stored, or to each of several: as `search`, with ids in the place of vectors.
 
@@ -174,7 +191,7 @@ class SearchedTable(OpenTable):
         """
         given = arrays.as_array("ids_of", ids_of)
         items = arrays.as_ids(given, "ids_of")
-        limits = self._limits(k, recall, ids, exclude, search_k, max_distance)
+        limits = self._limits(k, recall, ids, exclude, search_k, max_distance, after, per, diversity)
         limits["exclude_self = ?"] = int(exclude_self)
         with savepoint(self.db) if len(items) > 1 else nullcontext():
             self._require(items)
@@ -188,13 +205,21 @@ class SearchedTable(OpenTable):
         exclude: arrays.IdsLike | None,
         search_k: int | None,
         max_distance: float | None,
+        after: After | None,
+        per: Per | None,
+        diversity: float | None,
     ) -> dict[str, Any]:
         """What is asked of a search: the arguments after the query, and conditions with the values that are given."""
+        behind, behind_id = (None, None) if after is None else _as_after(after)
         where = {
             "search_k = ?": arrays.as_count("search_k", search_k),
             "max_distance = ?": arrays.as_number("max_distance", max_distance),
             "only = ?": self._id_set("ids", ids),
             "exclude = ?": self._id_set("exclude", exclude),
+            "after_distance = ?": behind,
+            "after_id = ?": behind_id,
+            **_in_groups(per),
+            "diversity = ?": arrays.as_number("diversity", diversity),
         }
         given = {clause: value for clause, value in where.items() if value is not None}
         return {"k": arrays.as_count("k", k), "recall": arrays.as_number("recall", recall), **given}
@@ -205,11 +230,12 @@ class SearchedTable(OpenTable):
         self._check_room(k, len(queries))
         where = [clause for clause in limits if clause not in ("k", "recall")]
         sql += (" WHERE " + " AND ".join(where) if where else "") + " LIMIT 1"
+        each = _of_each(limits, len(queries), is_alone)
         rows: list[Found] = []
         with savepoint(self.db) if len(queries) > 1 else nullcontext():  # all see the same table
             try:
-                for query in queries:
-                    rows.append(_unpacked(self.db.execute(sql, (self.name, query, *limits.values())).get))
+                for query, values in zip(queries, each, strict=True):
+                    rows.append(_unpacked(self.db.execute(sql, (self.name, query, *values)).get))
             except apsw.Error as error:
                 i = len(rows)  # which of them it is tells something only where it is the vector that is wrong
                 place = f"query[{i}]: " if len(queries) > 1 and not np.isfinite(queries[i]).all() else ""
@@ -268,7 +294,7 @@ class SearchedTable(OpenTable):
         *,
         dislike: arrays.IdsLike | Mapping[Any, float] | None = None,
         heard: arrays.IdsLike | None = None,
-        per: tuple[Mapping[Any, object] | str | bytes, int] | None = None,
+        per: Per | None = None,
         diversity: float | None = None,
         recall: float | None = None,
     ) -> Found:
@@ -286,12 +312,10 @@ class SearchedTable(OpenTable):
         >>> ids
         array([3, 5])
         """
-        groups, most = (None, None) if per is None else as_per(per)
         where = {
             "exclude_self = ?": 1,
             "exclude = ?": self._id_set("heard", heard),
-            "groups = ?": None if per is None else as_groups(groups),
-            "max_per = ?": most,
+            **_in_groups(per),
             "diversity = ?": arrays.as_number("diversity", diversity),
         }
         where = {clause: value for clause, value in where.items() if value is not None}
@@ -346,6 +370,39 @@ class SearchedTable(OpenTable):
     def _require(self, ids: arrays.Ids) -> None:
         for (missing,) in self._rows(NO_ROW.format(table=self.table), ids):
             raise KeyError(missing)
+
+
+def _as_after(after: After) -> tuple[Any, Any]:
+    """The distance and the id of the row that the next page begins behind; of each query's, as two lists.
+
+    >>> _as_after((0.5, 7)), _as_after((np.array([0.5, 1.0]), np.array([7, 8])))
+    ((0.5, 7), ([0.5, 1.0], [7, 8]))
+    """
+    if not isinstance(after, tuple | list) or len(after) != 2:
+        raise TypeError(f"after: expected a pair, (distance, id), got {after!r:.60}")
+    distance, id_ = after
+    if not np.ndim(distance) and not np.ndim(id_):
+        return arrays.as_number("after", distance), arrays.as_count("after", id_)
+    distances = [arrays.as_number("after", one) for one in arrays.as_array("after", distance).ravel().tolist()]
+    return distances, arrays.as_ids(id_, "after").tolist()
+
+
+def _of_each(limits: dict[str, Any], m: int, is_alone: bool) -> Iterator[tuple[Any, ...]]:
+    """The values for each of m queries: of a list, each gets its own."""
+    for value in limits.values():
+        if isinstance(value, list) and (is_alone or len(value) != m):
+            wanted = "one distance and one id" if is_alone else f"as many distances and ids as queries, {m}"
+            raise ValueError(f"after: expected {wanted}, got {len(value)}")
+    columns = (value if isinstance(value, list) else repeat(value, m) for value in limits.values())
+    return zip(*columns, strict=True)
+
+
+def _in_groups(per: Per | None) -> dict[str, Any]:
+    """At most so many rows of a group, as conditions."""
+    if per is None:
+        return {}
+    groups, most = as_per(per)
+    return {"groups = ?": as_groups(groups), "max_per = ?": most}
 
 
 def _unpacked(row: tuple[bytes, bytes] | None) -> Found:
