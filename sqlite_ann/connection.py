@@ -1,6 +1,7 @@
 """Opens databases with the extension loaded, and says why one cannot be opened.
 
 connect(path)                 a connection of apsw's that has it
+Cursor                        its cursors, which bind numpy's numbers as numbers
 look_at(connection)           read the file's header, which SQLite leaves to the first statement
 why_not_opened(name, flags)   the reason, where the folders show one
 """
@@ -8,6 +9,8 @@ why_not_opened(name, flags)   the reason, where the folders show one
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -31,6 +34,13 @@ def connect(path: str | os.PathLike[str], **options: Any) -> apsw.Connection:
     >>> with sqlite_ann.connect(":memory:") as db:
     ...     db.execute("SELECT ann_distance('[0,3]', '[4,0]', 'l2')").get
     5.0
+
+    A number of numpy's, such as an id of an answer, is bound as a number; apsw by itself binds its bytes as a blob.
+
+    >>> import numpy as np
+    >>> with sqlite_ann.connect(":memory:") as db:
+    ...     db.execute("SELECT typeof(?)", (np.int64(7),)).get
+    'integer'
     """
     name, flags = place(path, options.pop("flags", None))
     try:
@@ -45,6 +55,36 @@ def connect(path: str | os.PathLike[str], **options: Any) -> apsw.Connection:
     return connection
 
 
+class Cursor(apsw.Cursor):
+    """A cursor that binds a scalar of numpy's as Python's own: as a blob, an id is equal to none, without an error."""
+
+    def execute(self, statements: str, bindings: Any = None, **options: Any) -> apsw.Cursor:
+        return super().execute(statements, None if bindings is None else plain_bindings(bindings), **options)
+
+    def executemany(self, statements: str, sequenceofbindings: Iterable[Any], **options: Any) -> apsw.Cursor:
+        return super().executemany(statements, map(plain_bindings, sequenceofbindings), **options)
+
+
+def plain_bindings(bindings: Any) -> Any:
+    """The same values, with Python's own in the place of scalars of numpy's, for which numpy need not be imported."""
+    if isinstance(bindings, tuple | list) and not any(map(is_scalar, map(type, bindings))):
+        return bindings  # the usual case, which is soon seen
+    if isinstance(bindings, Mapping):
+        return {name: plain(value) for name, value in bindings.items()}
+    # apsw knows the marker of its own for no values at all, and refuses the rest
+    return [plain(value) for value in bindings] if isinstance(bindings, Iterable) else bindings
+
+
+@cache
+def is_scalar(kind: type) -> bool:
+    """Is a value of this type a scalar of numpy's?  Looked up once for each type."""
+    return any((base.__module__, base.__name__) == ("numpy", "generic") for base in kind.__mro__)
+
+
+def plain(value: Any) -> Any:
+    return value.item() if is_scalar(type(value)) else value  # type: ignore[arg-type]  # types are hashable
+
+
 def place(path: str | os.PathLike[str], flags: int | None) -> tuple[str, int]:
     """What SQLite is to open, and how."""
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if flags is None else flags
@@ -53,7 +93,7 @@ def place(path: str | os.PathLike[str], flags: int | None) -> tuple[str, int]:
 
 
 def prepare(connection: apsw.Connection) -> None:
-    """Look at the file's header, which SQLite leaves to the first statement, and load the extension.
+    """Look at the file's header, which SQLite leaves to the first statement, load the extension, bind numpy's numbers.
 
     The schema is not read, so that `PRAGMA encoding` can still be said to a new database. A file that is busy, or
     damaged further on, is left to whoever uses it.
@@ -65,6 +105,7 @@ def prepare(connection: apsw.Connection) -> None:
     except apsw.Error:
         pass
     connection.set_busy_timeout(BUSY_MILLISECONDS)
+    connection.cursor_factory = Cursor
     load_into_apsw(connection, loadable_path())
 
 

@@ -112,7 +112,8 @@ class SearchedTable(OpenTable):
         ):
             try:
                 given = query.astype(arrays.FLOAT) if query.dtype in WIDENED else query
-                found = self.db.execute(SEARCH_PLAIN, (self.name, given, k, recall)).get or NO_ROWS
+                # apsw's own cursor: nothing here is a scalar of numpy's, which those of connect() look for
+                found = apsw.Cursor(self.db).execute(SEARCH_PLAIN, (self.name, given, k, recall)).get or NO_ROWS
                 return new_tuple(Found, (np.frombuffer(found[0], ID).copy(), np.frombuffer(found[1], DISTANCE).copy()))
             except apsw.Error as error:
                 raise translation(error) from error
@@ -273,7 +274,8 @@ class SearchedTable(OpenTable):
         """The answers to these, as wide as the longest; first: the number of the first of them, for errors."""
         kind = self.type if queries.dtype == np.uint8 else None
         try:
-            found = self.db.execute(SEARCH_MANY, (self.name, queries, k, recall, kind, threads)).get or NO_ROWS
+            asked = self.name, queries, k, recall, kind, threads
+            found = apsw.Cursor(self.db).execute(SEARCH_MANY, asked).get or NO_ROWS
         except apsw.Error as error:
             raise translation(error, first_query=first) from error
         m = len(queries)

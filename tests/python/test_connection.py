@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from pathlib import Path
 
 import apsw
+import apsw.ext
+import numpy as np
 import pytest
 
 import sqlite_ann
@@ -83,3 +87,49 @@ def test_connect_does_not_wait_for_a_writer(tmp_path):
     db = sqlite_ann.connect(tmp_path / "songs.db")
     writer.execute("COMMIT")
     assert db.execute("SELECT count(*) FROM song").get == 0
+
+
+# --- numbers of numpy's --------------------------------------------------------------------------
+
+
+def test_an_id_of_an_answer_finds_its_row(db):
+    index = sqlite_ann.Index.create(db, "v", 1, metric="l2")
+    index.add([7], [[1]])
+    db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, title TEXT)")
+    found = index.search([1])
+    db.executemany("INSERT INTO song VALUES (?, ?)", ((id_, "The Irish Washerwoman") for id_ in found.ids))
+    for bindings in ((found.ids[0],), [found.ids[0]], found.ids, iter(found.ids)):
+        assert db.execute("SELECT title FROM song WHERE id = ?", bindings).get == "The Irish Washerwoman"
+    assert db.execute("SELECT title FROM song WHERE id = :id", {"id": found.ids[0]}).get == "The Irish Washerwoman"
+    assert db.cursor().execute("SELECT id FROM song WHERE id = ?", (found.ids[0],)).fetchall() == [(7,)]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (np.uint8(7), "integer"),
+        (np.bool_(True), "integer"),
+        (np.float32(0.5), "real"),
+        (np.str_("jig"), "text"),
+        (np.ones(2, np.float32), "blob"),
+        (7, "integer"),
+        (None, "null"),
+    ],
+)
+def test_scalars_of_numpys_are_bound_as_pythons_own_and_arrays_as_blobs(db, value, kind):
+    assert db.execute("SELECT typeof(?)", (value,)).get == kind
+    assert list(db.executemany("SELECT typeof(:v)", [{"v": value}])) == [(kind,)]
+
+
+def test_values_that_are_none_are_left_to_apsw(db):
+    with pytest.raises(TypeError, match="dict or a sequence"):
+        db.execute("SELECT ?", 7)
+    assert apsw.ext.query_info(db, "SELECT 1 AS one").description == (("one", None),)
+
+
+def test_programs_that_await_bind_numbers_of_numpys_too():
+    async def kinds():
+        async with aclosing(await sqlite_ann.connect_async(":memory:")) as db:
+            return await (await db.execute("SELECT typeof(?)", (np.int64(7),))).get
+
+    assert asyncio.run(kinds()) == "integer"
