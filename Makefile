@@ -45,7 +45,7 @@ test-fast: build ## a taste of every layer, in less than ten seconds
 
 GUESTS := build/guests
 test-guests: build $(GUESTS)/.ready ## the suites of LangChain, Haystack and others over our adapters, in an environment of their own
-	$(GUESTS)/bin/python -m pytest -q -o asyncio_mode=auto tests/guests
+	$(GUESTS)/bin/python -m pytest -q -o asyncio_mode=auto -o asyncio_default_fixture_loop_scope=function tests/guests
 
 test-faults: build ## full disks, lost memory, killed writers, damaged pages
 	$(PYTEST) -n 2 tests/faults tests/sql/test_damage.py

@@ -7,7 +7,6 @@ refuse_other(db, found, wanted)    an error where a table is not what was asked 
 from __future__ import annotations
 
 import os
-import re
 from contextlib import closing
 
 import apsw
@@ -15,13 +14,8 @@ import apsw
 from .connection import connect
 from .errors import Error, translated
 from .names import quoted, resolved
+from .shadows import vector_tables
 
-# SQLite keeps the statement from the name on as it was written, and writes what stands before it anew.
-MADE = re.compile(
-    r"""CREATE\s+VIRTUAL\s+TABLE\s+("(?:[^"]|"")*"|'(?:[^']|'')*'|`(?:[^`]|``)*`|\[[^\]]*\]|[^\s"'`\[]+)"""
-    r"""\s*USING\s*["'`\[]?ann\b""",
-    re.IGNORECASE,
-)
 TRIAL = "what exists_ok compares with"
 
 
@@ -43,7 +37,7 @@ def indexes(db: apsw.Connection | str | os.PathLike[str]) -> list[str]:
         hidden = {name.lower() for (name,) in db.execute("SELECT name FROM temp.sqlite_schema")}
         for schema in [str(row[1]) for row in db.execute("PRAGMA database_list").fetchall()]:
             sql = f"SELECT name, sql FROM {quoted(schema)}.sqlite_schema WHERE type = 'table' AND sql LIKE '%ann%'"
-            names = sorted(name for name, made in db.execute(sql) if MADE.match(made))
+            names = vector_tables(db.execute(sql))
             found += [n if schema == "main" and n.lower() not in hidden else f"{schema}.{n}" for n in names]
     return found
 

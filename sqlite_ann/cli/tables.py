@@ -13,8 +13,8 @@ from typing import Any
 import apsw
 import numpy as np
 
-from ..catalog import MADE
 from ..names import quoted, resolved
+from ..shadows import MADE
 
 ROWID = ("rowid", "oid", "_rowid_")
 

@@ -1,0 +1,34 @@
+"""Loads the extension into the connections of an engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from ..errors import Error
+from ..extension import load
+
+
+def listen(engine: Engine) -> None:
+    """Let every connection that the engine opens from now on load the extension.
+
+    >>> from sqlalchemy import create_engine, text
+    >>> import pysqlite3
+    >>> engine = create_engine("sqlite://", module=pysqlite3)
+    >>> listen(engine)
+    >>> engine.connect().scalar(text("SELECT ann_distance('[0,3]', '[4,0]', 'l2')"))
+    5.0
+    """
+    if engine.dialect.name != "sqlite":
+        raise ValueError(f"listen: expected an engine of SQLite, got one of {engine.dialect.name}")
+    event.listen(engine, "connect", _connected)
+
+
+def _connected(connection: Any, _: Any) -> None:
+    if not hasattr(connection, "enable_load_extension"):
+        raise Error(
+            "the driver of this engine was built without loading of extensions: expected "
+            "create_engine(url, module=pysqlite3), which pip install 'sqlite_ann[sqlalchemy]' brings"
+        )
+    load(connection)
