@@ -16,14 +16,11 @@ HEAD = """\
 
 `sqlite-ann`, or `python -m sqlite_ann`. This page is its `--help`: `python docs/cli.py` writes it.
 
-* An answer is a table for people: by rich on a terminal where that is installed (`pip install 'sqlite_ann[cli]'`), else
-  aligned text. `--json` gives an array of objects, or one object where there is one answer; `--csv` a header and lines.
-  Both have every digit, and blobs in hexadecimal.
-* The exit code is 0, or 1 for what was refused or is wrong, which is told in one sentence on the error stream, or 2 for
-  arguments that were not understood.
-* `load` adds all vectors or none, and optimizes afterwards. Ids that are there already are refused, but with `--replace`
-  or `--skip`.
-* `plot` needs matplotlib (`pip install 'sqlite_ann[plot]'`), Parquet pyarrow (`'sqlite_ann[arrow]'`).
+* An answer is a table for people, by rich on a terminal that has it (`pip install 'sqlite_ann[cli]'`), else aligned text.
+  `--json` gives an array of objects, or one object where there is one answer, `--csv` a header and lines, with every digit.
+* The exit code is 0, or 1 for what was refused or is wrong, told in one sentence on the error stream, or 2 for misuse.
+* `load` adds all vectors or none, and optimizes. Ids that are there are refused, but with `--replace` or `--skip`.
+* `plot` needs matplotlib (`pip install 'sqlite_ann[plot]'`), Parquet pyarrow (`'sqlite_ann[arrow]'`), `mcp` its `'sqlite_ann[mcp]'`.
 
 """
 WIDTH = "100"

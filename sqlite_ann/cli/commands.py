@@ -195,6 +195,13 @@ def drop(options: argparse.Namespace) -> Answer:
     return record({"index": options.index}, f"{options.index} is gone; VACUUM makes the file smaller")
 
 
+def mcp(options: argparse.Namespace) -> Answer:
+    from ..mcp import make_server  # needs mcp
+
+    make_server(options.database).run()
+    return Answer((), ())
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "demo": demo,
     "path": path,
@@ -210,4 +217,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "optimize": optimize,
     "rebuild": rebuild,
     "drop": drop,
+    "mcp": mcp,
 }

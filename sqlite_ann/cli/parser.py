@@ -44,11 +44,12 @@ EXAMPLES = {
     "optimize": ["sqlite-ann optimize songs.db song_ann"],
     "rebuild": ["sqlite-ann rebuild songs.db song_ann"],
     "drop": ["sqlite-ann drop songs.db copy_ann"],
+    "mcp": ["sqlite-ann mcp songs.db"],
 }
 
 
 def make_parser() -> argparse.ArgumentParser:
-    few = [EXAMPLES["demo"][0], EXAMPLES["list"][0], EXAMPLES["search"][1], EXAMPLES["load"][0], EXAMPLES["plot"][0]]
+    few = [EXAMPLES["demo"][0], EXAMPLES["list"][0], EXAMPLES["search"][1], EXAMPLES["load"][0]]
     parser = argparse.ArgumentParser(
         prog="sqlite-ann",
         description="Approximate nearest neighbours inside SQLite.",
@@ -59,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     def command(name: str, about: str, *, of: str = "index") -> argparse.ArgumentParser:
-        """A command of an index, of a database, or of neither."""
+        """A command of an index, of a database, of neither, or one that answers nothing but serves a database."""
         made = commands.add_parser(
             name,
             help=about,
@@ -67,12 +68,12 @@ def make_parser() -> argparse.ArgumentParser:
             epilog=listed(EXAMPLES[name]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        if of in ("database", "index"):
+        if of in ("database", "index", "server"):
             made.add_argument("database", metavar="DB", help="the database file")
         if of == "index":
             made.add_argument("index", metavar="INDEX", help="the vector table in it")
         made.set_defaults(form="people")
-        if of != "demo":
+        if of not in ("demo", "server"):
             forms = made.add_mutually_exclusive_group()
             for form in ("json", "csv"):
                 help_ = f"answer in {form.upper()}"
@@ -96,6 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     command("optimize", "Take waiting rows into the forest, repair it and re-fit it.")
     command("rebuild", "Make the forest anew from the vectors, also that of an older format.")
     command("drop", "Remove an index and the vectors in it.")
+    command("mcp", "Let an assistant search, by the Model Context Protocol (needs mcp).", of="server")
     return parser
 
 

@@ -1,0 +1,101 @@
+"""What an assistant can ask of a database: its indexes, and what is near a text's row, a vector or a row.
+
+The docstrings of the three tools are what the assistant reads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+from ..catalog import indexes
+from ..names import quoted, resolved
+from ..vectors import as_vectors, float_buffer
+
+TOLD = ("rows", "dimensions", "type", "metric", "content", "column")
+
+
+class Tools:
+    """Over a connection that need not be able to write."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.db = db
+
+    def tables(self) -> list[dict[str, Any]]:
+        """List the indexes: how many rows, which metric, over which table ("content"), and that table's columns."""
+        found = []
+        for name in indexes(self.db):
+            about = self._about(name)
+            found.append({"index": name, **about, "columns": self._columns(name, about["content"])})
+        return found
+
+    def search(
+        self, index: str, text: str | None = None, vector: list[float] | None = None, k: int = 10
+    ) -> dict[str, Any]:
+        """Find the k rows that are nearest to a row that has a text (a title, a name, a key), or to a vector.
+
+        Give one of text and vector. A text is looked for in the columns of the indexed table: first as a whole, then as
+        a part. "of" is the row that was found by it, which is not among "near".
+        """
+        if (text is None) == (vector is None):
+            raise ValueError("search: expected one of text and vector")
+        if text is not None:
+            return self.like(index, self._row_with(index, text), k)
+        about = self._about(index)
+        query = float_buffer(as_vectors(vector, about["dimensions"], "vector")[0]).tobytes()
+        return {"of": None, "near": self._rows(index, about["content"], "ann_search(?, ?, ?) AS near", (query, k))}
+
+    def like(self, index: str, id: int, k: int = 10) -> dict[str, Any]:
+        """Find the k rows that are nearest to the row with this id. "of" is that row."""
+        content = self._about(index)["content"]
+        of = self._rows(index, content, "(SELECT * FROM ann_search_item(?, ?, 1)) AS near", (id,))
+        if not of or of[0]["id"] != id:
+            raise ValueError(f"{index} has no row {id}")
+        del of[0]["distance"]
+        search = "(SELECT * FROM ann_search_item(?, ?, ?) WHERE exclude_self = 1) AS near"
+        return {"of": of[0], "near": self._rows(index, content, search, (id, k))}
+
+    def _about(self, index: str) -> dict[str, Any]:
+        told = dict(self.db.execute("SELECT key, value FROM ann_info(?)", (index,)))
+        return {key: told.get(key) for key in TOLD}
+
+    def _columns(self, index: str, content: str | None) -> list[str]:
+        """The columns of the indexed table that an assistant can read: all but those of blobs."""
+        if content is None:
+            return []
+        schema = resolved(self.db, index)[0] or "main"
+        column = str(self._about(index)["column"]).lower()
+        rows = self.db.execute("SELECT name, type FROM pragma_table_xinfo(?, ?)", (content, schema))
+        return [name for name, type_ in rows if name.lower() != column and type_.upper() != "BLOB"]
+
+    def _table(self, index: str, content: str) -> str:
+        return quoted(content, resolved(self.db, index)[0] or "main")
+
+    def _row_with(self, index: str, text: str) -> int:
+        about = self._about(index)
+        content = about["content"]
+        if content is None:
+            raise ValueError(
+                f"{index} is over no table, in which a text could be: expected a vector, or like with an id"
+            )
+        columns = [f"t.{quoted(name)}" for name in self._columns(index, content)]
+        whole = " OR ".join(f"{column} = :text COLLATE NOCASE" for column in columns)
+        part = " OR ".join(f"instr(lower({column}), lower(:text))" for column in columns)
+        table, vector = self._table(index, content), quoted(about["column"])
+        for condition in (whole, part):
+            sql = f"SELECT rowid FROM {table} AS t WHERE ({condition or 0}) AND t.{vector} NOT NULL ORDER BY rowid LIMIT 1"
+            found = self.db.execute(sql, {"text": text}).get
+            if found is not None:
+                return int(found)
+        raise ValueError(f"no row of {content} has the text {text!r}; looked in {', '.join(columns) or 'no column'}")
+
+    def _rows(self, index: str, content: str | None, search: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
+        names = [name for name in self._columns(index, content) if name.lower() not in ("id", "distance")]
+        shown = "".join(f", t.{quoted(name)}" for name in names)
+        join = f"LEFT JOIN {self._table(index, content)} AS t ON t.rowid = near.id" if content else ""
+        sql = f"SELECT near.id, near.distance{shown} FROM {search} {join} ORDER BY near.rank"
+        rows = self.db.execute(sql, (index, *values))
+        return [
+            {n: v for n, v in zip(("id", "distance", *names), row, strict=True) if type(v) is not bytes} for row in rows
+        ]
