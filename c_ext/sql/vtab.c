@@ -66,6 +66,30 @@ static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *ar
   return ANN_OK;
 }
 
+/* Where rows have something and none of it is a vector of this table, another type or number of
+** components was meant; the first row says what it has. */
+static int refuse_misfits(AnnStore *store) {
+  int64_t n = 0, id, least, most;
+  int found = 0, rc = ann_source_count(store->source, INT64_MIN, INT64_MAX, &n, &least, &most);
+  void *vector = NULL; /* owned */
+  if (rc != ANN_OK || n == 0 || store->state.placed > 0) return rc;
+  vector = ann_alloc((uint64_t)ann_store_vector_bytes(store));
+  if (!vector) return ANN_NOMEM;
+  rc = ann_source_scan(store->source, INT64_MIN, INT64_MAX);
+  if (rc == ANN_OK) rc = ann_source_next(store->source, &id, vector, &found);
+  ann_source_end(store->source);
+  if (rc == ANN_OK && !found) {
+    ann_source_be_strict(store->source, 1);
+    rc = ann_source_scan(store->source, INT64_MIN, INT64_MAX);
+    if (rc == ANN_OK) rc = ann_source_next(store->source, &id, vector, &found);
+    ann_source_end(store->source);
+    ann_source_be_strict(store->source, 0);
+    if (rc == ANN_CORRUPT) rc = ANN_ERROR; /* of the statement, not of the file */
+  }
+  ann_free(vector);
+  return rc;
+}
+
 /* The shadow tables, and, over an ordinary table, its triggers and the forest of what is there. */
 static int make_tables(AnnTable *table, int64_t mark, char **out_message) {
   AnnStore *store = table->store;
@@ -76,6 +100,7 @@ static int make_tables(AnnTable *table, int64_t mark, char **out_message) {
   /* SQLite counts a table among those being written from its creation on, without xBegin. */
   ann_store_write_begins(store);
   if (rc == ANN_OK && store->content) rc = ann_table_rebuild(table, "creation");
+  if (rc == ANN_OK && store->content) rc = refuse_misfits(store);
   ann_context_report(store, rc, out_message);
   if (rc == ANN_OK) return ANN_OK;
   ann_content_detach(store->content);

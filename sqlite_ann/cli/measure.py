@@ -41,6 +41,10 @@ def curve(index: Index, k: int, sample: int, shares: Sequence[float]) -> list[Po
     """Exact search is not compared with itself: it is only timed."""
     check_rows(index, sample)
     measured = [index.recall(k, sample, share) if share != 1 else Recall(k, sample, 1, 1, 1) for share in shares]
+    if any(m.recall is None for m in measured):
+        raise ValueError(
+            f"{index.name}: expected rows with vectors that fit, found none; `sqlite-ann check` names them"
+        )
     queries = rows_of(index, sample)
     for query in queries:
         index.search(query, k, min(shares))  # reads what searches need, which those that are timed find in memory

@@ -93,7 +93,7 @@ class Collection(StoredDocuments):
         max_distance: float | None = None,
         embeddings: bool = False,
     ) -> list[Document]:
-        """The k nearest documents to a vector, or to a text by `embed`, nearest first; k come back whenever k are wanted.
+        """The k nearest documents to a vector, or to a text by `embed`, nearest first; k come back whenever k fit.
 
         `where`: conditions on the metadata. `exclude`: none of these keys. `recall`, `max_distance`: as of `Index.search`.
         `embeddings`: with their vectors.

@@ -4,6 +4,13 @@ store = SqliteAnnVectorStore(embeddings, "docs.db")         .as_retriever(), .ad
 SqliteAnnDocumentIndex(store=store)                         LangChain's indexing interface
 """
 
+try:
+    import langchain_core  # noqa: F401
+except ModuleNotFoundError:
+    raise ImportError(
+        "sqlite_ann.langchain needs the package langchain-core: pip install 'sqlite_ann[langchain]'"
+    ) from None
+
 from .index import SqliteAnnDocumentIndex
 from .store import SqliteAnnVectorStore
 

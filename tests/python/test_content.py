@@ -83,9 +83,26 @@ def test_vectors_in_json_are_read_and_what_is_no_vector_is_not_there(db, kind, w
         with pytest.raises(KeyError, match=str(id_)):
             index.get(id_)
     index.drop()
-    Index.create(db, "v", 2, content="song")
     db.execute("INSERT INTO song VALUES (8, '[1,2]')")
+    Index.create(db, "v", 2, content="song")
     assert index.get(8).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("n", [1, 2000])
+def test_vectors_none_of_which_fit_are_refused_when_the_index_is_made(db, rng, n):
+    """A wrong `dim` would else make an index that finds nothing, and says nothing."""
+    db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding BLOB)")
+    with db:
+        rows = ((i, songs.blob(v)) for i, v in enumerate(rng.standard_normal((n, 3)).astype("<f4"), 1))
+        db.executemany("INSERT INTO song VALUES (?, ?)", rows)
+    said = r"ann table v: row 1 is not indexed: expected a blob of 8 bytes \(2 float32\), got 12 bytes"
+    with pytest.raises(sqlite_ann.Error, match=said) as raised:
+        Index.create(db, "v", 2, content="song")
+    assert not isinstance(raised.value, sqlite_ann.Damaged)
+    assert songs.names(db) == ["song"]
+    assert len(Index.create(db, "v", 3, content="song")) == n
+    db.execute("UPDATE song SET embedding = NULL; DROP TABLE v")
+    assert len(Index.create(db, "v", 2, content="song")) == 0
 
 
 def test_queries_are_learned(index, rng):

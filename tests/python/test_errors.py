@@ -95,7 +95,7 @@ def test_duplicate_id_is_a_constraint_and_adds_nothing(index):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e300])
 def test_what_is_not_finite_is_refused_by_id_and_adds_nothing(index, bad):
-    with pytest.raises(errors.Error, match="id 4: expected finite components"):
+    with pytest.raises(errors.Error, match=r"\(id 4\): expected finite components"):
         index.add([3, 4], [[1, 1], [1, bad]])
     assert len(index) == 2
 
