@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import apsw
@@ -198,7 +199,8 @@ def drop(options: argparse.Namespace) -> Answer:
 def mcp(options: argparse.Namespace) -> Answer:
     from ..mcp import make_server  # needs mcp
 
-    make_server(options.database).run()
+    with closing(connect(options.database, flags=apsw.SQLITE_OPEN_READONLY)) as db:
+        make_server(db).run()
     return Answer((), ())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
@@ -13,7 +12,6 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 
 from .. import __version__
-from ..connection import connect
 from ..errors import translated
 from .tools import Tools
 
@@ -22,9 +20,9 @@ which indexes there are and which columns the rows have. search and like give th
 distance is nearer."""
 
 
-def make_server(path: str | os.PathLike[str]) -> MCPServer:
-    """A server over a database, which is opened for reading only; `.run()` serves standard input and output."""
-    tools = Tools(connect(path, flags=apsw.SQLITE_OPEN_READONLY))
+def make_server(db: apsw.Connection) -> MCPServer:
+    """A server over a connection, which had better be for reading only; `.run()` serves standard input and output."""
+    tools = Tools(db)
     server = MCPServer("sqlite-ann", version=__version__, instructions=INSTRUCTIONS)
     for tool in (tools.tables, tools.search, tools.like):
         server.add_tool(in_a_sentence(tool), annotations=ToolAnnotations(read_only_hint=True))

@@ -12,6 +12,7 @@ pytest.importorskip("datasette")
 pytest.importorskip("pysqlite3")
 
 import pysqlite3
+from datasette import hookimpl
 from datasette.app import Datasette
 from datasette.plugins import pm
 
@@ -39,21 +40,33 @@ def path(tmp_path):
     return path
 
 
+class Opened:
+    """The connections that datasette has opened, which 0.65 leaves to its threads."""
+
+    connections = []  # noqa: RUF012
+
+    @classmethod
+    @hookimpl
+    def prepare_connection(cls, conn):
+        cls.connections.append(conn)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def registered():
     pm.register(plugin, "sqlite_ann")
+    pm.register(Opened, "opened")
     yield
     pm.unregister(plugin)
+    pm.unregister(Opened)
+    for connection in Opened.connections:
+        connection.close()
 
 
 @pytest.fixture
 async def datasette(path):
     datasette = Datasette([path], settings={"suggest_facets": False})
     await datasette.invoke_startup()
-    yield datasette
-    for db in datasette.databases.values():
-        if hasattr(db, "close"):
-            db.close()
+    return datasette
 
 
 async def got(datasette, path, **options):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import builtins
 import sys
+from contextlib import closing
 
+import apsw
 import numpy as np
 import pytest
 
@@ -33,7 +35,8 @@ def path(tmp_path):
 
 @pytest.fixture
 def server(path):
-    return make_server(path)
+    with closing(sqlite_ann.connect(path, flags=apsw.SQLITE_OPEN_READONLY)) as db:
+        yield make_server(db)
 
 
 @pytest.fixture
