@@ -17,8 +17,9 @@ import pytest
 
 import sqlite_ann
 from sqlite_ann.errors import KINDS, kind_of
-from tests.documents import ROOT
+from tests.documents import ROOT, text_under
 
+GUESTS = ROOT / "docs/GUESTS.md"  # what adapters say is told there
 PAGE = ROOT / "docs" / "ERRORS.md"
 OF_SQLITE = "What SQLite itself says"  # the section of sentences that are in no source of ours
 
@@ -184,7 +185,8 @@ def sections() -> dict[str, str]:
 
 def of_ours() -> list[str]:
     codes = "Which code and which exception is it?"
-    return [row for name, text in sections().items() if name not in (codes, OF_SQLITE) for row in rows(text)]
+    page = [row for name, text in sections().items() if name not in (codes, OF_SQLITE) for row in rows(text)]
+    return page + rows(text_under(GUESTS, "What the errors mean"))
 
 
 def test_every_sentence_has_a_row_and_every_row_its_sentences():
