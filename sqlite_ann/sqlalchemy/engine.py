@@ -17,8 +17,10 @@ def listen(engine: Engine) -> None:
     >>> import pysqlite3
     >>> engine = create_engine("sqlite://", module=pysqlite3)
     >>> listen(engine)
-    >>> engine.connect().scalar(text("SELECT ann_distance('[0,3]', '[4,0]', 'l2')"))
+    >>> with engine.connect() as db:
+    ...     db.scalar(text("SELECT ann_distance('[0,3]', '[4,0]', 'l2')"))
     5.0
+    >>> engine.dispose()
     """
     if engine.dialect.name != "sqlite":
         raise ValueError(f"listen: expected an engine of SQLite, got one of {engine.dialect.name}")

@@ -44,8 +44,22 @@ class Heard(Base):
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 'songs.db'}", module=pysqlite3)
+def new_engine():
+    """create_engine, whose connections are closed in the end: those of another SQLite must not meet them."""
+    made = []
+
+    def make(*arguments, **options):
+        made.append(create_engine(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.dispose()
+
+
+@pytest.fixture
+def engine(tmp_path, new_engine):
+    engine = new_engine(f"sqlite:///{tmp_path / 'songs.db'}", module=pysqlite3)
     listen(engine)
     Base.metadata.create_all(engine)
     with engine.begin() as db:
@@ -54,8 +68,7 @@ def engine(tmp_path):
         session.add_all([Song(id=i, title=f"tune {i}", embedding=[i, 0]) for i in range(20)])
         session.add_all([Heard(song_id=3), Heard(song_id=5)])
         session.commit()
-    yield engine
-    engine.dispose()
+    return engine
 
 
 def titles(session, found):
@@ -172,19 +185,20 @@ def test_an_unknown_type_is_refused():
         Vector(2, type="float64")
 
 
-def test_every_connection_of_the_pool_has_the_extension(engine):
+def test_every_connection_of_the_pool_has_the_extension(engine, new_engine):
     with engine.connect() as one, engine.connect() as two:
         assert {db.scalar(text("SELECT ann_version()")) for db in (one, two)} == {sqlite_ann.__version__}
-    other = create_engine("sqlite://", module=pysqlite3)
+    other = new_engine("sqlite://", module=pysqlite3)
     with other.connect() as db, pytest.raises(Exception, match="no such function: ann_version"):
         db.scalar(text("SELECT ann_version()"))
 
 
-def test_pythons_own_sqlite3_where_it_can_load_and_a_sentence_where_not(tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 'own.db'}")
+def test_pythons_own_sqlite3_where_it_can_load_and_a_sentence_where_not(tmp_path, new_engine):
+    engine = new_engine(f"sqlite:///{tmp_path / 'own.db'}")
     listen(engine)
     if hasattr(sqlite3.Connection, "enable_load_extension"):
-        assert engine.connect().scalar(text("SELECT ann_version()")) == sqlite_ann.__version__
+        with engine.connect() as db:
+            assert db.scalar(text("SELECT ann_version()")) == sqlite_ann.__version__
     else:
         with pytest.raises(
             sqlite_ann.Error, match=r"the driver of this engine .*: expected create_engine\(url, module="
@@ -192,7 +206,7 @@ def test_pythons_own_sqlite3_where_it_can_load_and_a_sentence_where_not(tmp_path
             engine.connect()
 
 
-def test_a_driver_that_cannot_load_is_told_in_one_sentence(monkeypatch):
+def test_a_driver_that_cannot_load_is_told_in_one_sentence(new_engine):
     class Bare:
         def __init__(self, db):
             self.db = db
@@ -202,7 +216,7 @@ def test_a_driver_that_cannot_load_is_told_in_one_sentence(monkeypatch):
                 raise AttributeError(name)
             return getattr(self.db, name)
 
-    engine = create_engine("sqlite://", creator=lambda: Bare(pysqlite3.connect(":memory:")))
+    engine = new_engine("sqlite://", creator=lambda: Bare(pysqlite3.connect(":memory:")))
     listen(engine)
     with pytest.raises(sqlite_ann.Error, match=r"pip install 'sqlite_ann\[sqlalchemy\]'"):
         engine.connect()
