@@ -215,6 +215,18 @@ def test_a_program_without_the_extension_reads_and_writes(tmp_path, stock_shell)
     docs.db.close()
 
 
+def test_rows_that_others_replace_leave_no_words_behind(docs):
+    docs.add(["a", "b", "c"], ["a jig", "a reel", "an air"], None, vectors(3))
+    docs.db.execute("REPLACE INTO docs(id, key, text) VALUES (1, 'a', 'a march')")  # no trigger sees the old row go,
+    docs.db.execute("REPLACE INTO docs(key, text) VALUES ('c', 'a waltz')")  # nor of a key that gets another id
+    docs.db.execute("UPDATE OR REPLACE docs SET key = 'b' WHERE key = 'c'")
+    docs.db.execute("INSERT OR IGNORE INTO docs(id, key, text) VALUES (3, 'd', 'a polka')")  # an id used again
+    found = {word: keys(docs.search_text(word)) for word in ["jig", "reel", "air", "march", "waltz", "polka"]}
+    assert found == {"jig": [], "reel": [], "air": [], "march": ["a"], "waltz": ["b"], "polka": ["d"]}
+    assert docs.delete(where={}) == 3  # where it was damaged, this was "database disk image is malformed"
+    docs.db.execute("INSERT INTO docs_fts(docs_fts) VALUES ('integrity-check')")
+
+
 def test_two_connections_see_what_the_other_wrote(tmp_path):
     here, there = (Collection.open(tmp_path / "docs.db", "docs") for _ in range(2))
     here.upsert("a", "one", None, [1, 2])
