@@ -136,10 +136,13 @@ def load_or_copy(load: Callable[[str], object], path: str, driver: str) -> None:
 
     A library that is loaded calls one SQLite. apsw has its own, and pysqlite3 or Python's sqlite3 another.
     """
+    copy = COPIES.get(driver)
+    if copy and not os.path.isfile(copy + SUFFIX):  # noqa: PTH113 (who cleans the folder, or made it before a fork)
+        copy = COPIES[driver] = copied(path)
     try:
-        load(COPIES.get(driver, path))
+        load(copy or path)
     except Exception as error:
-        if driver in COPIES or "expected one SQLite library in a process" not in str(error):
+        if copy or "expected one SQLite library in a process" not in str(error):
             raise
         COPIES[driver] = copied(path)
         load(COPIES[driver])
@@ -152,11 +155,11 @@ def copied(path: str) -> str:
     import tempfile
 
     folder, owner = tempfile.mkdtemp(prefix="sqlite_ann-"), os.getpid()
-    shutil.copy(path + SUFFIX, folder)
 
     def remove() -> None:
         if os.getpid() == owner:  # a fork has inherited the folder, and this function
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(remove)
+    shutil.copy(path + SUFFIX, folder)
     return os.path.join(folder, os.path.basename(path))  # noqa: PTH118, PTH119

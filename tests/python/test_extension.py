@@ -195,6 +195,31 @@ def test_two_sqlite_libraries_in_one_process_have_a_copy_each():
     assert not Path(folder).exists()
 
 
+CLEANED = """
+import shutil
+from pathlib import Path
+
+import sqlite_ann
+from pysqlite3 import dbapi2
+from sqlite_ann import extension
+
+first = sqlite_ann.connect(":memory:")
+for _ in range(2):
+    db = dbapi2.connect(":memory:")
+    sqlite_ann.load(db)
+    print(db.execute("SELECT ann_version()").fetchone()[0])
+    db.close()
+    shutil.rmtree(Path(*extension.COPIES.values()).parent)
+"""
+
+
+def test_a_copy_that_is_gone_is_made_again():
+    """A service whose folder of temporary files is cleaned, or whose parent, which made the copy, has ended."""
+    pytest.importorskip("pysqlite3.dbapi2")
+    run = subprocess.run([sys.executable, "-c", CLEANED], capture_output=True, text=True, timeout=60)
+    assert (run.stderr, run.stdout.split()) == ("", [sqlite_ann.__version__] * 2)
+
+
 def test_driver_that_cannot_load_extensions_is_told_what_to_do():
     db = sqlite3.connect(":memory:")
     if hasattr(db, "enable_load_extension"):
