@@ -26,7 +26,7 @@ from ..names import quoted
 from ..opened import Path, check_opened
 from ..transaction import savepoint
 from .document import Document, meta_as_json, value_as
-from .filters import Field, Where, compiled, path_of, value_of
+from .filters import Field, Where, compiled, type_of, value_of
 from .tables import Tables
 
 Embed = Callable[[list[str]], Any]
@@ -117,7 +117,7 @@ class StoredDocuments:
         None removes a field, and objects within are changed field by field, as in JSON's merge patch (RFC 7396).
         """
         condition, values = self._wanted(keys, where, "update_meta")
-        sql = f"UPDATE {self._tables.table} SET meta = json_patch(meta, ?) WHERE {condition}"
+        sql = f"UPDATE {self._tables.table} AS d SET meta = json_patch(d.meta, ?) WHERE {condition}"
         with self._lock, savepoint(self.db):
             self.db.execute(sql, [meta_as_json("changes", changes), *values])
             return self.db.changes()
@@ -127,7 +127,7 @@ class StoredDocuments:
         """Delete these keys, or all that are wanted, and say how many there were."""
         condition, values = self._wanted(keys, where, "delete")
         with self._lock, savepoint(self.db):
-            self.db.execute(f"DELETE FROM {self._tables.table} WHERE {condition}", values)
+            self.db.execute(f"DELETE FROM {self._tables.table} AS d WHERE {condition}", values)
             deleted = self.db.changes()
             self._follow()
         return deleted
@@ -138,7 +138,9 @@ class StoredDocuments:
         name = "_".join(field) if isinstance(field, tuple) else str(getattr(field, "value", field))
         index = quoted(f"{self._tables.bare}_by_{name}", self._tables.schema)
         with self._lock:
-            self.db.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(self._tables.bare)}({value_of(field)})")
+            self.db.execute(
+                f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(self._tables.bare)}({value_of(field, of='')})"
+            )
 
     # --- Reading
 
@@ -188,7 +190,7 @@ class StoredDocuments:
     def values(self, field: Field, where: Where = None) -> list[Any]:
         """The different values of a field, in order: numbers, text, lists; 1, 1.0 and True are three."""
         condition, bound = compiled(where)
-        kind, value = f"json_type(meta, {path_of(field)})", f"json_extract(meta, {path_of(field)})"
+        kind, value = type_of(field), value_of(field)
         sql = (
             f"SELECT DISTINCT {kind}, {value} FROM {self._tables.table} AS d WHERE {condition} AND {value} IS NOT NULL"
             " ORDER BY 2, 1"
@@ -270,7 +272,7 @@ class StoredDocuments:
         condition, values = compiled(where)
         if keys is None:
             return condition, values
-        return f"key IN (SELECT value FROM json_each(?)) AND {condition}", [json.dumps(as_keys(keys)), *values]
+        return f"d.key IN (SELECT value FROM json_each(?)) AND {condition}", [json.dumps(as_keys(keys)), *values]
 
     # --- The tables
 

@@ -1,4 +1,4 @@
-"""Which documents are wanted: conditions on their metadata, as SQL with bound values.
+"""Which documents are wanted: conditions on their metadata, as SQL over the table `d` with bound values.
 
     {"book": "Aird", "year": {">=": 1780, "<": 1800}}               all of these
     {"or": [{"tags": {"contains": "jig"}}, {"year": {"empty": True}}]}
@@ -80,7 +80,7 @@ ORDERED = ("<", "<=", ">", ">=")
 
 
 def compiled(where: Where) -> Sql:
-    """The condition as an expression of SQL over the columns key, text and meta, and its values.
+    """The condition as an expression of SQL over the columns d.key, d.text and d.meta, and its values.
 
     >>> compiled({"year": {"<": 1800}, "book": "Aird"})[1]
     [1800, 'Aird']
@@ -108,9 +108,14 @@ def path_of(field: Field) -> str:
     return "'" + path.replace("'", "''") + "'"
 
 
-def value_of(field: Field) -> str:
+def value_of(field: Field, of: str = "d.") -> str:
     """A field's value, as an expression of SQL; the same text each time, so that an index on it is used."""
-    return field.value if isinstance(field, Column) else f"json_extract(meta, {path_of(field)})"
+    return f"{of}{field.value}" if isinstance(field, Column) else f"json_extract({of}meta, {path_of(field)})"
+
+
+def type_of(field: Field) -> str:
+    """The type of that value, as JSON names it; of a column as SQL does."""
+    return f"typeof({value_of(field)})" if isinstance(field, Column) else f"json_type(d.meta, {path_of(field)})"
 
 
 # --- From what users write
@@ -218,7 +223,7 @@ def _equal(c: Compare) -> Sql:
     sql, values = _bound(value)
     text = f"{value_of(c.field)} = {sql}"
     if isinstance(value, str) and value[:1] in ("[", "{") and not isinstance(c.field, Column):
-        text = f"({text} AND {_type(c.field)} = 'text')"  # json_extract writes lists and objects as text
+        text = f"({text} AND {type_of(c.field)} = 'text')"  # json_extract writes lists and objects as text
     return text, values
 
 
@@ -242,9 +247,9 @@ def _ordered(c: Compare) -> Sql:
     sql, values = _bound(value)
     if isinstance(c.field, Column):
         kind = f"{'=' if isinstance(value, str) else '<>'} 'text'"
-        return f"({value_of(c.field)} {c.operator} {sql} AND typeof({value_of(c.field)}) {kind})", values
+        return f"({value_of(c.field)} {c.operator} {sql} AND {type_of(c.field)} {kind})", values
     kinds = "('text')" if isinstance(value, str) else "('integer', 'real')"
-    return f"({value_of(c.field)} {c.operator} {sql} AND {_type(c.field)} IN {kinds})", values
+    return f"({value_of(c.field)} {c.operator} {sql} AND {type_of(c.field)} IN {kinds})", values
 
 
 def _contains(c: Compare) -> Sql:
@@ -259,10 +264,10 @@ def _contains(c: Compare) -> Sql:
             raise ValueError(f"where, {_name(c.field)}: expected text for 'icontains', got {c.value!r:.60}")
     if isinstance(c.field, Column):
         return f"({within})", values
-    text = f"CASE {_type(c.field)} WHEN 'text' THEN {within}"
+    text = f"CASE {type_of(c.field)} WHEN 'text' THEN {within}"
     if c.operator == "contains":
         sql, bound = _bound(value)
-        text += f" WHEN 'array' THEN EXISTS (SELECT 1 FROM json_each(meta, {path_of(c.field)}) WHERE value IS {sql})"
+        text += f" WHEN 'array' THEN EXISTS (SELECT 1 FROM json_each(d.meta, {path_of(c.field)}) WHERE value IS {sql})"
         values = [*values, *bound]
     return f"({text} ELSE 0 END)", values
 
@@ -275,12 +280,8 @@ def _empty(c: Compare) -> Sql:
         text = f"coalesce({field}, '') = ''"
     else:
         lengths = "WHEN 'text' THEN '' WHEN 'array' THEN '[]' WHEN 'object' THEN '{}'"
-        text = f"({_type(c.field)} IS NULL OR {field} IS NULL OR {field} = CASE {_type(c.field)} {lengths} END)"
+        text = f"({type_of(c.field)} IS NULL OR {field} IS NULL OR {field} = CASE {type_of(c.field)} {lengths} END)"
     return (text, []) if c.value else _not((text, []))
-
-
-def _type(field: Field) -> str:
-    return f"json_type(meta, {path_of(field)})"
 
 
 def _bound(value: Any) -> Sql:

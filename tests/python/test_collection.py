@@ -13,6 +13,7 @@ import pytest
 
 import sqlite_ann
 from sqlite_ann import Collection, Document
+from sqlite_ann.collection import KEY, TEXT
 from sqlite_ann.collection.document import score_of
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +111,21 @@ def test_documents_are_deleted_by_key_and_by_condition(docs):
     assert "k0" in keys(docs.search(vectors(1)[0], k=36))
     assert docs.delete(where={}) == 36
     assert docs.search([0, 0, 0, 0]) == []
+
+
+def test_keys_and_texts_are_conditions_of_every_method(docs):
+    docs.add(["a", "b"], ["a jig", "a reel"], [{"tags": ["x"]}, {"tags": ["y"]}], vectors(2))
+    for where in ({KEY: "b"}, {TEXT: {"contains": "reel"}}):
+        assert keys(docs.get(["a", "b"], where=where)) == ["b"]
+        assert keys(docs.get(where=where)) == keys(docs.search(vectors(1)[0], where=where)) == ["b"]
+        assert keys(docs.search_text("jig reel", where=where)) == ["b"]
+        assert keys(docs.hybrid("jig reel", vectors(1)[0], where=where)) == ["b"]
+        assert (docs.fields(where)["tags"], docs.values("tags", where), docs.count(where)) == (["array"], [["y"]], 1)
+        assert docs.values(KEY, where) == ["b"]
+        assert docs.values(TEXT, where) == ["a reel"]
+        assert docs.update_meta({"seen": True}, ["a", "b"], where=where) == 1
+    docs.index_on(TEXT)
+    assert docs.delete(["a", "b"], where={TEXT: "a reel"}) == 1
 
 
 def test_metadata_change_without_the_vectors(docs):

@@ -100,7 +100,7 @@ def test_a_mapping_says_the_same_as_conditions():
     assert compiled({"or": [{"a": 1}, {"not": {"b": None}}]}) == compiled(
         Some((Compare("a", "==", 1), Not(Compare("b", "==", None))))
     )
-    assert compiled({("address", "city"): "Dublin"})[0] == """json_extract(meta, '$."address"."city"') = ?"""
+    assert compiled({("address", "city"): "Dublin"})[0] == """json_extract(d.meta, '$."address"."city"') = ?"""
     assert compiled({}) == compiled(None)
 
 
