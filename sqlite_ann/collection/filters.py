@@ -7,7 +7,7 @@
 | operator             | holds when the document's value                                                  |
 | -------------------- | -------------------------------------------------------------------------------- |
 | ==, !=               | is the same; None stands for a field that is not there                            |
-| <, <=, >, >=         | comes before, …: numbers among numbers, text among text (dates are ISO text)      |
+| <, <=, >, >=         | comes before, …: numbers among numbers, text among text (dates are ISO text; UTC) |
 | in, not in           | is one of several                                                                 |
 | contains             | is a list that has this, or a text that has this within                           |
 | icontains            | is a text that has this within, whatever the case of the letters A to Z           |
@@ -24,7 +24,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from enum import Enum
 from typing import Any
 
@@ -222,9 +222,14 @@ def _equal(c: Compare) -> Sql:
         return f"{value_of(c.field)} IS NULL", []
     sql, values = _bound(value)
     text = f"{value_of(c.field)} = {sql}"
-    if isinstance(value, str) and value[:1] in ("[", "{") and not isinstance(c.field, Column):
-        text = f"({text} AND {type_of(c.field)} = 'text')"  # json_extract writes lists and objects as text
+    if _is_like_a_list(value) and not isinstance(c.field, Column):
+        text = f"({text} AND {type_of(c.field)} = 'text')"
     return text, values
+
+
+def _is_like_a_list(value: Any) -> bool:
+    """json_extract writes lists and objects as text."""
+    return isinstance(value, str) and value[:1] in ("[", "{")
 
 
 def _in(c: Compare) -> Sql:
@@ -232,6 +237,8 @@ def _in(c: Compare) -> Sql:
         raise ValueError(f"where, {_name(c.field)}: expected a list of values for 'in', got {c.value!r:.60}")
     values = [_scalar(c, value) for value in c.value]
     text = f"{value_of(c.field)} IN (SELECT value FROM json_each(?))"
+    if any(map(_is_like_a_list, values)) and not isinstance(c.field, Column):
+        text = f"({text} AND {type_of(c.field)} NOT IN ('array', 'object'))"
     bound = [json.dumps([value for value in values if value is not None], ensure_ascii=False)]
     return (f"({text} OR {value_of(c.field)} IS NULL)" if None in values else text), bound
 
@@ -304,14 +311,18 @@ def _scalar(c: Compare, value: Any) -> Any:
 
 
 def as_plain(value: Any) -> Any:
-    """Dates as ISO text, and numpy's numbers as Python's; all else as it is.
+    """Dates as ISO text, those with a zone in UTC, so that they are in order; numpy's scalars as Python's; all else as it is.
 
-    >>> as_plain(date(1790, 7, 14))
-    '1790-07-14'
+    >>> as_plain(date(1790, 7, 14)), as_plain(datetime.fromisoformat("2020-01-01T01:00+02:00"))
+    ('1790-07-14', '2019-12-31T23:00:00+00:00')
     """
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return value.item() if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0 else value
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
+        # Of nanoseconds numpy makes a number, of microseconds a date.
+        is_date = type(value).__name__ == "datetime64" and isinstance(value.item(), int)
+        value = value.astype("datetime64[us]").item() if is_date else value.item()
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC)
+    return value.isoformat() if isinstance(value, date | time) else value
 
 
 def _name(field: Field) -> str:

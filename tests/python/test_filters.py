@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import apsw
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sqlite_ann import Collection
 from sqlite_ann.collection.filters import KEY, TEXT, Compare, Every, Not, Some, compiled
 
 SCALARS = st.one_of(
@@ -19,7 +20,7 @@ SCALARS = st.one_of(
     st.booleans(),
     st.integers(-3, 3),
     st.sampled_from([0.5, -1.5, 2.0, 0.1, 1e300, 123456.789, 5e-324]),
-    st.sampled_from(["", "a", "ab", "B", "[1]", "1", "1790-07-14", "ä", "it's"]),
+    st.sampled_from(["", "a", "ab", "B", "[1]", "{}", "1", "1790-07-14", "ä", "it's"]),
 )
 VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=3), st.just({}), st.just({"b": 1}))
 FIELDS = ["a", "b", "a.b", "it's", "ä"]
@@ -79,6 +80,22 @@ def holds(condition, meta) -> bool:
     if isinstance(there, bool) or wanted is None or not isinstance(there, str if is_text else int | float):
         return False
     return {"<": there < wanted, "<=": there <= wanted, ">": there > wanted, ">=": there >= wanted}[condition.operator]
+
+
+def test_a_moment_is_the_same_in_every_zone(db):
+    docs = Collection.open(db, "docs")
+    winter = datetime(2020, 1, 1, 1, tzinfo=timezone(timedelta(hours=2)))  # in Greenwich it is last year
+    docs.add(["a", "b"], None, [{"at": winter}, {"at": np.datetime64("2021-05-01T12:00:00", "ns")}])
+    assert docs.count({"at": winter.astimezone(UTC)}) == 1
+    assert docs.count({"at": {"<": datetime(2019, 12, 31, 23, 30, tzinfo=UTC)}}) == 1
+    assert docs.count({"at": datetime(2021, 5, 1, 12)}) == docs.count({"at": {">": np.datetime64("2021-01-01")}}) == 1
+
+
+def test_a_list_is_not_the_text_that_it_is_written_as(db):
+    docs = Collection.open(db, "docs")
+    docs.add(["a", "b"], None, [{"tags": ["x"]}, {"tags": '["x"]'}])
+    assert [d.key for d in docs.get(where={"tags": {"in": ['["x"]', "y"]}})] == ["b"]
+    assert [d.key for d in docs.get(where={"tags": {"not in": ['["x"]']}})] == ["a"]
 
 
 @settings(max_examples=400, deadline=None)
