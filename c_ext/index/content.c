@@ -91,16 +91,18 @@ static int check_kind(AnnContent *content) {
   int owner = suffix && ann_schema_is_shadow(suffix + 1) ? (int)(suffix - table) : 0;
   char *kind = NULL; /* owned */
   int found = 0;
-  int rc = ask(
-      db,
-      sqlite3_mprintf("SELECT CASE WHEN type = 'view' THEN 'a view' WHEN rootpage = 0 THEN "
-                      "'a virtual table' WHEN EXISTS (SELECT 1 FROM \"%w\".sqlite_schema WHERE "
-                      "rootpage = 0 AND name = '%.*q' COLLATE NOCASE AND lower(sql) GLOB "
-                      "'*using*ann*') THEN 'a part of another index' ELSE '' END FROM "
-                      "\"%w\".sqlite_schema WHERE type IN ('table', 'view') AND name = '%q' "
-                      "COLLATE NOCASE",
-                      schema, owner, table, schema, table),
-      &kind, &found);
+  int rc =
+      ask(db,
+          sqlite3_mprintf(
+              "SELECT CASE WHEN type = 'view' THEN 'a view' WHEN rootpage = 0 THEN "
+              "'a virtual table' WHEN EXISTS (SELECT 1 FROM \"%w\".sqlite_schema WHERE "
+              "rootpage = 0 AND name = '%.*q' COLLATE NOCASE AND replace(replace("
+              "replace(replace(lower(sql), ' ', ''), char(10), ''), char(9), ''), "
+              "'\"', '') GLOB '*usingann(*') THEN 'a part of another index' ELSE '' END FROM "
+              "\"%w\".sqlite_schema WHERE type IN ('table', 'view') AND name = '%q' "
+              "COLLATE NOCASE",
+              schema, owner, table, schema, table),
+          &kind, &found);
   if (rc == ANN_OK && !found) {
     rc = ann_db_fail(db, ANN_ERROR,
                      "expected content to be a table of the schema %s, which has no table %s",

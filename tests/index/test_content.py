@@ -106,13 +106,15 @@ def test_a_part_of_another_index_is_no_content(db):
     db.execute(
         "CREATE VIRTUAL TABLE V USING ann(e float32[2]); CREATE TABLE my_vectors(id INTEGER PRIMARY KEY, vector)"
     )
-    db.execute("CREATE VIRTUAL TABLE docs USING fts5(x)")
+    db.execute("CREATE VIRTUAL TABLE docs USING fts5(annotations, channel)")  # no index of ours, for all its names
+    db.execute('CREATE VIRTUAL TABLE u USING\n\t"ANN" (e float32[2])')
     made = "CREATE VIRTUAL TABLE w USING ann(vector float32[2], content='{}')"
     refused(
         db,
         made.format("v_Vectors"),
         "expected content to be an ordinary table, but v_Vectors is a part of another index",
     )
+    refused(db, made.format("u_pages"), "u_pages is a part of another index")
     db.execute(made.format("my_vectors"))
     refused(db, made.format("docs_config").replace(" w ", " x "), "PRIMARY KEY")  # as of any other table
 
