@@ -125,6 +125,7 @@ class Collection(StoredDocuments):
         asked = fts_query(words)
         with self._lock:
             self._require_words()
+            self._find_index()  # it says what a vector is
             rows = self._rows(sql, asked, *values, arrays.as_count("k", k)) if asked else []
         return [self._document(*row) for row in rows]
 

@@ -61,6 +61,7 @@ class StoredDocuments:
         self.name = name
         self.embed = embed
         self.index: Index | None = None  # before there is a vector
+        self._made: str | None = None  # the statement that made it
         self._metric, self._type = metric, type
         self._tables = Tables(self.db, name)
         self._lock = RLock()  # a method is one transaction, whichever threads call
@@ -166,6 +167,8 @@ class StoredDocuments:
         sql = f"SELECT {self._columns(embeddings)} FROM {source} WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
         page = -1 if limit is None else arrays.as_count("limit", limit), arrays.as_count("offset", offset)
         with self._lock:
+            if embeddings:
+                self._find_index()
             return [self._document(*row) for row in self._rows(sql, *values, *page)]
 
     @translated()
@@ -222,7 +225,9 @@ class StoredDocuments:
     ) -> Document:
         embedding = None
         if isinstance(blob, bytes) and self.index is not None:
-            embedding = np.frombuffer(blob, elements.dtype_of(self.index.type)).copy()
+            dtype, n = elements.dtype_of(self.index.type), elements.width(self.index.type, self.index.dim)
+            if len(blob) == n * dtype.itemsize:  # else it is no vector to the index, either
+                embedding = np.frombuffer(blob, dtype).copy()
         return Document(key, text, json.loads(meta), embedding, distance, score)
 
     def _rows(self, sql: str, *values: Any) -> list[Any]:
@@ -301,7 +306,7 @@ class StoredDocuments:
         """The index, or the one that is there, unless it was made with others than these."""
         kind = self._type
         if kind is None:
-            there = self._tables.have_index(self.db)
+            there = self._tables.made_index(self.db)
             kind = Index(self.db, self._tables.index_name).type if there else "float32"
         self.index = Index.create(
             self.db,
@@ -313,12 +318,14 @@ class StoredDocuments:
             content=self._tables.bare,
             content_rowid="id",
         )
+        self._made = self._tables.made_index(self.db)
 
     def _find_index(self) -> Index | None:
-        """The index, which others may have made, and a rollback undone."""
-        if not self._tables.have_index(self.db):
+        """The index, which others may have made, or made anew, and a rollback undone."""
+        made = self._tables.made_index(self.db)
+        if made is None:
             self.index = None
-        elif self.index is None:
+        elif self.index is None or made != self._made:
             self._make_index(Index(self.db, self._tables.index_name).dim)
         return self.index
 

@@ -75,16 +75,18 @@ class Tables:
             finally:
                 db.execute("RELEASE words")
 
-    def have_index(self, db: apsw.Connection) -> bool:
-        return self._have(db, f"{self.bare}_ann")
+    def made_index(self, db: apsw.Connection) -> str | None:
+        """By which statement the index was made; None where there is none."""
+        return self._made(db, f"{self.bare}_ann")
 
     def have_words(self, db: apsw.Connection) -> bool:
-        return self._have(db, f"{self.bare}_fts")
+        return self._made(db, f"{self.bare}_fts") is not None
 
-    def _have(self, db: apsw.Connection, name: str) -> bool:
+    def _made(self, db: apsw.Connection, name: str) -> str | None:
         """By a statement: `table_exists` would not see what another connection has made."""
-        sql = f"SELECT 1 FROM {quoted(self.schema)}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
-        return db.execute(sql, (name,)).get is not None
+        sql = f"SELECT sql FROM {quoted(self.schema)}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
+        made: str | None = db.execute(sql, (name,)).get
+        return made
 
     def _words(self) -> str:
         triggers = {

@@ -307,6 +307,30 @@ def test_a_transaction_around_is_the_users(docs):
     assert keys(docs.search(vectors(1)[0], k=1)) == ["k0"]
 
 
+def test_after_a_rollback_the_index_is_the_one_that_another_has_made(tmp_path):
+    with (
+        closing(sqlite_ann.connect(tmp_path / "docs.db")) as db,
+        closing(sqlite_ann.connect(tmp_path / "docs.db")) as b,
+    ):
+        docs, other = Collection.open(db, "docs"), Collection.open(b, "docs", type="int8")
+        db.execute("BEGIN")
+        docs.add("a", "a jig", None, [[1, 2]])
+        db.execute("ROLLBACK")
+        other.add("b", "a reel", None, [[1, 2, 3]])
+        assert docs.get(embeddings=True)[0].embedding.tolist() == [1, 2, 3]
+        assert keys(docs.search([1, 2, 3])) == ["b"]
+        docs.add("c", "an air", None, [[3, 2, 1]])
+        assert keys(other.search([3, 2, 1], k=1)) == ["c"]
+
+
+def test_a_blob_of_another_size_is_no_vector(docs):
+    docs.add(["a", "b"], ["a jig", "a reel"], None, vectors(2))
+    docs.db.execute("UPDATE docs SET embedding = x'0102' WHERE key = 'a'")
+    assert [d.embedding is None for d in docs.get(embeddings=True)] == [True, False]
+    assert docs.search_text("jig", embeddings=True)[0].embedding is None
+    assert keys(docs.search(vectors(1)[0])) == ["b"]
+
+
 def test_the_index_of_a_rolled_back_transaction_is_made_again(db):
     docs = Collection.open(db, "docs")
     db.execute("BEGIN")
