@@ -26,6 +26,7 @@ from .documents import Embed, StoredDocuments
 from .filters import Where, compiled
 
 FUSED = 4  # of each of two lists, so many times k documents are put together
+MOST = 2**63 - 1  # of SQL's numbers
 FIRST_RANKS = 60  # Cormack, Clarke and Büttcher, "Reciprocal rank fusion", SIGIR 2009
 
 NEAR = """
@@ -122,11 +123,11 @@ class Collection(StoredDocuments):
         """The k documents in whose texts most is to be found of these words, by FTS5's bm25, which is their score."""
         condition, values = compiled(where)
         sql = WORDS.format(**self._names(embeddings), condition=condition)
-        asked = fts_query(words)
+        asked, n = fts_query(words), as_k(k)
         with self._lock:
             self._require_words()
             self._find_index()  # it says what a vector is
-            rows = self._rows(sql, asked, *values, arrays.as_count("k", k)) if asked else []
+            rows = self._rows(sql, asked, *values, n) if asked else []
         return [self._document(*row) for row in rows]
 
     @translated()
@@ -149,14 +150,15 @@ class Collection(StoredDocuments):
             return self.search(wanted, k, where=where, recall=recall, embeddings=embeddings)
         condition, values = compiled(where)
         sql = HYBRID.format(**self._names(embeddings), condition=condition, first=FIRST_RANKS)
-        n = arrays.as_count("k", k) or 0
+        n = as_k(k)
+        of_each = min(FUSED * n, MOST)
         with self._lock:
             self._require_words()
             vector = self._query(wanted)
             if vector is None:
                 return self.search_text(words, k, where=where, embeddings=embeddings)
-            near = self._tables.index_name, vector, FUSED * n, arrays.as_number("recall", recall)
-            rows = self._rows(sql, *values, asked, *values, FUSED * n, *near, n)
+            near = self._tables.index_name, vector, of_each, arrays.as_number("recall", recall)
+            rows = self._rows(sql, *values, asked, *values, of_each, *near, n)
         return [self._document(*row) for row in rows]
 
     # --- What is asked for
@@ -217,10 +219,20 @@ class Collection(StoredDocuments):
             )
 
 
+def as_k(k: int) -> int:
+    """How many are wanted, as `ann_search` takes it."""
+    n = arrays.as_count("k", k)
+    if n is None or n < 1:
+        raise ValueError(f"k: expected a whole number from 1, got {k}")
+    return n
+
+
 def fts_query(words: str) -> str:
     """Any of these words, as FTS5 asks for them; nothing in them is an operator.
 
     >>> fts_query("Soldier's AND joy?")
     '"Soldier" OR "s" OR "AND" OR "joy"'
     """
+    if not isinstance(words, str):
+        raise TypeError(f"words: expected text, got {type(words).__name__}")
     return " OR ".join(f'"{word}"' for word in re.findall(r"\w+", words))

@@ -323,6 +323,13 @@ def test_after_a_rollback_the_index_is_the_one_that_another_has_made(tmp_path):
         assert keys(other.search([3, 2, 1], k=1)) == ["c"]
 
 
+def test_all_are_found_whatever_k_is(docs):
+    docs.add(["a", "b"], ["a jig", "a jig"], None, vectors(2))
+    for k in (2, 2**62, 2**63 - 1):
+        assert keys(docs.search_text("jig", k)) == ["a", "b"]
+        assert len(docs.hybrid("jig", vectors(1)[0], k)) == len(docs.search(vectors(1)[0], k)) == 2
+
+
 def test_a_blob_of_another_size_is_no_vector(docs):
     docs.add(["a", "b"], ["a jig", "a reel"], None, vectors(2))
     docs.db.execute("UPDATE docs SET embedding = x'0102' WHERE key = 'a'")
@@ -368,6 +375,10 @@ REFUSED = [
         ValueError,
         "existing: expected one of refuse, skip, replace, got 'merge'",
     ),
+    (lambda d: d.search_text("jig", k=0), ValueError, "k: expected a whole number from 1, got 0"),
+    (lambda d: d.search_text("jig", k=-1), ValueError, "k: expected a whole number from 1, got -1"),
+    (lambda d: d.hybrid("jig", [1, 2, 3, 4], k=None), ValueError, "k: expected a whole number from 1, got None"),
+    (lambda d: d.search_text(["jig"]), TypeError, "words: expected text, got list"),
     (lambda d: d.delete(), ValueError, "delete: expected keys, or where={} for all documents"),
     (lambda d: d.update_meta({"a": 1}), ValueError, "update_meta: expected keys, or where={} for all documents"),
     (lambda d: d.search("words"), ValueError, "expected vectors, since the collection was opened without `embed`"),
