@@ -215,7 +215,10 @@ def as_number(name: str, value: object) -> float | None:
         return None
     if not isinstance(given, SupportsFloat) or isinstance(given, np.ndarray):  # float() itself would read text
         raise TypeError(f"{name}: expected a number, got {given!r}")
-    number = float(given)
+    try:
+        number = float(given)
+    except OverflowError:
+        raise ValueError(f"{name}: expected a number of at most 1.7e308, got a larger one") from None
     if number != number:
         raise ValueError(f"{name}: expected a number, got {number}")
     return number

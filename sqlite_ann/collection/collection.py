@@ -215,7 +215,8 @@ class Collection(StoredDocuments):
     def _require_words(self) -> None:
         if not self._tables.have_words(self.db):
             raise ValueError(
-                f"{self.name}: expected texts to be indexed by FTS5, which the SQLite that made it did not have"
+                f"{self.name}: expected the words of its texts in the table {self._tables.bare}_fts, which is not there; "
+                "it is made with the table of documents, by a SQLite that has FTS5"
             )
 
 

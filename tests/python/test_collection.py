@@ -424,6 +424,17 @@ def test_a_key_that_is_there_is_skipped(docs):
     assert docs.get("a")[0].text == "first"
 
 
+def test_a_table_that_was_renamed_is_told_to_have_no_words(docs):
+    docs.add("a", "a jig", None, vectors(1))
+    docs.db.execute("ALTER TABLE docs RENAME TO tunes")
+    tunes = Collection.open(docs.db, "tunes", 4, "l2")
+    assert keys(tunes.search(vectors(1)[0])) == ["a"]
+    with pytest.raises(
+        ValueError, match="tunes: expected the words of its texts in the table tunes_fts, which is not there"
+    ):
+        tunes.search_text("jig")
+
+
 def test_a_table_that_is_no_collection_is_refused(db):
     db.execute("CREATE TABLE docs(id INTEGER PRIMARY KEY, key TEXT)")
     said = "docs: expected a table with the columns id, key, text, meta, embedding; it has no text, meta, embedding"

@@ -86,6 +86,7 @@ def test_diverse_rows_are_others(songs):
         ({"like": {3: -1}}, ValueError, "like: expected weights above 0, got -1.0 for 3"),
         ({"like": {3: float("inf")}}, ValueError, "like: expected weights above 0, got inf for 3"),
         ({"like": {3: float("nan")}}, ValueError, "like: expected a number, got nan"),
+        ({"like": {3: 10**5000}}, ValueError, "like: expected a number of at most 1.7e308, got a larger one"),
         ({"like": {3: None}}, ValueError, "like: expected weights above 0, got None for 3"),
         ({"like": 3, "dislike": [3]}, ValueError, "dislike: expected other ids than those of like, got 3"),
         ({"like": 3, "per": {}}, TypeError, "per: expected a pair, (groups, rows of each), got {}"),
