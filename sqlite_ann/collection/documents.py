@@ -136,12 +136,11 @@ class StoredDocuments:
     @translated()
     def index_on(self, field: Field) -> None:
         """Make an index of SQLite's on a field, so that a condition on it does not look at every document."""
-        name = "_".join(field) if isinstance(field, tuple) else str(getattr(field, "value", field))
+        value = value_of(field, of="")
+        name = field if isinstance(field, str) else f"({value})"  # a field cannot be called so
         index = quoted(f"{self._tables.bare}_by_{name}", self._tables.schema)
         with self._lock:
-            self.db.execute(
-                f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(self._tables.bare)}({value_of(field, of='')})"
-            )
+            self.db.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(self._tables.bare)}({value})")
 
     # --- Reading
 

@@ -124,7 +124,9 @@ def test_keys_and_texts_are_conditions_of_every_method(docs):
         assert docs.values(KEY, where) == ["b"]
         assert docs.values(TEXT, where) == ["a reel"]
         assert docs.update_meta({"seen": True}, ["a", "b"], where=where) == 1
-    docs.index_on(TEXT)
+    for field in (TEXT, "text", "a_b", ("a", "b"), ("a", "b")):
+        docs.index_on(field)
+    assert docs.db.execute("SELECT count(*) FROM sqlite_schema WHERE name GLOB 'docs_by_*'").get == 4
     assert docs.delete(["a", "b"], where={TEXT: "a reel"}) == 1
 
 
