@@ -502,7 +502,7 @@ def test_a_number_bound_as_a_blob_is_called_so(small):
     with pytest.raises(
         apsw.SQLError, match=r"expected k to be a whole number from 1, got a blob of 8 bytes; pass int\(k\)"
     ):
-        small.db.execute(sql, (np.ones(small.dim, np.float32), np.int64(3))).fetchall()
+        small.db.execute(sql, (np.ones(small.dim, np.float32), np.int64(3).tobytes())).fetchall()
 
 
 def test_a_locked_file_leaves_no_transaction_open(tmp_path):
