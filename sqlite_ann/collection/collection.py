@@ -23,7 +23,7 @@ from ..keys import KeysLike, as_keys
 from ..opened import Path
 from .document import Document, score_of
 from .documents import Embed, StoredDocuments
-from .filters import Where, compiled
+from .filters import ALL, Sql, Where, compiled
 
 FUSED = 4  # of each of two lists, so many times k documents are put together
 MOST = 2**63 - 1  # of SQL's numbers
@@ -38,11 +38,10 @@ SELECT {columns}, NULL, -w.rank FROM {words} AS w CROSS JOIN {table} AS d ON d.i
  WHERE w.{hidden} MATCH ? AND {condition} ORDER BY w.rank, d.id LIMIT ?"""
 
 HYBRID = """
-WITH wanted(ids) AS MATERIALIZED (SELECT ann_id_set(d.id) FROM {table} AS d WHERE {condition}),
-     heard AS (SELECT w.rowid AS id, row_number() OVER (ORDER BY w.rank, w.rowid) AS rank
+WITH heard AS (SELECT w.rowid AS id, row_number() OVER (ORDER BY w.rank, w.rowid) AS rank
                  FROM {words} AS w CROSS JOIN {table} AS d ON d.id = w.rowid
                 WHERE w.{hidden} MATCH ? AND {condition} ORDER BY w.rank, w.rowid LIMIT ?),
-     near AS (SELECT id, rank FROM ann_search(?, ?, ?, ?) WHERE only = (SELECT ids FROM wanted)),
+     near AS (SELECT id, rank FROM ann_search(?, ?, ?, ?) AS near WHERE {only}),
      fused AS (SELECT id, sum(1.0 / ({first} + rank)) AS score
                  FROM (SELECT id, rank FROM heard UNION ALL SELECT id, rank FROM near) GROUP BY id)
 SELECT {columns}, NULL, fused.score FROM fused CROSS JOIN {table} AS d USING (id)
@@ -149,7 +148,8 @@ class Collection(StoredDocuments):
         if not asked:
             return self.search(wanted, k, where=where, recall=recall, embeddings=embeddings)
         condition, values = compiled(where)
-        sql = HYBRID.format(**self._names(embeddings), condition=condition, first=FIRST_RANKS)
+        only, of_only = self._only(where)
+        sql = HYBRID.format(**self._names(embeddings), condition=condition, only=only, first=FIRST_RANKS)
         n = as_k(k)
         of_each = min(FUSED * n, MOST)
         with self._lock:
@@ -158,7 +158,7 @@ class Collection(StoredDocuments):
             if vector is None:
                 return self.search_text(words, k, where=where, embeddings=embeddings)
             near = self._tables.index_name, vector, of_each, arrays.as_number("recall", recall)
-            rows = self._rows(sql, *values, asked, *values, of_each, *near, n)
+            rows = self._rows(sql, asked, *values, of_each, *near, *of_only, n)
         return [self._document(*row) for row in rows]
 
     # --- What is asked for
@@ -174,13 +174,12 @@ class Collection(StoredDocuments):
         embeddings: bool,
     ) -> list[Document]:
         limits: dict[str, list[Any]] = {clause: [value] for clause, value in more.items() if value is not None}
-        if where is not None:
-            condition, values = compiled(where)
-            limits[f"near.only = (SELECT ann_id_set(d.id) FROM {self._tables.table} AS d WHERE {condition})"] = values
+        only, of_only = self._only(where)
+        limits[only] = of_only
         if exclude is not None:
             some = f"SELECT ann_id_set(id) FROM {self._tables.table} WHERE key IN (SELECT value FROM json_each(?))"
             limits[f"near.exclude = ({some})"] = [json.dumps(as_keys(exclude, "exclude"))]
-        sql = NEAR.format(**self._names(embeddings), limits=" AND ".join(limits) or "1")
+        sql = NEAR.format(**self._names(embeddings), limits=" AND ".join(limits))
         asked = arrays.as_count("k", k), arrays.as_number("recall", recall)
         bound = [value for values in limits.values() for value in values]
         with self._lock:
@@ -190,6 +189,13 @@ class Collection(StoredDocuments):
             rows = self._rows(sql, self._tables.index_name, vector, *asked, *bound)
             metric, dim = self.index.metric, self.index.dim
         return [self._document(*(*row, score_of(metric, row[-1], dim))) for row in rows]
+
+    def _only(self, where: Where) -> Sql:
+        """The condition that a search gets: the ids that fit, which are not gathered where all do."""
+        condition, values = compiled(where)
+        if condition == ALL:
+            return ALL, []
+        return f"near.only = (SELECT ann_id_set(d.id) FROM {self._tables.table} AS d WHERE {condition})", values
 
     def _query(self, query: arrays.VectorsLike | str) -> Any:
         """A vector as SQL takes it; None where no document has one."""

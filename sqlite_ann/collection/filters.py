@@ -28,6 +28,7 @@ from datetime import UTC, date, datetime, time
 from enum import Enum
 from typing import Any
 
+ALL = "1"  # the expression that holds for every document
 MOST_CONDITIONS, DEEPEST = 500, 50  # SQLite takes expressions of depth 1000
 
 
@@ -187,8 +188,10 @@ def _sql_of(condition: Condition) -> Sql:
         return _compare(condition)
     if isinstance(condition, Not):
         return _not(_sql_of(condition.part))
-    word, nothing = (" AND ", "1") if isinstance(condition, Every) else (" OR ", "0")
+    word, nothing = (" AND ", ALL) if isinstance(condition, Every) else (" OR ", "0")
     parts = [_sql_of(part) for part in condition.parts]
+    if isinstance(condition, Every):
+        parts = [part for part in parts if part[0] != ALL]
     text = word.join(sql for sql, _ in parts)
     return (f"({text})" if parts else nothing), [value for _, values in parts for value in values]
 

@@ -119,6 +119,8 @@ def test_a_mapping_says_the_same_as_conditions():
     )
     assert compiled({("address", "city"): "Dublin"})[0] == """json_extract(d.meta, '$."address"."city"') = ?"""
     assert compiled({}) == compiled(None)
+    assert compiled(Every((Every(()), Every(())))) == compiled(None)
+    assert compiled(Every((Every(()), Compare("a", "==", 1)))) == ("(json_extract(d.meta, '$.\"a\"') = ?)", [1])
 
 
 def test_dates_and_numpys_numbers_are_what_the_metadata_hold():
