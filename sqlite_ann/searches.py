@@ -95,10 +95,6 @@ class SearchedTable(OpenTable):
         # (No helper functions here: they would cost as much as they tell.)
         if (
             type(query) is np.ndarray
-            and (
-                (query.dtype == arrays.FLOAT and query.shape == (self.dim,))
-                or (query.dtype == self._row_dtype and query.shape == self._row_shape)
-            )
             and query.flags.c_contiguous
             and type(k) is int
             and (recall is None or (type(recall) is float and recall == recall))
@@ -110,32 +106,21 @@ class SearchedTable(OpenTable):
             and per is None
             and diversity is None
         ):
-            try:
-                given = query.astype(arrays.FLOAT) if query.dtype in WIDENED else query
-                # apsw's own cursor: nothing here is a scalar of numpy's, which those of connect() look for
-                found = apsw.Cursor(self.db).execute(SEARCH_PLAIN, (self.name, given, k, recall)).get or NO_ROWS
-                return new_tuple(Found, (np.frombuffer(found[0], ID).copy(), np.frombuffer(found[1], DISTANCE).copy()))
-            except apsw.Error as error:
-                raise translation(error) from error
-        # Few queries are soon done, too.
-        if (
-            type(query) is np.ndarray
-            and query.ndim == 2
-            and query.dtype == arrays.FLOAT
-            and query.shape[1] == self.dim
-            and query.flags.c_contiguous
-            and type(k) is int
-            and (recall is None or (type(recall) is float and recall == recall))
-            and (threads is None or type(threads) is int)
-            and ids is None
-            and exclude is None
-            and search_k is None
-            and max_distance is None
-            and after is None
-            and per is None
-            and diversity is None
-        ):
-            return self._together(query, k, recall, threads)
+            if (query.dtype == arrays.FLOAT and query.shape == (self.dim,)) or (
+                query.dtype == self._row_dtype and query.shape == self._row_shape
+            ):
+                try:
+                    given = query.astype(arrays.FLOAT) if query.dtype in WIDENED else query
+                    # apsw's own cursor: nothing here is a scalar of numpy's, which those of connect() look for
+                    found = apsw.Cursor(self.db).execute(SEARCH_PLAIN, (self.name, given, k, recall)).get or NO_ROWS
+                    ids_found, distances = np.frombuffer(found[0], ID).copy(), np.frombuffer(found[1], DISTANCE).copy()
+                    return new_tuple(Found, (ids_found, distances))
+                except apsw.Error as error:
+                    raise translation(error) from error
+            # Few queries are soon done, too.
+            is_many = query.ndim == 2 and query.dtype == arrays.FLOAT and query.shape[1] == self.dim
+            if is_many and (threads is None or type(threads) is int):
+                return self._together(query, k, recall, threads)
         return self._search(query, k, recall, threads, ids, exclude, search_k, max_distance, after, per, diversity)
 
     @translated()
