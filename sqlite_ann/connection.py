@@ -2,7 +2,7 @@
 
 connect(path)                 a connection of apsw's that has it
 Cursor                        its cursors, which bind numpy's numbers as numbers
-look_at(connection)           read the file's header, which SQLite leaves to the first statement
+prepare(connection)           read the file's header, and load the extension
 why_not_opened(name, flags)   the reason, where the folders show one
 """
 

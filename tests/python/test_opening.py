@@ -7,6 +7,7 @@ import pytest
 
 import sqlite_ann
 from sqlite_ann import Error, Index
+from sqlite_ann.shadows import shadows, vector_tables
 
 
 def test_a_program_that_makes_its_index_runs_twice(tmp_path):
@@ -131,3 +132,15 @@ def test_a_database_of_a_newer_format_is_told_so(tmp_path):
     for use in (lambda db: Index(db, "v"), lambda db: Index.create(db, "v", 2, exists_ok=True)):
         with pytest.raises(Error, match="got 999; a newer sqlite_ann wrote it"):
             use(tmp_path / "v.db")
+
+
+def test_the_tables_that_hold_an_index_are_known_by_their_names(db):
+    """What others hide and leave alone is what the extension makes, over an ordinary table and without one."""
+    db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding BLOB)")
+    before = {"song", "own", "over"}
+    Index.create(db, "own", 2)
+    Index.create(db, "over", 2, content="song")
+    schema = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
+    assert vector_tables(schema) == ["over", "own"]
+    names = {name for name, _ in schema}
+    assert set(shadows(names, ["own", "over"])) == names - before
