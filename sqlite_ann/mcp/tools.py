@@ -57,7 +57,9 @@ class Tools:
         return {"of": of[0], "near": self._rows(index, content, search, (id, k))}
 
     def _about(self, index: str) -> dict[str, Any]:
-        told = dict(self.db.execute("SELECT key, value FROM ann_info(?)", (index,)))
+        """What is told of an index; to ask for every key would read the whole table for its size."""
+        marks = ", ".join("?" * len(TOLD))
+        told = dict(self.db.execute(f"SELECT key, value FROM ann_info(?) WHERE key IN ({marks})", (index, *TOLD)))
         return {key: told.get(key) for key in TOLD}
 
     def _columns(self, index: str, content: str | None) -> list[str]:
