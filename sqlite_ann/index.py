@@ -29,7 +29,7 @@ from . import vectors as arrays
 from .catalog import refuse_other
 from .connection import connect
 from .errors import Duplicate, translated, translation
-from .names import quoted, resolved
+from .names import as_text, quoted, resolved
 from .opened import Path, check_opened
 from .progress import Report, reporting
 from .searches import SearchedTable
@@ -444,5 +444,5 @@ def _option(key: str, value: object) -> str:
     value = arrays.plain(value)
     text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
     if not (text.isalnum() and text.isascii()):
-        text = "'" + text.replace("'", "''") + "'"
+        text = as_text(text)
     return f"{key} = {text}"

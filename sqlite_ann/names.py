@@ -1,8 +1,14 @@
-"""Names of tables and columns, as users give them and as SQL takes them."""
+"""Names of tables and columns, as users give them and as SQL takes them.
+
+Nothing is imported here, since plugins of command lines wait for it.
+"""
 
 from __future__ import annotations
 
-import apsw
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import apsw
 
 
 def quoted(name: str, schema: str | None = None) -> str:
@@ -17,9 +23,19 @@ def quoted(name: str, schema: str | None = None) -> str:
     return name if schema is None else f"{quoted(schema)}.{name}"
 
 
+def as_text(value: str) -> str:
+    """A text as SQL takes it, where it cannot be bound.
+
+    >>> print(as_text("city's"))
+    'city''s'
+    """
+    return "'" + value.replace("'", "''") + "'"
+
+
 def resolved(db: apsw.Connection, name: str) -> tuple[str | None, str]:
     """Schema and table, by the rule of ann_search(): a table of that name, else cut at the first dot.
 
+    >>> import apsw
     >>> resolved(apsw.Connection(":memory:"), "temp.songs")
     ('temp', 'songs')
     """

@@ -28,6 +28,8 @@ from datetime import UTC, date, datetime, time
 from enum import Enum
 from typing import Any
 
+from ..names import as_text
+
 ALL = "1"  # the expression that holds for every document
 MOST_CONDITIONS, DEEPEST = 500, 50  # SQLite takes expressions of depth 1000
 
@@ -106,7 +108,7 @@ def path_of(field: Field) -> str:
                 f"where: expected the name of a field, without quotes, backslashes and control characters, got {name!r}"
             )
     path = "$" + "".join(f'."{name}"' for name in names)
-    return "'" + path.replace("'", "''") + "'"
+    return as_text(path)
 
 
 def value_of(field: Field, of: str = "d.") -> str:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from datasette.utils import tilde_encode
 from datasette.utils.sqlite import sqlite3
 
+from ..names import as_text, quoted
 from ..shadows import vector_tables
 
 N_SHOWN = 5
@@ -38,7 +39,7 @@ class Likeness:
 
     def sql(self, k: int, shown: str) -> str:
         return SEARCH.format(
-            shown=shown, index=text(self.index), item=self.item, k=k, table=name(self.table), key=name(self.key)
+            shown=shown, index=as_text(self.index), item=self.item, k=k, table=quoted(self.table), key=quoted(self.key)
         )
 
 
@@ -67,7 +68,7 @@ async def likenesses(datasette: Any, database: str, table: str, row: Any) -> lis
 async def html_of(datasette: Any, database: str, table: str, row: Any) -> str | None:
     parts = []
     for one in await likenesses(datasette, database, table, row):
-        shown = f"t.{name(one.key)}, t.{name(one.label)}"
+        shown = f"t.{quoted(one.key)}, t.{quoted(one.label)}"
         near = await datasette.get_database(database).execute(one.sql(N_SHOWN, shown))
         links = []
         for key, label, distance in near.rows:
@@ -93,11 +94,3 @@ async def actions(datasette: Any, actor: Any, database: str, table: str, row: An
         }
         for one in found
     ]
-
-
-def name(given: str) -> str:
-    return '"' + given.replace('"', '""') + '"'
-
-
-def text(given: str) -> str:
-    return "'" + given.replace("'", "''") + "'"
