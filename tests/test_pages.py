@@ -16,6 +16,7 @@ from tests.pages import ELSEWHERE, PAGES, STORIES, TWICE, name_of, parts, run_pa
 LONG = {
     "docs/SQL.md": "the reference of all names",
     "docs/FORMAT.md": "every byte",
+    "docs/ERRORS.md": "a row for each error; one looks for a sentence in it, nobody reads it through",
     "docs/MEASUREMENTS.md": "a record of what was measured",
 }
 SPELT_OTHERWISE = {"bash", "shell", "console", "zsh", "py", "python3", "pycon", "sqlite", "sqlite3", "SQL", "txt"}
