@@ -1,6 +1,7 @@
 """Which vector tables a database has, and what they were made with.
 
 indexes(db)                        their names
+key_column(db, name)               the column of a table's keys, where keys are kept beside it
 refuse_other(db, found, wanted)    an error where a table is not what was asked for
 """
 
@@ -15,6 +16,14 @@ from .connection import connect
 from .errors import Error, translated
 from .names import quoted, resolved
 from .shadows import vector_tables
+
+# By its name alone, such a table might be about anything: the keys that songs are sung in are not unique.
+KEY_COLUMN = """
+SELECT k.name FROM pragma_table_info(?1, ?2) AS i, pragma_table_info(?1, ?2) AS k, pragma_index_list(?1, ?2) AS u
+ WHERE i.cid = 0 AND i.name = 'id' COLLATE NOCASE AND i.type = 'INTEGER' COLLATE NOCASE AND i.pk = 1
+   AND k.cid = 1 AND k.type = 'TEXT' COLLATE NOCASE AND k."notnull" AND NOT k.pk
+   AND u.origin = 'u' AND (SELECT json_group_array(name) FROM pragma_index_info(u.name, ?2)) = json_array(k.name)
+   AND NOT EXISTS (SELECT 1 FROM ann_info(?3) WHERE key = 'content' AND value IS NOT NULL)"""
 
 TRIAL = "what exists_ok compares with"
 
@@ -40,6 +49,20 @@ def indexes(db: apsw.Connection | str | os.PathLike[str]) -> list[str]:
             names = vector_tables(db.execute(sql))
             found += [n if schema == "main" and n.lower() not in hidden else f"{schema}.{n}" for n in names]
     return found
+
+
+def key_column(db: apsw.Connection, name: str) -> str | None:
+    """The column of the text keys of an index, where a table of them, as sqlite_ann/keys.py makes it, stands beside it.
+
+    >>> import sqlite_ann
+    >>> db = sqlite_ann.connect(":memory:")
+    >>> _ = sqlite_ann.Index.create(db, "song_ann", dim=2, key="uuid")
+    >>> key_column(db, "song_ann")
+    'uuid'
+    """
+    schema, table = resolved(db, name)
+    column: str | None = db.execute(KEY_COLUMN, (f"{table}_key", schema, name)).get
+    return column
 
 
 def refuse_other(

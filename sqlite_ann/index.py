@@ -4,7 +4,7 @@
     add  upsert  update  remove  get  index[id]  del index[id]  len()  in  for id in index
     search  search_item  recommend  join  graph  optimize  learn  check  info  recall  explain  drop
 
-Index(db, "song_ann", key="uuid") has keys that are text in the place of ids (sqlite_ann/keys.py).
+Index.create(db, "song_ann", dim=64, key="uuid") has keys that are text in the place of ids (sqlite_ann/keys.py).
 
 A name may carry its schema, as in "aux.songs". Everything is inside SQLite's transactions: what a method
 writes is undone by a rollback around it, and a method that fails leaves nothing behind.
@@ -26,7 +26,7 @@ import numpy as np
 from . import elements
 from . import rows as rows_given
 from . import vectors as arrays
-from .catalog import refuse_other
+from .catalog import key_column, refuse_other
 from .connection import connect
 from .errors import Duplicate, translated, translation
 from .names import as_text, quoted, resolved
@@ -53,19 +53,21 @@ class Index(SearchedTable):
     64
     """
 
-    def __new__(cls, db: apsw.Connection | Path, name: str, key: str | None = None) -> Index:
-        if key is None or cls is not Index:
-            return super().__new__(cls)
-        from .keys import KeyedIndex  # which stands on this file
-
-        return super().__new__(KeyedIndex)
-
+    @translated()
     def __init__(self, db: apsw.Connection | Path, name: str, key: str | None = None) -> None:
         """Open a table that is there, in an open database or in the file of a path.
 
-        `key`: ids are text, in a table beside it: sqlite_ann/keys.py.
+        `key`: ids are text, in a table beside it; such a table is found where it is not said: sqlite_ann/keys.py.
         """
         super().__init__(db, name)
+        column = key_column(self.db, name) if key is None else key
+        if column is not None and type(self) is Index:
+            from .keys import with_keys  # which stands on this file
+
+            with_keys(self, column)
+
+    def _make_keys(self) -> None:
+        """The table of keys, where the index has them."""
 
     @classmethod
     @translated()
@@ -119,8 +121,10 @@ class Index(SearchedTable):
         schema, table = resolved(db, name)
         there = "IF NOT EXISTS " if exists_ok else ""
         made = f"ann({definition}{''.join(arguments.values())})"
-        db.execute(f"CREATE VIRTUAL TABLE {there}{quoted(table, schema)} USING {made}")
-        index = cls(db, name, key)
+        with savepoint(db):
+            db.execute(f"CREATE VIRTUAL TABLE {there}{quoted(table, schema)} USING {made}")
+            index = cls(db, name, key)
+            index._make_keys()
         if exists_ok:
             own = "".join(text for key, text in arguments.items() if not key.lower().startswith("content"))
             refuse_other(db, name, f"ann({definition}{own})", ["dimensions", "type", *options], content, rowid)

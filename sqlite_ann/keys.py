@@ -1,12 +1,12 @@
 """Keys that are text in the place of ids: a UUID, a URL, a file's name.
 
-    Index.create(db, "song_ann", dim=64, key="uuid")    Index(db, "song_ann", key="uuid")
+    Index.create(db, "song_ann", dim=64, key="uuid")    Index(db, "song_ann")
 
 Beside the vector table stands an ordinary one, which everybody can read and join:
 
     CREATE TABLE song_ann_key(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE)
 
-`add` gives every new key a number and `remove` takes it away, in one transaction with the vectors. Keys that are
+Where such a table is, the index has keys, whether they are asked for or not; other columns may follow these two. `add` gives every new key a number and `remove` takes it away, in one transaction with the vectors. Keys that are
 not there are passed over, but by `get`. An index over an ordinary table (`content`) has none: that table's other
 columns are what its rows are called by.
 """
@@ -70,19 +70,17 @@ class KeyedIndex(Index):
     (1, False, 2)
     """
 
-    @translated()
-    def __init__(self, db: apsw.Connection, name: str, key: str | None = None) -> None:
-        if not isinstance(key, str) or not key:
-            raise TypeError(f"key: expected the name of a column, got {key!r}")
-        super().__init__(db, name)
-        content = self._value("content")
-        if content is not None:
-            raise ValueError(OVER_A_TABLE.format(name, content))
-        schema, table = resolved(self.db, name)
-        self.key_name, self.key = key, quoted(key)
-        self._place = schema, f"{table}_key"
-        self.keys = quoted(f"{table}_key", schema)
-        self._check_column()
+    key_name: str  # the column of the keys, which `key` has as SQL takes it
+    key: str
+    keys: str  # their table, as SQL takes it
+    _place: tuple[str | None, str]
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, key={self.key_name!r})"
+
+    def _make_keys(self) -> None:
+        columns = f"id INTEGER PRIMARY KEY, {self.key} TEXT NOT NULL UNIQUE"
+        self.db.execute(f"CREATE TABLE IF NOT EXISTS {self.keys}({columns})")
 
     @translated()
     def add(  # type: ignore[override]
@@ -97,9 +95,7 @@ class KeyedIndex(Index):
         """As `Index.add`: of what `on_bad` leaves out, it gives the keys with the reasons."""
         given = None if vectors is None else as_keys(keys)
         with savepoint(self.db):
-            self.db.execute(
-                f"CREATE TABLE IF NOT EXISTS {self.keys}(id INTEGER PRIMARY KEY, {self.key} TEXT NOT NULL UNIQUE)"
-            )
+            self._make_keys()
             rows: tuple[Any, ...]
             if given is None:
                 pairs = rows_given.parts(keys, kinds=(str,))
@@ -364,5 +360,21 @@ class KeyedIndex(Index):
             )
 
     def _has_keys(self) -> bool:
-        """The table of keys is made by the first `add`."""
+        """The table of keys is made by `create`, or else by the first `add`."""
         return self.db.table_exists(*self._place)
+
+
+def with_keys(index: Index, key: str) -> None:
+    """Make an index that was just opened one with keys."""
+    if not isinstance(key, str) or not key:
+        raise TypeError(f"key: expected the name of a column, got {key!r}")
+    content = index._value("content")
+    if content is not None:
+        raise ValueError(OVER_A_TABLE.format(index.name, content))
+    index.__class__ = KeyedIndex
+    assert isinstance(index, KeyedIndex)
+    schema, table = resolved(index.db, index.name)
+    index.key_name, index.key = key, quoted(key)
+    index._place = schema, f"{table}_key"
+    index.keys = quoted(f"{table}_key", schema)
+    index._check_column()

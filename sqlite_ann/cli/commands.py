@@ -12,11 +12,13 @@ from typing import Any
 import apsw
 
 from .. import connect
-from ..catalog import indexes
+from ..catalog import indexes, key_column
 from ..errors import Error
 from ..extension import loadable_path
 from ..index import Index
+from ..keys import KeyedIndex
 from ..names import quoted
+from ..transaction import savepoint
 from .answer import Answer, record, tell
 from .load import load
 from .measure import check_rows, curve
@@ -55,12 +57,12 @@ def search(options: argparse.Namespace) -> Answer:
     index = index_of(options)
     columns = beside(index.db, options.table, options.show) if options.show else None
     query = query_of(index, options)
-    left_out = None if options.id is None else [options.id]
+    left_out = None if options.id is None else [id_of(index, options)]
     ids, distances = index.search(query, options.k, options.recall, exclude=left_out)
-    shown = columns(ids) if columns else [()] * len(ids)
+    shown = columns(numbers_of(index, ids)) if columns else [()] * len(ids)
     names = [name if name not in ("id", "distance") else f"{options.table}.{name}" for name in options.show or ()]
     rows = [(*found, *more) for *found, more in zip(ids.tolist(), distances.tolist(), shown, strict=True)]
-    return Answer(("id", "distance", *names), rows)
+    return Answer((index.key_name if isinstance(index, KeyedIndex) else "id", "distance", *names), rows)
 
 
 def explain(options: argparse.Namespace) -> Answer:
@@ -74,9 +76,26 @@ def query_of(index: Index, options: argparse.Namespace) -> Any:
     if options.id is None:
         return vector_from_json(options.query)
     try:
-        return index.get(options.id)
+        return index.get(id_of(index, options))
     except KeyError:
         raise ValueError(f"id {options.id} is not in {options.index}") from None
+
+
+def id_of(index: Index, options: argparse.Namespace) -> Any:
+    """What --id names: a number, or where the index has keys one of these."""
+    if isinstance(index, KeyedIndex):
+        return options.id
+    try:
+        return int(options.id)
+    except ValueError:
+        raise ValueError(f"--id: expected a whole number, got {options.id!r}") from None
+
+
+def numbers_of(index: Index, found: Any) -> Any:
+    """The ids of rows that were found, by which other tables know them; -1, which none has, for a row without a key."""
+    if not isinstance(index, KeyedIndex):
+        return found
+    return [-1 if number is None else number for number in index._numbers(found.tolist())]
 
 
 def vector_from_json(text: str) -> list[float]:
@@ -192,7 +211,9 @@ def drop(options: argparse.Namespace) -> Answer:
     """By its name alone: a damaged table can still be dropped."""
     db = opened(options)
     schema, table = index_table(db, options.index)
-    db.execute(f"DROP TABLE {quoted(table, schema)}")
+    with savepoint(db):
+        keys = quoted(f"{table}_key", schema) if key_column(db, options.index) else None
+        db.execute(f"DROP TABLE {quoted(table, schema)}" + (f"; DROP TABLE {keys}" if keys else ""))
     return record({"index": options.index}, f"{options.index} is gone; VACUUM makes the file smaller")
 
 

@@ -18,6 +18,7 @@ import apsw
 from .. import connect
 from ..errors import Error, translated, translation
 from ..index import INSERT, Index
+from ..keys import KeyedIndex
 from ..names import quoted, resolved
 from ..progress import Report, reporting
 from ..transaction import savepoint
@@ -124,7 +125,12 @@ def opened_or_made(db: apsw.Connection, options: argparse.Namespace, dim: int) -
     if db.table_exists(schema, table):
         if options.metric:
             raise ValueError(f"{options.index} is there already: --metric is for a new index")
-        return Index(db, options.index)
+        index = Index(db, options.index)
+        if isinstance(index, KeyedIndex):
+            raise ValueError(
+                f"{options.index}: expected an index of numbered rows, got one with keys ({index.key_name}): add by Python"
+            )
+        return index
     # Most likely a file or another database was meant, and such a table is easily made by SQL.
     if not table or any(sign in table for sign in "./\\"):
         raise ValueError(f"INDEX: expected the name of a table, without dot or slash, got {options.index!r}")

@@ -138,7 +138,7 @@ def add_load(p: argparse.ArgumentParser) -> None:
 
 def add_query(p: argparse.ArgumentParser, near: str) -> None:
     what = p.add_mutually_exclusive_group(required=True)
-    what.add_argument("--id", type=whole_number, help=near)
+    what.add_argument("--id", help=near)  # of an index with keys, one of them
     what.add_argument("--query", metavar="JSON", help="near this vector, as in '[0.1, 0.7]'")
     p.add_argument("-k", metavar="K", type=whole_number, default=10, help="how many (default: %(default)s)")
     p.add_argument(

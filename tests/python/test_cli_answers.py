@@ -240,3 +240,25 @@ def test_a_database_without_an_index_says_so(run):
     Path("songs.db").write_bytes(b"")
     assert run("list") == (0, "songs.db has no index\n", "")
     assert run("list", "--json") == (0, "[]\n", "")
+
+
+def test_an_index_with_keys_is_asked_and_answers_by_keys(run):
+    with sqlite_ann.connect("songs.db") as db:
+        Index.create(db, "tune", 2, metric="l2", key="uuid").add(["a", "b", "c"], [[1, 0], [2, 0], [4, 0]])
+        db.execute(
+            "CREATE TABLE title(id INTEGER PRIMARY KEY, title); INSERT INTO title VALUES (1, 'Ash'), (2, 'Broom')"
+        )
+    found = json.loads(
+        run("search", "tune", "--id", "c", "-k", "2", "--show", "title", "--table", "title", "--json")[1]
+    )
+    assert [list(row.values()) for row in found] == [["b", 2.0, "Broom"], ["a", 3.0, "Ash"]]
+    assert list(found[0]) == ["uuid", "distance", "title"]
+    assert run("explain", "tune", "--id", "a")[0] == 0
+    assert run("search", "tune", "--id", "7")[2] == "sqlite-ann: id 7 is not in tune"
+    assert run("search", "song_ann", "--id", "a")[2] == "sqlite-ann: --id: expected a whole number, got 'a'"
+    Path("more.csv").write_text("9,2\n3,4\n")
+    refused = "sqlite-ann: tune: expected an index of numbered rows, got one with keys (uuid): add by Python"
+    assert run("load", "tune", "more.csv")[2] == refused
+    assert run("drop", "tune")[0] == 0
+    with sqlite_ann.connect("songs.db") as db:
+        assert not db.table_exists(None, "tune_key")

@@ -40,12 +40,55 @@ def test_a_table_is_filled_searched_changed_and_opened_again(db, songs):
     assert songs.get(["three", "one"]).tolist() == [[3, 0], [1, 0]]
     assert songs.remove(["two", "never"]) == 1
     again = Index(db, "song_ann", key="uuid")
-    assert isinstance(again, keys.KeyedIndex)
     again.add("five", [0.5, 0])
     assert again.search([0, 0], k=3)[0].tolist() == ["five", "one", "three"]
     assert ("five" in again, "two" in again, 7 in again, len(again)) == (True, False, False, 4)
     named, vectors = content(db)
     assert named.keys() == vectors.keys()
+
+
+def test_keys_are_found_without_being_asked_for(db, tmp_path):
+    path = tmp_path / "songs.db"
+    made = Index.create(path, "song_ann", 2, metric="l2", key="uuid")
+    assert repr(Index(path, "song_ann")) == repr(made) == "Index('song_ann', dim=2, metric='l2', key='uuid')"
+    Index(path, "song_ann").add(list(ROWS), list(ROWS.values()))
+    made.db.execute("ALTER TABLE song_ann_key ADD COLUMN title")
+    for index in (
+        Index(made.db, "song_ann"),
+        Index(path, "main.song_ann"),
+        Index.create(path, "song_ann", 2, exists_ok=True),
+    ):
+        assert index.search([0, 0], k=2).ids.tolist() == ["one", "two"]
+    Index(path, "song_ann").drop()
+    assert made.db.execute("SELECT count(*) FROM sqlite_schema").get == 0
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "id INTEGER PRIMARY KEY, tonic TEXT NOT NULL",
+        "id INTEGER PRIMARY KEY, tonic TEXT NOT NULL, mode TEXT, UNIQUE (tonic, mode)",
+        "id INTEGER PRIMARY KEY, tonic TEXT UNIQUE",
+        "id INTEGER, tonic TEXT NOT NULL UNIQUE",
+    ],
+)
+def test_a_table_about_keys_of_another_kind_makes_no_index_keyed(db, columns):
+    Index.create(db, "song", 1).add([7], [[1]])
+    db.execute(f"CREATE TABLE song_key({columns})")
+    assert Index(db, "song").search([1]).ids.tolist() == [7]
+
+
+def test_an_index_over_a_table_has_ids_whatever_stands_beside_it(db):
+    db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding); INSERT INTO song VALUES (7, '[1, 2]')")
+    db.execute("CREATE TABLE song_ann_key(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE)")
+    assert Index.create(db, "song_ann", 2, content="song").search([1, 2]).ids.tolist() == [7]
+
+
+def test_an_index_that_cannot_have_its_keys_is_not_made(db):
+    db.execute("CREATE TABLE song_ann_key(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE)")
+    with pytest.raises(ValueError, match="key: song_ann_key has no column uuid; it has id, path"):
+        Index.create(db, "song_ann", 2, key="uuid")
+    assert sqlite_ann.indexes(db) == []
 
 
 def test_the_keys_are_read_without_us(db, songs):
