@@ -15,10 +15,14 @@ apsw.BusyError` catches what a method of `Index` raised and what a statement did
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import isfunction, unwrap
+from typing import TypeVar
 
 import apsw
+
+Class = TypeVar("Class", bound=type)
 
 
 class Error(apsw.Error):
@@ -111,3 +115,23 @@ def translated() -> Iterator[None]:
         raise
     except apsw.Error as error:
         raise translation(error) from error
+
+
+def known_as(public: str) -> Callable[[Class], Class]:
+    """Let Python's own errors name the class of `sqlite_ann` that a method is called on, not the one it is written in.
+
+    >>> import sqlite_ann
+    >>> sqlite_ann.Index.create(sqlite_ann.connect(":memory:"), "v", dim=1).optimize(now=True)
+    Traceback (most recent call last):
+    TypeError: Index.optimize() got an unexpected keyword argument 'now'
+    """
+
+    def rename(written: Class) -> Class:
+        for method in vars(written).values():
+            function = unwrap(method)
+            if isfunction(function):
+                # both, for pickle finds a function by them
+                function.__module__, function.__qualname__ = "sqlite_ann", f"{public}.{function.__name__}"
+        return written
+
+    return rename

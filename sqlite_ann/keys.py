@@ -14,9 +14,10 @@ columns are what its rows are called by.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import apsw
 import numpy as np
@@ -26,7 +27,7 @@ from . import elements
 from . import rows as rows_given
 from . import vectors as arrays
 from .answers import Found
-from .errors import Duplicate, translated
+from .errors import Duplicate, known_as, translated
 from .index import Index
 from .names import quoted, resolved
 from .opened import OpenTable
@@ -36,6 +37,8 @@ from .searches import After, Per
 from .transaction import savepoint
 
 KeysLike = str | Iterable[str] | Iterable[tuple[Any, ...]]  # the last: rows of SQL with one column
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 OVER_A_TABLE = "key: expected an index with vectors of its own, got {} over {}: join that by id for its other columns"
 
@@ -56,6 +59,23 @@ def as_keys(keys: Any, name: str = "keys") -> list[str]:
     return [str(key) for key in given]
 
 
+def by_keys(method: Method) -> Method:
+    """For methods of an index with keys: what `ids` and `ids_of` are to others, `keys` and `keys_of` are to these."""
+    called = translated()(method)
+
+    @wraps(method)
+    def refusing_ids(index: KeyedIndex, *arguments: Any, **named: Any) -> Any:
+        for given, meant in (("ids", "keys"), ("ids_of", "keys_of")):
+            if given in named:
+                raise TypeError(
+                    f"{method.__name__}: expected {meant}=, since the index has keys ({index.key_name}), got {given}="
+                )
+        return called(index, *arguments, **named)
+
+    return cast(Method, refusing_ids)
+
+
+@known_as("Index")
 class KeyedIndex(Index):
     """An Index whose ids are text; `Index(..., key=...)` makes it.
 
@@ -82,7 +102,7 @@ class KeyedIndex(Index):
         columns = f"id INTEGER PRIMARY KEY, {self.key} TEXT NOT NULL UNIQUE"
         self.db.execute(f"CREATE TABLE IF NOT EXISTS {self.keys}({columns})")
 
-    @translated()
+    @by_keys
     def add(  # type: ignore[override]
         self,
         keys: KeysLike | Iterable[Any],
@@ -124,7 +144,7 @@ class KeyedIndex(Index):
         )
         return reasons
 
-    @translated()
+    @by_keys
     def search(  # type: ignore[override]
         self,
         query: arrays.VectorsLike,
@@ -180,7 +200,7 @@ class KeyedIndex(Index):
         )
         return Found(self._named(found), distances)
 
-    @translated()
+    @by_keys
     def search_item(  # type: ignore[override]
         self,
         keys_of: KeysLike,
@@ -213,7 +233,12 @@ class KeyedIndex(Index):
         )
         return Found(self._named(found), distances)
 
-    @translated()
+    @by_keys
+    def upsert(self, keys: KeysLike | Iterable[Any], vectors: arrays.VectorsLike | None = None) -> None:  # type: ignore[override]
+        """As `Index.upsert`."""
+        self.add(keys, vectors, existing="replace")
+
+    @by_keys
     def update(self, keys: KeysLike, vectors: arrays.VectorsLike) -> None:  # type: ignore[override]
         """As `Index.update`."""
         given = as_keys(keys)
@@ -233,7 +258,7 @@ class KeyedIndex(Index):
         left, right, distances = super().graph(k, recall)
         return self._named(left), self._named(right), distances
 
-    @translated()
+    @by_keys
     def remove(self, keys: KeysLike) -> int:  # type: ignore[override]
         """As `Index.remove`."""
         ids = self._known(keys)
@@ -244,7 +269,7 @@ class KeyedIndex(Index):
             self.db.execute(f"DELETE FROM {self.keys} WHERE id IN (SELECT id FROM ann_ids(?))", (ids,))
         return n_removed
 
-    @translated()
+    @by_keys
     def get(self, keys: KeysLike) -> elements.Rows:  # type: ignore[override]
         """As `Index.get`."""
         ids = self._there(as_keys(keys))

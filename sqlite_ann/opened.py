@@ -17,7 +17,7 @@ from . import elements
 from . import vectors as arrays
 from .answers import Recall, Step, Steps, table
 from .connection import connect
-from .errors import Error, translated
+from .errors import Error, known_as, translated
 from .names import quoted, resolved
 from .progress import Report, reporting
 
@@ -35,6 +35,7 @@ SHOWN = ("rows", "dimensions", "type", "metric", "trees", "waiting")  # in a not
 Path = str | os.PathLike[str]
 
 
+@known_as("Index")
 class OpenTable:
     """One vector table of a database, by its name."""
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import elements
 from . import vectors as arrays
 from .answers import Found
-from .errors import translated, translation
+from .errors import known_as, translated, translation
 from .opened import OpenTable
 from .recommendation import as_groups, as_items, as_per
 from .transaction import savepoint
@@ -43,6 +43,7 @@ new_tuple, ID, DISTANCE = tuple.__new__, arrays.ID, np.dtype("<f8")
 WIDENED = (np.dtype("<f2"), np.dtype("i1"))  # rows that are queries in float32
 
 
+@known_as("Index")
 class SearchedTable(OpenTable):
     """One that can be searched."""
 

@@ -19,7 +19,7 @@ import numpy as np
 from .. import elements
 from .. import vectors as arrays
 from ..connection import connect
-from ..errors import Duplicate, translated
+from ..errors import Duplicate, known_as, translated
 from ..index import Index
 from ..keys import KeysLike, as_keys
 from ..names import quoted
@@ -42,6 +42,7 @@ WRITE = {
 }
 
 
+@known_as("Collection")
 class StoredDocuments:
     """One table of documents, and the index over their vectors."""
 

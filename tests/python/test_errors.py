@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 import sqlite_ann
-from sqlite_ann import errors
+from sqlite_ann import Index, errors
 
 
 def test_examples(run_examples):
@@ -138,3 +138,23 @@ def test_unknown_metric_and_option_are_errors(db):
 def test_a_connection_of_another_driver_is_a_type_error():
     with pytest.raises(TypeError, match="apsw"):
         sqlite_ann.Index(object(), "v")
+
+
+def test_an_argument_that_is_not_known_is_refused_in_the_name_of_a_public_class(db):
+    index, tunes = Index.create(db, "v", 2), sqlite_ann.Collection.open(db, "tunes")
+    keyed = Index.create(db, "w", 2, key="uuid")
+    for public, of, methods in (
+        ("Index", index, ("search", "optimize", "recommend", "add", "get", "recall")),
+        ("Index", keyed, ("search", "optimize", "recommend", "add", "get", "join")),
+        ("Collection", tunes, ("search", "add", "get", "index_on", "hybrid")),
+    ):
+        for method in methods:
+            with pytest.raises(
+                TypeError, match=rf"^{public}\.{method}\(\) got an unexpected keyword argument 'nosuch'$"
+            ):
+                getattr(of, method)(nosuch=1)
+    for public, given in (("Index", (db, "v")), ("Collection", (db, "tunes"))):
+        with pytest.raises(TypeError, match=rf"^{public}\.__init__\(\) got an unexpected keyword argument 'nosuch'$"):
+            getattr(sqlite_ann, public)(*given, nosuch=1)
+    for function in (Index.search, Index.upsert, Index.optimize, sqlite_ann.Collection.get):
+        assert pickle.loads(pickle.dumps(function)) is function

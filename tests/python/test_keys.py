@@ -259,3 +259,21 @@ def test_bad_vectors_are_left_out_with_their_keys(db, songs):
     assert set(named.values()) == {*ROWS, "five", "seven", "nine"}
     with pytest.raises(ValueError, match="on_bad: expected one of refuse, skip, got 'drop'"):
         songs.add("ten", [1, 1], on_bad="drop")
+
+
+def test_ids_in_the_place_of_keys_are_refused_by_name(songs):
+    for method, given in (
+        ("search", {"query": [0, 0], "ids": [1]}),
+        ("search_item", {"ids_of": 1}),
+        ("add", {"ids": 1, "vectors": [0, 0]}),
+        ("upsert", {"ids": 1, "vectors": [0, 0]}),
+        ("update", {"ids": 1, "vectors": [0, 0]}),
+        ("get", {"ids": 1}),
+        ("remove", {"ids": 1}),
+    ):
+        name = "ids_of" if "ids_of" in given else "ids"
+        wanted = rf"^{method}: expected {name.replace('id', 'key')}=, since the index has keys \(uuid\), got {name}=$"
+        with pytest.raises(TypeError, match=wanted):
+            getattr(songs, method)(**given)
+    songs.upsert(keys="two", vectors=[20, 0])
+    assert songs.get(keys="two").tolist() == [20, 0]
