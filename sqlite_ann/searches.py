@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import elements
 from . import vectors as arrays
 from .answers import Found
-from .errors import known_as, translated, translation
+from .errors import Error, known_as, translated, translation
 from .opened import OpenTable
 from .recommendation import as_groups, as_items, as_per
 from .transaction import savepoint
@@ -33,6 +33,7 @@ JOIN = "SELECT left_id, id, distance FROM ann_join(?, ?, ?, ?) ORDER BY left_id,
 GRAPH = "SELECT left_id, id, distance FROM ann_graph(?, ?, ?) ORDER BY left_id, rank"
 NO_ROW = "SELECT i.id FROM ann_ids(?) AS i WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE rowid = i.id) LIMIT 1"
 MANY_NUMBERS = 2**24  # in the answers to many queries: a k beyond the table's rows may not ask for more than these
+MOST_THREADS = 64  # ANN_MAX_THREADS of c_ext
 NO_ROWS = b"", b""
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 After = tuple[Any, Any]  # a distance and an id, or as many of both as there are queries
@@ -107,8 +108,9 @@ class SearchedTable(OpenTable):
             and per is None
             and diversity is None
         ):
-            if (query.dtype == arrays.FLOAT and query.shape == (self.dim,)) or (
-                query.dtype == self._row_dtype and query.shape == self._row_shape
+            if threads is None and (
+                (query.dtype == arrays.FLOAT and query.shape == (self.dim,))
+                or (query.dtype == self._row_dtype and query.shape == self._row_shape)
             ):
                 try:
                     given = query.astype(arrays.FLOAT) if query.dtype in WIDENED else query
@@ -145,6 +147,8 @@ class SearchedTable(OpenTable):
             queries = elements.queries(self.type, given, self.dim)
         is_alone = given.ndim == 1 and len(queries) == 1
         if is_alone or len(limits) > 2:
+            if threads is not None and not 0 <= threads <= MOST_THREADS:  # else ann_search_many sees it
+                raise Error(f"expected threads to be a whole number from 0 to {MOST_THREADS}, got {threads}")
             return self._answers(SEARCH, queries, is_alone, limits)
         return self._together(queries, limits["k"], limits["recall"], threads)
 

@@ -22,7 +22,6 @@ from ..connection import connect
 from ..errors import Duplicate, known_as, translated
 from ..index import Index
 from ..keys import KeysLike, as_keys
-from ..names import quoted
 from ..opened import Path, check_opened
 from ..transaction import savepoint
 from .document import Document, meta_as_json, value_as
@@ -63,13 +62,11 @@ class StoredDocuments:
         self.embed = embed
         self.index: Index | None = None  # before there is a vector
         self._made: str | None = None  # the statement that made it
-        self._metric, self._type = metric, type
+        self._dim, self._metric, self._type = dim, metric, type
         self._tables = Tables(self.db, name)
         self._lock = RLock()  # a method is one transaction, whichever threads call
         with self._lock:
-            if not self._tables.are_there(self.db):
-                with savepoint(self.db):
-                    self._tables.make(self.db)
+            self._make_tables()
             if dim is not None:
                 self._make_index(dim)
             else:
@@ -107,6 +104,8 @@ class StoredDocuments:
         some_metas = list(map(meta_as_json, given, as_many("metas", metas, Mapping, given)))
         vectors = self._vectors(given, some_texts, embeddings)
         with self._lock, savepoint(self.db):
+            if self._make_tables() and self._dim is not None:
+                self._make_index(self._dim)
             self._make_index_for(vectors)
             written = self._insert(existing, given, some_texts, some_metas, self._blobs(vectors))
             self._follow()
@@ -119,7 +118,7 @@ class StoredDocuments:
         None removes a field, and objects within are changed field by field, as in JSON's merge patch (RFC 7396).
         """
         condition, values = self._wanted(keys, where, "update_meta")
-        sql = f"UPDATE {self._tables.table} AS d SET meta = json_patch(d.meta, ?) WHERE {condition}"
+        sql = f"UPDATE {self._tables.table} AS d SET meta = json_patch(coalesce(d.meta, '{{}}'), ?) WHERE {condition}"
         with self._lock, savepoint(self.db):
             self.db.execute(sql, [meta_as_json("changes", changes), *values])
             return self.db.changes()
@@ -139,9 +138,8 @@ class StoredDocuments:
         """Make an index of SQLite's on a field, so that a condition on it does not look at every document."""
         value = value_of(field, of="")
         name = field if isinstance(field, str) else f"({value})"  # a field cannot be called so
-        index = quoted(f"{self._tables.bare}_by_{name}", self._tables.schema)
-        with self._lock:
-            self.db.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(self._tables.bare)}({value})")
+        with self._lock, savepoint(self.db):
+            self._tables.index_by(self.db, name, value)
 
     # --- Reading
 
@@ -218,7 +216,7 @@ class StoredDocuments:
         self,
         key: str,
         text: str | None,
-        meta: str,
+        meta: str | None,
         blob: Any,
         distance: float | None = None,
         score: float | None = None,
@@ -228,7 +226,7 @@ class StoredDocuments:
             dtype, n = elements.dtype_of(self.index.type), elements.width(self.index.type, self.index.dim)
             if len(blob) == n * dtype.itemsize:  # else it is no vector to the index, either
                 embedding = np.frombuffer(blob, dtype).copy()
-        return Document(key, text, json.loads(meta), embedding, distance, score)
+        return Document(key, text, {} if meta is None else json.loads(meta), embedding, distance, score)
 
     def _rows(self, sql: str, *values: Any) -> list[Any]:
         return self.db.execute(sql, values).fetchall()
@@ -295,6 +293,14 @@ class StoredDocuments:
                 raise
             written += self.db.changes()
         return written
+
+    def _make_tables(self) -> bool:
+        """Those of the documents, where they are not there, or a rollback undid them; the result: whether they were made."""
+        if self._tables.are_there(self.db):
+            return False
+        with savepoint(self.db):
+            self._tables.make(self.db)
+        return True
 
     def _make_index_for(self, vectors: list[Any] | None) -> None:
         """The first vector says how many components they have."""

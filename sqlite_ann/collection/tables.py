@@ -10,6 +10,7 @@ sql/collection.sql shows them with comments.
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import count
 
 import apsw
 
@@ -74,6 +75,22 @@ class Tables:
                 raise
             finally:
                 db.execute("RELEASE words")
+
+    def index_by(self, db: apsw.Connection, name: str, value: str) -> None:
+        """An index of SQLite's on an expression: docs_by_NAME, or with a number where that one is on another.
+
+        To SQLite, docs_by_year and docs_by_Year are one name, to JSON year and Year are two.
+        """
+        sql = f"SELECT sql FROM {quoted(self.schema)}.sqlite_schema WHERE name = ? COLLATE NOCASE"
+        on = f" ON {quoted(self.bare)}({value})"
+        for n in count(1):
+            index = f"{self.bare}_by_{name}" if n == 1 else f"{self.bare}_by_{name}_{n}"
+            there = db.execute(sql, (index,)).fetchall()
+            if not there:
+                db.execute(f"CREATE INDEX {quoted(index, self.schema)}{on}")
+                return
+            if str(there[0][0]).endswith(on):
+                return
 
     def made_index(self, db: apsw.Connection) -> str | None:
         """By which statement the index was made; None where there is none."""

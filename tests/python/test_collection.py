@@ -350,6 +350,41 @@ def test_the_index_of_a_rolled_back_transaction_is_made_again(db):
     assert keys(docs.search([1, 2])) == ["a"]
 
 
+def test_a_collection_whose_opening_was_rolled_back_is_made_again_by_what_is_added(db):
+    db.execute("BEGIN")
+    docs = Collection.open(db, "docs", dim=2, metric="l2")
+    db.execute("ROLLBACK")
+    assert docs.search([1, 2]) == []
+    with pytest.raises(ValueError, match="embeddings: expected 2 components, got 3"):
+        docs.upsert("a", "a jig", None, [1, 2, 3])
+    docs.upsert("a", "a jig", None, [1, 2])
+    assert keys(docs.search([1, 2])) == keys(docs.search_text("jig")) == ["a"]
+    assert docs.index.metric == "l2"
+
+
+def test_fields_whose_names_differ_in_case_have_an_index_each(docs):
+    docs.upsert(["a", "b"], None, [{"year": 1790}, {"Year": 1913}])
+    for field in ("year", "Year", "YEAR", "Year", "year"):
+        docs.index_on(field)
+        plan = docs.db.execute(
+            f"EXPLAIN QUERY PLAN SELECT * FROM docs WHERE json_extract(meta, '$.\"{field}\"') = 1913"
+        ).fetchall()
+        assert "USING INDEX docs_by_" in plan[0][3]
+    names = docs.db.execute("SELECT name FROM sqlite_schema WHERE name LIKE 'docs!_by!_%' ESCAPE '!'").fetchall()
+    assert sorted(names) == [("docs_by_YEAR_3",), ("docs_by_Year_2",), ("docs_by_year",)]
+
+
+def test_metadata_that_another_program_left_out_are_empty(db):
+    db.execute("CREATE TABLE docs(id INTEGER PRIMARY KEY, key TEXT UNIQUE, text TEXT, meta TEXT, embedding BLOB)")
+    docs = Collection.open(db, "docs", dim=2)
+    db.execute("INSERT INTO docs(key, embedding) VALUES ('a', ann_vector('[1, 2]'))")
+    assert docs.get() == [Document("a", None, {})]
+    assert [(found.key, found.meta) for found in docs.search([1, 2])] == [("a", {})]
+    assert (docs.count({"year": {"empty": True}}), docs.fields()) == (1, {})
+    assert docs.update_meta({"year": 1790}, "a") == 1
+    assert docs.get() == [Document("a", None, {"year": 1790})]
+
+
 REFUSED = [
     (lambda d: d.add("a", embeddings=[1, 2, 3]), ValueError, "embeddings: expected 4 components, got 3"),
     (

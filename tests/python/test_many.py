@@ -209,3 +209,16 @@ def test_one_that_is_interrupted_says_so_and_can_be_asked_again(index, queries):
         index.search(queries)
     index.db.set_progress_handler(None)
     assert together(index, queries) == wanted
+
+
+@pytest.mark.parametrize("more", [{}, {"ids": [1]}])
+@pytest.mark.parametrize("query", [[1, 2], np.float32([1, 2]), [[1, 2], [3, 4]], np.float32([[1, 2], [3, 4]])])
+def test_threads_that_there_cannot_be_are_refused_whatever_is_asked(db, query, more):
+    index = Index.create(db, "v", 2)
+    index.add([1, 2], [[1, 2], [3, 4]])
+    for threads in (-1, 65):
+        with pytest.raises(
+            sqlite_ann.Error, match=f"expected threads to be a whole number from 0 to 64, got {threads}"
+        ):
+            index.search(query, threads=threads, **more)
+    assert index.search(query, threads=2, **more).ids.flat[0] == 1
