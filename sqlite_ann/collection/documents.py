@@ -19,7 +19,7 @@ import numpy as np
 from .. import elements
 from .. import vectors as arrays
 from ..connection import connect
-from ..errors import Duplicate, known_as, translated
+from ..errors import Duplicate, Error, known_as, translated
 from ..index import Index
 from ..keys import KeysLike, as_keys
 from ..opened import Path, check_opened
@@ -262,7 +262,7 @@ class StoredDocuments:
         rows = elements.as_rows(kind, [vectors[i] for i in there], self.index.dim, "embeddings")
         good = elements.finite(kind, rows)
         if not good.all():
-            raise ValueError(f"embeddings[{there[int(np.argmin(good))]}]: expected finite components")
+            raise Error(f"embeddings[{there[int(np.argmin(good))]}]: expected finite components")
         blobs: list[Any] = [None] * len(vectors)
         for i, row in zip(there, elements.buffer(kind, rows), strict=True):
             blobs[i] = row

@@ -389,9 +389,11 @@ REFUSED = [
     (lambda d: d.add("a", embeddings=[1, 2, 3]), ValueError, "embeddings: expected 4 components, got 3"),
     (
         lambda d: d.add(["a", "b"], embeddings=[[1, 2, 3, 4], [1, 2, 3, np.nan]]),
-        ValueError,
+        sqlite_ann.Error,
         r"embeddings\[1\]: expected finite",
     ),
+    (lambda d: d.search([1, 2, 3, np.nan]), sqlite_ann.Error, "expected finite components, got NaN at component 3"),
+    (lambda d: d.index.search([1, 2, 3, np.nan]), sqlite_ann.Error, "expected finite components, got NaN"),
     (
         lambda d: d.add(["a", "b"], embeddings=[[1, 2, 3, 4]]),
         ValueError,
@@ -450,7 +452,7 @@ def test_what_is_wrong_is_told_and_leaves_nothing_behind(docs, call, kind, said)
 )
 def test_an_embedding_function_that_gives_something_else(db, made, said):
     docs = Collection.open(db, "docs", dim=4, embed=lambda texts: made)
-    with pytest.raises((ValueError, TypeError), match=said):
+    with pytest.raises((ValueError, TypeError, sqlite_ann.Error), match=said):
         docs.add(["a", "b"], ["x", "y"])
     assert len(docs) == 0
 
