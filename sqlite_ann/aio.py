@@ -4,7 +4,7 @@
     index = await AsyncIndex.open(db, "song_ann")        await AsyncIndex.create(db, "song_ann", dim=64)
     ids, distances = await index.search(query, k=10)
 
-Each method is that of Index, run as a whole in the connection's thread: calls are answered one after the other, and two
+Each method of Index is here (`count` is its len(), `has` its `in`), run as a whole in the connection's thread: calls are answered one after the other, and two
 tasks never get between the statements of one. A task that is cancelled stops the search or the write it waits for; what
 it has written is undone, and the connection goes on. (In a transaction that is open, SQLite may undo all of that.)
 
@@ -14,7 +14,7 @@ it has written is undone, and the connection goes on. (In a transaction that is 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
 from pickle import PicklingError
 from threading import Lock
@@ -23,11 +23,13 @@ from typing import Any, TypeVar
 import apsw
 
 from . import vectors as arrays
-from .answers import Found
+from .answers import Found, Recall, Steps
 from .connection import not_opened, place, prepare
 from .elements import Rows
 from .errors import Error, translated
 from .index import Index
+from .progress import Report
+from .searches import Pairs
 from .transaction import savepoint
 
 T = TypeVar("T")
@@ -85,10 +87,10 @@ class AsyncIndex:
         self._running: object = None  # the call that the connection's thread is at
 
     @classmethod
-    async def open(cls, db: apsw.AsyncConnection, name: str) -> AsyncIndex:
+    async def open(cls, db: apsw.AsyncConnection, name: str, key: str | None = None) -> AsyncIndex:
         """A table that is there, as `Index(db, name)`."""
         with translated():
-            return cls(await _checked(db).async_run(Index, db, name))
+            return cls(await _checked(db).async_run(Index, db, name, key))
 
     @classmethod
     async def create(
@@ -116,6 +118,10 @@ class AsyncIndex:
     def metric(self) -> str:
         return self._index.metric
 
+    @property
+    def type(self) -> str:
+        return self._index.type
+
     def __repr__(self) -> str:
         return f"Async{self._index!r}"
 
@@ -136,9 +142,35 @@ class AsyncIndex:
         """The k nearest to stored rows."""
         return await self._run(self._index.search_item, ids_of, k, recall, **more)
 
+    async def recommend(self, like: Any, k: int = 10, **more: Any) -> Found:
+        """The k rows nearest to those liked and away from those disliked."""
+        return await self._run(self._index.recommend, like, k, **more)
+
+    async def join(self, other: AsyncIndex, k: int = 10, recall: float | None = None) -> Pairs:
+        """The k nearest rows of another index for each row of this one."""
+        # one that is no AsyncIndex is refused there
+        return await self._run(self._index.join, getattr(other, "_index", other), k, recall)
+
+    async def graph(self, k: int = 10, recall: float | None = None) -> Pairs:
+        """The k nearest other rows of each row."""
+        return await self._run(self._index.graph, k, recall)
+
     async def get(self, ids: arrays.IdsLike) -> Rows:
         """The stored vectors."""
         return await self._run(self._index.get, ids)
+
+    async def count(self) -> int:
+        """How many rows there are, as `len(index)` of an Index says."""
+        return await self._run(self._index.__len__)
+
+    async def has(self, id_: object) -> bool:
+        """Whether there is a row of that id, as `id_ in index` of an Index says."""
+        return await self._run(self._index.__contains__, id_)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """The ids, ascending, as they are when it begins."""
+        for id_ in await self._run(self._index.__iter__):
+            yield id_
 
     async def add(self, ids: Any, vectors: Any = None, **more: Any) -> dict[int, str] | None:
         """Insert ids with their vectors: all of them, or none."""
@@ -157,9 +189,40 @@ class AsyncIndex:
         """Delete ids and say how many were there."""
         return await self._run(self._index.remove, ids)
 
-    async def optimize(self) -> bool:
-        """Take the waiting rows into the forest; a cancelled one leaves the slices that were done."""
-        return await self._run(self._index.optimize, in_slices=True)
+    async def learn(self, queries: arrays.VectorsLike) -> None:
+        """Measure with these real queries from now on."""
+        await self._run(self._index.learn, queries)
+
+    async def optimize(self, progress: bool | Report = False) -> bool:
+        """Take the waiting rows into the forest; a cancelled one leaves the slices that were done.
+
+        A function for `progress` is called in the connection's thread.
+        """
+        return await self._run(self._index.optimize, progress, in_slices=True)
+
+    async def follow(self, noted: int = 0) -> bool:
+        """Of an index over an ordinary table: take what was written there into the forest, if it is more than so much."""
+        return await self._run(self._index.follow, noted)
+
+    async def check(self) -> list[tuple[str, int | None, int | None]]:
+        """What is wrong with the index, as (fault, page, id)."""
+        return await self._run(self._index.check)
+
+    async def info(self) -> dict[str, Any]:
+        """Everything the index tells about itself."""
+        return await self._run(self._index.info)
+
+    async def recall(self, k: int = 10, sample: int = 100, recall: float | None = None, **more: Any) -> Recall:
+        """The recall that searches really give, measured."""
+        return await self._run(self._index.recall, k, sample, recall, **more)
+
+    async def explain(self, query: arrays.VectorsLike, k: int | None = 10, recall: float | None = None) -> Steps:
+        """Where the time of one search goes, step by step."""
+        return await self._run(self._index.explain, query, k, recall)
+
+    async def drop(self) -> None:
+        """Remove the table and all it kept."""
+        await self._run(self._index.drop)
 
     async def _run(self, method: Callable[..., T], *arguments: Any, in_slices: bool = False, **named: Any) -> T:
         """A method in the connection's thread; who stops waiting for it stops it, and undoes what it wrote."""

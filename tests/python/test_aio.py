@@ -63,6 +63,66 @@ def test_all_that_an_async_index_can_do(tmp_path):
     assert list(Index(tmp_path / "v.db", "v")) == [1, 2, 3, 8]
 
 
+def test_every_public_name_of_an_index_is_here():
+    theirs = {name for name in dir(Index) if not name.startswith("_")} - {"create"}
+    assert theirs <= set(dir(AsyncIndex))
+    assert all(asyncio.iscoroutinefunction(vars(AsyncIndex)[name]) for name in theirs)
+
+
+def test_what_else_an_index_has_answers_as_it_does(rng):
+    rows = rng.standard_normal((1500, 4)).astype(np.float32)
+    plain = Index.create(sqlite_ann.connect(":memory:"), "v", dim=4, seed=7)
+    other = Index.create(plain.db, "w", dim=4)
+    plain.add(np.arange(1500), rows)
+    other.add([1, 2], rows[:2])
+    said = []
+
+    async def run():
+        async with aclosing(await connect_async(":memory:")) as db:
+            index = await AsyncIndex.create(db, "v", dim=4, seed=7)
+            assert (index.type, await index.count(), await index.has(7)) == ("float32", 0, False)
+            await index.add(np.arange(1500), rows)
+            small = await AsyncIndex.create(db, "w", dim=4)
+            await small.add([1, 2], rows[:2])
+            assert (await index.count(), await index.has(7), await index.has("7")) == (1500, True, False)
+            assert [id_ async for id_ in small] == [1, 2]
+            found = await index.recommend([1, 2], k=3, heard=[5], dislike=[9])
+            assert found.to_list() == plain.recommend([1, 2], k=3, heard=[5], dislike=[9]).to_list()
+            for one, two in (
+                (await small.join(index, k=2), other.join(plain, k=2)),
+                (await small.graph(k=1), other.graph(k=1)),
+            ):
+                assert [part.tolist() for part in one] == [part.tolist() for part in two]
+            with pytest.raises(ValueError, match="other: expected an index of the same connection, got"):
+                await index.join(plain)
+            assert await index.recall(k=5, sample=50) == plain.recall(k=5, sample=50)
+            assert [step.step for step in await index.explain(rows[0])] == [
+                step.step for step in plain.explain(rows[0])
+            ]
+            assert (await index.check(), (await index.info())["rows"], await index.follow()) == ([], 1500, False)
+            await index.learn(rows[:20])
+            assert (await index.info())["learned"] == 20
+            await index.optimize(progress=lambda *done: said.append(done))
+            await small.drop()
+            with pytest.raises(sqlite_ann.Error, match="there is no table w"):
+                await AsyncIndex.open(db, "w")
+
+    awaited(run())
+    assert said
+
+
+def test_an_index_with_keys_is_awaited_by_its_keys():
+    async def run():
+        async with aclosing(await connect_async(":memory:")) as db:
+            made = await AsyncIndex.create(db, "v", dim=2, key="uuid")
+            await made.add(["a", "b"], [[1, 0], [0, 1]])
+            for index in (await AsyncIndex.open(db, "v"), await AsyncIndex.open(db, "v", key="uuid")):
+                assert (await index.search([1, 0], k=1, keys=["b"])).ids.tolist() == ["b"]
+                assert (await index.has("a"), [key async for key in index]) == (True, ["a", "b"])
+
+    awaited(run())
+
+
 def test_errors_are_those_of_an_index(tmp_path):
     async def run():
         with pytest.raises(sqlite_ann.Error, match=r"unable to open .*no.v.db: there is no folder .*no"):
