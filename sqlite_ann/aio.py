@@ -9,6 +9,7 @@ tasks never get between the statements of one. A task that is cancelled stops th
 it has written is undone, and the connection goes on. (In a transaction that is open, SQLite may undo all of that.)
 
 `async with db:` is a transaction and closes nothing, as on all connections of apsw's: `contextlib.aclosing(db)` does.
+One that is never closed is told by a ResourceWarning when the program ends (sqlite_ann/unclosed.py).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from .index import Index
 from .progress import Report
 from .searches import Pairs
 from .transaction import savepoint
+from .unclosed import watch
 
 T = TypeVar("T")
 
@@ -58,6 +60,7 @@ async def connect_async(path: str | os.PathLike[str], **options: Any) -> apsw.As
             raise
     except apsw.Error as error:
         raise not_opened(error, name, flags) from error
+    watch(connection)
     return connection
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from contextlib import aclosing
 
@@ -144,6 +146,37 @@ def test_errors_are_those_of_an_index(tmp_path):
             await AsyncIndex.open(sqlite_ann.connect(":memory:"), "v")
 
     awaited(run())
+
+
+UNCLOSED = """
+import asyncio, sys, threading, time, sqlite_ann
+
+async def main():
+    global first, second
+    first, second = [await sqlite_ann.connect_async(name) for name in ("first.db", "second.db")]
+    index = await sqlite_ann.AsyncIndex.create(first, "v", dim=1)
+    await asyncio.sleep(0.5)  # in which the main thread ends, where this is not it
+    await index.add([1], [[1]])
+    await second.aclose()
+    print(await index.count())
+
+if "thread" in sys.argv:
+    threading.Thread(target=asyncio.run, args=(main(),)).start()
+else:
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("where", ["main", "thread"])
+@pytest.mark.parametrize("warnings", ["default", "error", "ignore"])
+def test_a_connection_that_nobody_closed_lets_the_program_end(tmp_path, where, warnings):
+    program = [sys.executable, "-W", f"{warnings}::ResourceWarning", "-c", UNCLOSED, where]
+    ended = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ended.stdout == "1\n"
+    told = [line for line in ended.stderr.splitlines() if "ResourceWarning: unclosed" in line]
+    assert len(told) == (warnings != "ignore")
+    assert all("first.db" in line and "await connection.aclose()" in line for line in told)
+    assert len(Index(tmp_path / "first.db", "v")) == 1
 
 
 async def cancelled_after(seconds, coroutine):
