@@ -1,10 +1,11 @@
-"""A bar for work that takes a while, where `rich` is installed; else one sentence, once."""
+"""A bar for work that takes a while, where `rich` is installed; else on a terminal what the work is, and once about rich."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 Report = Callable[[int, int], None]  # (rows done, rows in all)
 
@@ -30,10 +31,18 @@ def _bar(title: str) -> Iterator[Report]:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     except ImportError:
-        print(f"{title} … (a progress bar needs rich: pip install 'sqlite_ann[cli]')", file=sys.stderr)
+        if sys.stderr.isatty():
+            tell_of_rich()
+            print(f"{title} …", file=sys.stderr)
         yield lambda _done, _total: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@cache
+def tell_of_rich() -> None:
+    """Once in a process."""
+    print("a progress bar needs rich: pip install 'sqlite_ann[cli]'", file=sys.stderr)

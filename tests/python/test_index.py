@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import apsw
 import numpy as np
 import pytest
@@ -324,6 +326,19 @@ def test_progress_bar_is_drawn_on_the_error_stream(db, rng, capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert "optimizing v" in err
+
+
+def test_without_rich_a_terminal_is_told_what_goes_on_and_once_what_draws_bars(db, rng, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    progress.tell_of_rich.cache_clear()
+    first, second = (Index.create(db, name, 2) for name in "vw")
+    first.add([1], [[1, 2]], progress=True)
+    assert capsys.readouterr().err == ""  # no terminal
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    first.add([2], [[1, 2]], progress=True)
+    assert capsys.readouterr().err == "a progress bar needs rich: pip install 'sqlite_ann[cli]'\nadding to v …\n"
+    second.add([1], [[1, 2]], progress=True)
+    assert capsys.readouterr().err == "adding to w …\n"
 
 
 def test_of_a_table_too_small_for_a_forest_there_is_no_bar(small, capfd):
