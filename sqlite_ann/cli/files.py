@@ -27,7 +27,18 @@ from typing import IO
 
 import numpy as np
 
-from .rows import Array, Bad, Vectors, csv_rows, fault_of, gathered, jsonl_rows, named_columns, parquet_rows
+from .rows import (
+    Array,
+    Bad,
+    Vectors,
+    csv_rows,
+    fault_of,
+    gathered,
+    jsonl_rows,
+    named_columns,
+    parquet_rows,
+    tell_of_others,
+)
 
 
 class Source:
@@ -164,6 +175,7 @@ def parquet_vectors(source: Source, options: argparse.Namespace, bad: Bad) -> Ve
         id_, column = named_columns(source.name, names, options)
         if column is None:
             raise ValueError(f"{source.name} has no column embedding; it has {', '.join(names)}")
+        tell_of_others(source.name, names, id_, column)
         wanted = [names[place] for place in (column, id_) if place is not None]
         batches = parquet.iter_batches(columns=wanted)
         return gathered(source.name, parquet_rows(source.name, batches, *wanted), bad)

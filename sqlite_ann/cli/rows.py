@@ -67,6 +67,8 @@ def csv_rows(name: str, text: io.TextIOWrapper, options: argparse.Namespace, bad
     lines = iter([head]) if is_plain and head else iter(())
     names = [str(i + 1) for i in range(len(head))] if is_plain else head
     id_, column = named_columns(name, names if not is_plain else [], options)
+    if column is not None:
+        tell_of_others(name, names, id_, column)
     components = [i for i in range(len(names)) if i != id_]
     for line in (row for rows in (lines, reader) for row in rows if row):
         place = f"{name}, line {reader.line_num}"
@@ -102,8 +104,19 @@ def named_columns(name: str, names: list[str], options: argparse.Namespace) -> t
     return found[0], found[1]
 
 
+def tell_of_others(name: str, names: list[str], *used: int | None) -> None:
+    """What a file has beside ids and vectors, which an index does not hold."""
+    others = [column for i, column in enumerate(names) if i not in used]
+    if others:
+        tell(
+            f"left out the columns {', '.join(others)} of {name}: "
+            "to have them beside the vectors, import it into a table and load that by --table"
+        )
+
+
 def jsonl_rows(name: str, text: io.TextIOWrapper, options: argparse.Namespace, bad: Bad) -> Iterator[Row | None]:
     id_, column = options.id or "id", options.column or "embedding"
+    has_told = False  # of the first object, for which the others stand
     for number, line in enumerate(text, 1):
         place = f"{name}, line {number}"
         if not line.strip():
@@ -114,6 +127,9 @@ def jsonl_rows(name: str, text: io.TextIOWrapper, options: argparse.Namespace, b
             bad.tell(place, f"expected JSON, got {shortened(line.strip())}")
             yield None
             continue
+        if isinstance(given, dict) and not has_told and column in given:
+            has_told = True
+            tell_of_others(name, [key for key in given if key not in (id_, column)])
         if isinstance(given, list):
             yield place, None, given
         elif not isinstance(given, dict) or column not in given or (options.id and id_ not in given):

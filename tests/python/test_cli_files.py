@@ -308,3 +308,20 @@ def test_no_source_opens_a_database(load):
     assert load() == (1, "sqlite-ann: load: expected either FILE or --table after DB and INDEX, got neither")
     assert load("--table", "song", "--format", "csv") == (1, "sqlite-ann: --format is for files, not for --table")
     assert not Path("songs.db").exists()
+
+
+def test_columns_that_an_index_does_not_hold_are_named_once_a_file(load, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text('id,title,embedding,artist\n7,"a","[0.5, 1]",x\n8,"b","[1, 1]",y\n')
+    Path("b.jsonl").write_text(
+        '{"id": 9, "embedding": [1, 2], "title": "x"}\n{"id": 10, "embedding": [1, 2], "year": 7}\n'
+    )
+    pyarrow.parquet.write_table(pyarrow.table({"kind": ["a"], "id": [11], "embedding": [[1.0, 2.0]]}), "c.parquet")
+    Path("d.csv").write_text("id,x,y\n12,1,2\n")
+    assert main(["load", "songs.db", "song_ann", "a.csv", "b.jsonl", "c.parquet", "d.csv"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    how = "to have them beside the vectors, import it into a table and load that by --table"
+    assert told == [
+        f"sqlite-ann: left out the columns {names}: {how}"
+        for names in ("title, artist of a.csv", "title of b.jsonl", "kind of c.parquet")
+    ]
