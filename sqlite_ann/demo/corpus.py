@@ -29,7 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .abc_reader import Tune, UnreadableTune, read_tune, split_tunes
+from .abc_reader import UnreadableTune, read_tune, split_tunes
 
 PACKAGE = "music21"
 VERSION = "10.5.1"  # another version may have other tunes; the figures above are of this one
@@ -57,8 +57,9 @@ KIND_IN_TITLE = re.compile(
     re.IGNORECASE,
 )
 
-# Umlauts and accents that the Essen files still carry in the code of old PCs, where Unicode has control characters.
-OLD_LETTERS = {code: bytes([code]).decode("cp437") for code in range(0x80, 0xA0)}
+# Umlauts and accents that the Essen files still carry in the code of old PCs, where Unicode has control characters; in the
+# place of a Spanish coin they have the ß of "Straßen".
+OLD_LETTERS = {code: bytes([code]).decode("cp437") for code in range(0x80, 0xA0)} | {0x9E: "ß"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Song:
     metre: str  # "6/8", "none"
     pitches: list[int]
     durations: list[float]
+    abc: str  # the tune as the book has it, header and all
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def read_corpus(wheel: Path, progress: Callable[[int, int], None] | None = None)
         for n_read, (book, name) in enumerate(files, start=1):
             for text in split_tunes(package.read(name).decode("utf-8")):
                 try:
-                    songs.append(make_song(read_tune(text), book))
+                    songs.append(make_song(text, book))
                 except UnreadableTune as error:
                     title = re.search(r"^T:(.*)", text, re.MULTILINE)
                     file = name.rpartition("/")[2]
@@ -161,8 +163,9 @@ def abc_files(package: zipfile.ZipFile, book: Book) -> list[str]:
     return names
 
 
-def make_song(tune: Tune, book: Book) -> Song:
-    """Give a tune the names of its book, and tidy what its fields say."""
+def make_song(text: str, book: Book) -> Song:
+    """Read a tune, give it the names of its book, and tidy what its fields say. Raises UnreadableTune."""
+    tune = read_tune(text)
     title = tidy(tune.first("T", "(without a title)"))
     in_title = KIND_IN_TITLE.search(title)
     kind = tidy(tune.first("R")).lower() or (in_title[0].lower() if in_title else "")
@@ -175,6 +178,7 @@ def make_song(tune: Tune, book: Book) -> Song:
         metre=tune.metre,
         pitches=tune.pitches,
         durations=tune.durations,
+        abc=text.translate(OLD_LETTERS).rstrip(),
     )
 
 

@@ -38,11 +38,13 @@ CREATE TABLE song(
     key TEXT NOT NULL,           -- "G major"
     metre TEXT NOT NULL,         -- "6/8"
     notes INTEGER NOT NULL,
-    embedding BLOB NOT NULL      -- 64 float32, little-endian
+    embedding BLOB NOT NULL,     -- 64 float32, little-endian
+    abc TEXT NOT NULL,           -- the tune as the book has it, header and all
+    melody TEXT NOT NULL         -- its notes as JSON: [[pitch, duration], ...], MIDI numbers and quarter notes
 );
 CREATE VIRTUAL TABLE song_text USING fts5(title, content='song', content_rowid='id');
 """
-INSERT_SONG = "INSERT INTO song VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_SONG = "INSERT INTO song VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # The first is built of the rows that are there, and follows the table from then on.
 INDEX = """
 CREATE VIRTUAL TABLE song_ann USING ann(embedding float32[64], metric=cosine, content='song', content_rowid='id');
@@ -112,11 +114,20 @@ def build(db: apsw.Connection, collection: songs.Collection, stages: Stages) -> 
 
 def rows_of(collection: songs.Collection) -> list[tuple[object, ...]]:
     """Give the rows of table song, one tuple a song, ids from 1."""
-    blobs = (vector.astype("<f4").tobytes() for vector in collection.vectors)
     return [
-        (i, song.title, song.book, song.origin, song.kind, song.key, song.metre, len(song.pitches), blob)
-        for i, (song, blob) in enumerate(zip(collection.songs, blobs, strict=True), start=1)
+        (i, s.title, s.book, s.origin, s.kind, s.key, s.metre, len(s.pitches), vector.tobytes(), s.abc, melody_of(s))
+        for i, (s, vector) in enumerate(zip(collection.songs, collection.vectors.astype("<f4"), strict=True), start=1)
     ]
+
+
+def melody_of(song: songs.Song) -> str:
+    """The notes as JSON; durations to six digits, of which thirds have no end.
+
+    >>> melody_of(songs.Song("", "", "", "", "", "", [60, 62], [1.0, 2 / 3], ""))
+    '[[60,1],[62,0.666667]]'
+    """
+    notes = zip(song.pitches, song.durations, strict=True)
+    return f"[{','.join(f'[{pitch},{duration:g}]' for pitch, duration in notes)}]"
 
 
 class Stages:

@@ -168,6 +168,8 @@ def unit_rows(matrix: np.ndarray) -> np.ndarray:
 
 # --- The cache: one .npz with notes in arrays and text in JSON
 
+TEXTS = ("title", "book", "origin", "kind", "key", "metre", "abc")
+
 
 def code_digest() -> str:
     """Name the code that makes the cache, so that a cache made by other code is not taken."""
@@ -180,7 +182,7 @@ def write_cache(path: Path, collection: Collection) -> None:
     songs = collection.songs
     text = {
         "digest": code_digest(),
-        "songs": [[song.title, song.book, song.origin, song.kind, song.key, song.metre] for song in songs],
+        "songs": [[getattr(song, name) for name in TEXTS] for song in songs],
         "unreadable": [astuple(tune) for tune in collection.unreadable],
     }
     unfinished = path.with_name("unfinished-" + path.name)
@@ -209,7 +211,7 @@ def read_cache(path: Path) -> Collection | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     songs = [
-        Song(title, book, origin, kind, key, metre, notes.tolist(), times.tolist())
-        for (title, book, origin, kind, key, metre), notes, times in zip(text["songs"], pitches, durations, strict=True)
+        Song(**dict(zip(TEXTS, told, strict=True)), pitches=notes.tolist(), durations=times.tolist())
+        for told, notes, times in zip(text["songs"], pitches, durations, strict=True)
     ]
     return Collection(songs, vectors, [Unreadable(*tune) for tune in text["unreadable"]])

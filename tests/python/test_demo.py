@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shlex
 
@@ -33,7 +34,16 @@ def collection() -> songs.Collection:
     rng = np.random.default_rng(5)
     vectors = rng.standard_normal((40, 64))[np.arange(1500) % 40] + 0.2 * rng.standard_normal((1500, 64))
     made = [
-        Song(*NAMED.get(i, (f"Tune {i}", BOOKS[i % 3])), "Ireland", "jig", "G major", "6/8", [60] * 9, [1.0] * 9)
+        Song(
+            *NAMED.get(i, (f"Tune {i}", BOOKS[i % 3])),
+            "Ireland",
+            "jig",
+            "G major",
+            "6/8",
+            [60] * 9,
+            [1.0] * 9,
+            f"X:{i}\nK:G\nG",
+        )
         for i in range(1500)
     ]
     return songs.Collection(made, vectors.astype(np.float32), [])
@@ -59,6 +69,13 @@ def test_the_search_that_it_ends_with_works_as_it_is_printed(shown, capsys):
     words = shlex.split(command.removeprefix("$ "))
     assert main(words[words.index("search") :]) == 0
     assert re.search(r"Tune \d+ +.*(O'Neill|Ryan|Aird)", capsys.readouterr().out)
+
+
+def test_the_notes_of_a_song_are_kept_as_written_and_as_numbers(shown):
+    with contextlib.closing(sqlite_ann.connect("songs.db")) as db:
+        abc, melody = db.execute("SELECT abc, melody FROM song WHERE id = 8").get
+    assert abc == "X:7\nK:G\nG"
+    assert json.loads(melody) == [[60, 1]] * 9
 
 
 @examples

@@ -27,7 +27,7 @@ def durations(music: str, **fields: str) -> list[float]:
 
 
 def song(title: str, notes: list[int], times: list[float] | None = None) -> Song:
-    return Song(title, "a book", "", "", "C major", "4/4", notes, times or [1.0] * len(notes))
+    return Song(title, "a book", "", "", "C major", "4/4", notes, times or [1.0] * len(notes), "X:1\nK:C\nC")
 
 
 # --- Files and fields
@@ -251,6 +251,7 @@ def test_tunes_that_cannot_be_read_are_kept_with_their_reasons(tmp_path: Path):
     aird = "X:1\nT:Good. \nT:Better\nK:G\nGABc\n\nX:2\nT:Bad\nK:H\nGABc\n\nX:3\nT:A Reel.\nR:\nK:C\nCEGc\n"
     read, unreadable = corpus.read_corpus(make_wheel(tmp_path / "corpus.whl", aird))
     assert [(s.title, s.kind, s.origin) for s in read[:2]] == [("Good", "", "Scotland"), ("A Reel", "reel", "Scotland")]
+    assert read[1].abc == "X:3\nT:A Reel.\nR:\nK:C\nCEGc"
     assert [(tune.title, tune.reason) for tune in unreadable] == [("Bad", "unknown key 'H'")]
 
 
