@@ -225,6 +225,20 @@ def mcp(options: argparse.Namespace) -> Answer:
     return Answer((), ())
 
 
+def serve(options: argparse.Namespace) -> Answer:
+    from ..serve import serve as run
+
+    run(
+        options.database,
+        index=options.index,
+        table=options.table,
+        show=options.show,
+        port=options.port,
+        browse=options.open,
+    )
+    return Answer((), ())
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "demo": demo,
     "path": path,
@@ -241,4 +255,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "rebuild": rebuild,
     "drop": drop,
     "mcp": mcp,
+    "serve": serve,
 }

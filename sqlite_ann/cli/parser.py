@@ -45,6 +45,7 @@ EXAMPLES = {
     "rebuild": ["sqlite-ann rebuild songs.db song_ann"],
     "drop": ["sqlite-ann drop songs.db copy_ann"],
     "mcp": ["sqlite-ann mcp songs.db"],
+    "serve": ["sqlite-ann serve songs.db --open"],
 }
 
 
@@ -98,6 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
     command("rebuild", "Make the forest anew from the vectors, also that of an older format.")
     command("drop", "Remove an index and the vectors in it.")
     command("mcp", "Let an assistant search, by the Model Context Protocol (needs mcp).", of="server")
+    add_serve(command("serve", "Show an index in the browser: find a row, see what is near.", of="server"))
     return parser
 
 
@@ -160,6 +162,15 @@ def add_measure(p: argparse.ArgumentParser, shares: tuple[float, ...]) -> None:
     p.add_argument("--recall", metavar="SHARE", dest="shares", nargs="+", type=number, default=shares, help=help_)
 
 
+def add_serve(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--index", help="the vector table, where DB has several")
+    p.add_argument("--table", help="the table with its rows (default: the one that the index is over)")
+    help_ = "columns of it, with commas; the second colours the map (default: the first two of text)"
+    p.add_argument("--show", metavar="COLUMNS", type=names, help=help_)
+    p.add_argument("--port", metavar="N", type=whole_number, default=8765, help="0 is any (default: %(default)s)")
+    p.add_argument("--open", action="store_true", help="open the browser")
+
+
 # --- values --------------------------------------------------------------------------------------
 
 
@@ -178,6 +189,10 @@ def number(text: str) -> float:
     if math.isnan(found):
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
     return found
+
+
+def names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def picture(text: str) -> Path:

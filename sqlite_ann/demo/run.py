@@ -27,6 +27,7 @@ import sqlite_ann
 
 from ..cli.answer import Answer, show_plain
 from . import songs
+from .corpus import Song
 
 TABLES = """
 CREATE TABLE song(
@@ -120,10 +121,10 @@ def rows_of(collection: songs.Collection) -> list[tuple[object, ...]]:
     ]
 
 
-def melody_of(song: songs.Song) -> str:
+def melody_of(song: Song) -> str:
     """The notes as JSON; durations to six digits, of which thirds have no end.
 
-    >>> melody_of(songs.Song("", "", "", "", "", "", [60, 62], [1.0, 2 / 3], ""))
+    >>> melody_of(Song("", "", "", "", "", "", [60, 62], [1.0, 2 / 3], ""))
     '[[60,1],[62,0.666667]]'
     """
     notes = zip(song.pitches, song.durations, strict=True)

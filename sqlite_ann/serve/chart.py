@@ -1,0 +1,135 @@
+"""The map of all rows: places that `sqlite-ann map` has stored, else the vectors on their two principal axes.
+
+    chart_of(db, shown)     ids, x, y from 0 to 1, and colours by the second column that is shown
+
+Of a large table a sample is drawn, the same each time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from ..index import Index
+from .shown import Shown, named
+
+MOST = 50_000  # points
+MOST_NUMBERS = 25_000_000  # components read for the axes: 100 MB as float32
+N_COLORS = 11  # the commonest values; all others share one more
+OTHERS = "others"
+
+
+def kind_of(db: apsw.Connection, shown: Shown) -> str | None:
+    """One of stored and axes; None where there is no row."""
+    if db.execute(f"SELECT 1 FROM {named(shown.index)} LIMIT 1").get is None:
+        return None
+    columns = db.execute("SELECT lower(name) FROM pragma_table_info(?, 'main')", (f"{shown.index}_map",))
+    return "stored" if {"id", "x", "y"} <= {name for (name,) in columns} else "axes"
+
+
+def chart_of(db: apsw.Connection, shown: Shown) -> dict[str, Any]:
+    kind = kind_of(db, shown)
+    if kind == "stored":
+        ids, places, n_rows = stored(db, shown)
+    else:
+        ids, places, n_rows = axes(db, shown)
+    places = fitted(places).round(4)
+    colors, names = colors_of(db, shown, ids)
+    x, y = places.T.tolist()
+    return {"kind": kind, "ids": ids.tolist(), "x": x, "y": y, "colors": colors, "names": names, "of": n_rows}
+
+
+def stored(db: apsw.Connection, shown: Shown) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+    """Rows that were added since have no place yet; rows that are gone may still have one."""
+    table = named(f"{shown.index}_map")
+    ids = ids_of(db, f"SELECT m.id FROM {table} AS m")
+    sample = sampled(ids, MOST)
+    sql = (
+        f"SELECT m.id, m.x, m.y FROM ann_ids(?) AS i JOIN {table} AS m ON m.id = i.id"
+        " WHERE typeof(m.x) = 'real' AND typeof(m.y) = 'real' AND abs(m.x) < 1e30 AND abs(m.y) < 1e30"
+        f" AND EXISTS (SELECT 1 FROM {named(shown.table)} AS t WHERE t.{named(shown.key)} = m.id) ORDER BY m.id"
+    )
+    rows = db.execute(sql, (sample,)).fetchall()
+    found = np.array([id_ for id_, _, _ in rows], np.int64)
+    return found, np.array([place for _, *place in rows], np.float64).reshape(-1, 2), len(ids)
+
+
+def axes(db: apsw.Connection, shown: Shown) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+    index = Index(db, shown.index)
+    ids = ids_of(db, f"SELECT rowid FROM {named(shown.index)}")
+    sample = sampled(ids, min(MOST, max(2, MOST_NUMBERS // index.dim)))
+    if not len(sample):
+        return sample, np.zeros((0, 2)), 0
+    rows = as_floats(index.get(sample), index)
+    return sample, on_axes(rows, is_unit=index.metric in ("cosine", "angular")), len(ids)
+
+
+def ids_of(db: apsw.Connection, sql: str) -> NDArray[np.int64]:
+    return np.sort(np.fromiter((id_ for (id_,) in db.execute(sql)), np.int64))
+
+
+def sampled(ids: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Some of the ids, which are sorted: the same ones each time."""
+    if len(ids) <= most:
+        return ids
+    return np.sort(np.random.default_rng(0).choice(ids, most, replace=False))
+
+
+def as_floats(rows: NDArray[Any], index: Index) -> NDArray[np.float32]:
+    if index.type == "bit":
+        rows = np.unpackbits(rows, axis=1, count=index.dim, bitorder="little")
+    elif index.type == "bfloat16":
+        rows = (rows.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return rows.astype(np.float32)
+
+
+def on_axes(rows: NDArray[Any], is_unit: bool) -> NDArray[np.float64]:
+    """Places on the two axes along which the rows, of length 1 where only directions count, lie furthest apart.
+
+    >>> on_axes(np.array([[0, 0, 1], [0, 3, 1]], np.float32), is_unit=False).round(3).tolist()
+    [[-1.5, 0.0], [1.5, 0.0]]
+    """
+    if is_unit:
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = rows / np.where(lengths > 0, lengths, np.float32(1))
+    rows = rows - rows.mean(axis=0)
+    _, vectors = np.linalg.eigh(rows.T.astype(np.float64) @ rows)
+    directions = vectors[:, :-3:-1]
+    # An axis is known up to its direction: its largest component points up.
+    largest = np.abs(directions).argmax(axis=0)
+    directions = directions * np.sign(directions[largest, range(directions.shape[1])])
+    places = np.zeros((len(rows), 2))
+    places[:, : directions.shape[1]] = rows @ directions
+    return places
+
+
+def fitted(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Into the square from 0 to 1, both axes by one scale.
+
+    >>> fitted(np.array([[0, 0], [4, 2]])).tolist()
+    [[0.0, 0.25], [1.0, 0.75]]
+    """
+    if not len(places):
+        return places
+    low, high = places.min(axis=0), places.max(axis=0)
+    scale = (high - low).max() or 1.0
+    return np.asarray(0.5 + (places - (low + high) / 2) / scale)
+
+
+def colors_of(db: apsw.Connection, shown: Shown, ids: NDArray[np.int64]) -> tuple[list[int], list[str]]:
+    """For each id the place of its value in a list of names, the commonest first; 0 for all where nothing is to tell."""
+    if len(shown.show) < 2:
+        return [0] * len(ids), [""]
+    table, key, column = named(shown.table), f"t.{named(shown.key)}", f"t.{named(shown.show[1])}"
+    sql = f"SELECT substr({column}, 1, 100) FROM ann_ids(?) AS i LEFT JOIN {table} AS t ON {key} = i.id ORDER BY i.n"
+    values = ["" if value is None else str(value) for (value,) in db.execute(sql, (ids,))]
+    counts = sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))
+    names = [name for name, _ in counts[:N_COLORS]]
+    place = {name: i for i, name in enumerate(names)}
+    if len(counts) > N_COLORS:
+        names.append(OTHERS)
+    return [place.get(value, N_COLORS) for value in values], names or [""]
