@@ -26,9 +26,10 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
 
-demo: $(VENV)/.demo ## neighbours of real songs (the first time, downloads 20 MB of them)
+demo: $(VENV)/.demo ## neighbours of real songs (the first time, downloads 20 MB of them), and a page to hear them
 	@$(BIN)/cmake --build $(BUILD) --target sqlite_ann
 	$(BIN)/sqlite-ann demo
+	@if [ -t 1 ]; then $(BIN)/sqlite-ann serve songs.db --port 0; fi
 
 build: $(VENV)/.ready ## the package in .venv, the extension, and the core for its tests
 	@$(BIN)/cmake --build $(BUILD) --target sqlite_ann core_test index_test

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 
 from sqlite_ann.cli.parser import make_parser
@@ -14,16 +15,19 @@ from sqlite_ann.cli.parser import make_parser
 HEAD = """\
 # The command line
 
-`sqlite-ann`, or `python -m sqlite_ann`. This page is its `--help`: `python docs/cli.py` writes it.
+`sqlite-ann`, or `python -m sqlite_ann`. This page is its `--help`, but for what is the same everywhere: `-h`, `--json`, `--csv`, DB
+(the database file) and INDEX (the vector table in it). `python docs/cli.py` writes it.
 
 * An answer is a table for people, by rich on a terminal that has it (`pip install 'sqlite_ann[cli]'`), else aligned text.
   `--json` gives an array of objects, or one object where there is one answer, `--csv` a header and lines, with every digit.
 * The exit code is 0, or 1 for what was refused or is wrong, told in one sentence on the error stream, or 2 for misuse.
 * `load` adds all vectors or none, and optimizes. Ids that are there are refused, but with `--replace` or `--skip`.
 * `plot` needs matplotlib (`pip install 'sqlite_ann[plot]'`), Parquet pyarrow (`'sqlite_ann[arrow]'`), `mcp` its `'sqlite_ann[mcp]'`.
+* `serve` is for this machine alone, and writes nothing. Staves of songs it draws by abcjs, which npm fetches once; else bars.
 
 """
 WIDTH = "100"
+SAME = re.compile(r" +(-h, --help|--json|--csv|DB|INDEX) +(show this|answer in|the database file$|the vector table in it$)")
 
 
 def text() -> str:
@@ -40,7 +44,13 @@ def text() -> str:
             del os.environ["COLUMNS"]
         else:
             os.environ["COLUMNS"] = before
-    return HEAD + "\n".join(f"## {name}\n\n```\n{shown}```\n" for name, shown in helps.items())
+    return HEAD + "\n".join(f"## {name}\n\n```\n{shortened(shown)}\n```\n" for name, shown in helps.items())
+
+
+def shortened(shown: str) -> str:
+    """Without the lines that are the same everywhere, and headings that then have nothing below them."""
+    kept = "\n".join(line for line in shown.splitlines() if not SAME.match(line))
+    return re.sub(r"\n(positional arguments|options):\n(?=\n)", "", kept)
 
 
 if __name__ == "__main__":

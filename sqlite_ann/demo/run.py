@@ -201,10 +201,11 @@ def show(db: apsw.Connection, example: Example) -> None:
 
 
 def tell_how_to_go_on(db: apsw.Connection, path: Path) -> None:
-    """Say how to ask more: from the command line, and from the shell that every Debian has."""
+    """Say how to go on: on a page, from the command line, and from the shell that every Debian has."""
     tune = db.execute("SELECT id FROM song WHERE title = ?", [TO_TRY]).get
     started = sys.argv[0] if Path(sys.argv[0]).name == "sqlite-ann" else f"{sys.executable} -m sqlite_ann"
     program = "sqlite-ann" if shutil.which("sqlite-ann") else started
-    print(f"\nYour turn, with {TO_TRY}; or in SQLite's shell:")
+    print(f"\nYour turn: on a page that draws and plays the songs; with {TO_TRY}; or in SQLite's shell:")
+    print(f"$ {program} serve {path}")
     print(f"$ {program} search {path} song_ann --id {tune} -k 5 --show title book --table song")
     print(f"$ sqlite3 {path} -cmd \".load '{sqlite_ann.loadable_path()}'\" -cmd '.mode column'")

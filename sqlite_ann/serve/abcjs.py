@@ -1,6 +1,6 @@
 """abcjs, which draws staves: fetched once, by npm, into the folder of downloads, and no other file than the one known.
 
-fetched(tell)    its bytes, or why there are none
+fetched(say)    its bytes, or why there are none
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHA256 = "3290ef44c918d5e882029d3a47ad3dd63c16c8819da5abe921f3d1e642b4f4f0"
 SECONDS = 30  # to wait for the network
 
 
-def fetched(tell: Callable[[str], None]) -> tuple[bytes | None, str]:
+def fetched(say: Callable[[str], None]) -> tuple[bytes | None, str]:
     """The file, from the cache or else from npm; without it, the reason."""
     try:
         place = cache_folder() / f"{PACKAGE.replace('@', '-')}.js"
@@ -30,7 +30,7 @@ def fetched(tell: Callable[[str], None]) -> tuple[bytes | None, str]:
         npm = shutil.which("npm")
         if npm is None:
             return None, "npm is not installed"
-        tell(f"Fetching {PACKAGE}, which draws notes, into {place.parent}")
+        say(f"Fetching {PACKAGE}, which draws notes, into {place.parent}")
         with tempfile.TemporaryDirectory(dir=place.parent) as folder:
             found = packed(npm, Path(folder))
             if not is_known(found):
@@ -39,7 +39,9 @@ def fetched(tell: Callable[[str], None]) -> tuple[bytes | None, str]:
             unfinished.write_bytes(found)
             unfinished.replace(place)
         return found, ""
-    except (ImportError, OSError, subprocess.SubprocessError, tarfile.TarError, KeyError) as error:
+    except ImportError as error:  # of what finds the folder
+        return None, str(error)
+    except (OSError, subprocess.SubprocessError, tarfile.TarError, KeyError) as error:
         return None, f"npm could not fetch {PACKAGE}: {last_words(error)}"
 
 

@@ -22,7 +22,7 @@ class Asked:
             raise ValueError("expected parameters in UTF-8, at most 20 of them") from None
         for name, values in given.items():
             if name not in known:
-                raise ValueError(f"expected {' and '.join(known) or 'no parameters'}, got {name[:40]!r}")
+                raise ValueError(f"expected the parameters {', '.join(known) or '(none)'}, got {name[:40]!r}")
             if len(values) > 1:
                 raise ValueError(f"{name}: expected it once, got it {len(values)} times")
         self.given = {name: values[0] for name, values in given.items()}

@@ -236,7 +236,7 @@ def near(answers: Answers, query: str) -> Any:
 def row(answers: Answers, query: str) -> Any:
     ids = Asked(query, ("id",)).ids("id")
     if not ids:
-        raise ValueError("id: expected at least one")
+        raise ValueError("row: expected ids, got none")
     return answers.row(ids)
 
 
@@ -253,7 +253,7 @@ def page_file(name: str) -> tuple[str, bytes]:
     kind = name.rpartition(".")[2]
     file = next((file for file in PAGE.iterdir() if file.name == name), None) if PAGE.is_dir() else None
     if file is None or kind not in KINDS or not file.is_file():
-        raise Refused(404, f"there is nothing at /page/{name[:80]}")
+        raise Refused(404, f"there is nothing at {name[:80]}")
     return kind, file.read_bytes()
 
 
