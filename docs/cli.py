@@ -27,7 +27,9 @@ HEAD = """\
 
 """
 WIDTH = "100"
-SAME = re.compile(r" +(-h, --help|--json|--csv|DB|INDEX) +(show this|answer in|the database file$|the vector table in it$)")
+SAME = re.compile(
+    r" +(-h, --help|--json|--csv|DB|INDEX) +(show this|answer in|the database file$|the vector table in it$)"
+)
 
 
 def text() -> str:

@@ -44,7 +44,18 @@ class Asked:
         words = [word for word in self.given.get(name, "").split(",") if word]
         if len(words) > MOST:
             raise ValueError(f"{name}: expected at most {MOST} ids, got {len(words):,}")
-        for word in words:
-            if not re.fullmatch(r"-?[0-9]{1,19}", word) or not -(2**63) <= int(word) < 2**63:
-                raise ValueError(f"{name}: expected ids of 64 bits with commas between them, got {word[:40]!r}")
-        return list(dict.fromkeys(map(int, words)))
+        ids = [id_ for word in words if (id_ := as_id(word)) is not None]
+        if len(ids) < len(words):
+            other = next(word for word in words if as_id(word) is None)
+            raise ValueError(f"{name}: expected ids of 64 bits with commas between them, got {other[:40]!r}")
+        return list(dict.fromkeys(ids))
+
+
+def as_id(word: str) -> int | None:
+    """The id that a word is, None if it is none.
+
+    >>> as_id("-7"), as_id("7.5"), as_id(str(2**63))
+    (-7, None, None)
+    """
+    is_short = re.fullmatch("-?[0-9]{1,19}", word)
+    return int(word) if is_short and -(2**63) <= int(word) < 2**63 else None

@@ -5,13 +5,13 @@ Where SQLite itself writes the values in, what is shown is what was run, and can
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
+from .asked import as_id
 from .shown import Shown, named
 
 
@@ -56,7 +56,7 @@ class Statements:
             tables = f"{named(self.shown.words)}(:words) AS w JOIN {tables} ON {self.key} = w.rowid"
             order, value = "w.rank, w.rowid", {"words": phrase(text)}
         elif self.shown.table == self.shown.index:
-            conditions, value = ["t.rowid = :id"], {"id": number(text)}
+            conditions, value = ["t.rowid = :id"], {"id": as_id(text.strip())}
         else:
             conditions.insert(0, f"t.{named(self.shown.show[0])} LIKE :part ESCAPE '\\'")
             value = {"part": part(text)}
@@ -113,8 +113,3 @@ def part(text: str) -> str:
     %100\%%
     """
     return "%" + "".join("\\" + letter if letter in "\\%_" else letter for letter in text) + "%"
-
-
-def number(text: str) -> int | None:
-    """An id, where a text is one."""
-    return int(text) if re.fullmatch("-?[0-9]{1,18}", text.strip()) else None
