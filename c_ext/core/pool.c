@@ -1,5 +1,6 @@
-/* pool.c -- see pool.h.  Windows, until someone needs more there, has no threads of ours. */
-#ifndef _WIN32
+/* pool.c -- see pool.h.  No threads are made in WebAssembly, which has none, nor in Windows, until
+** someone needs more there. */
+#if !defined(_WIN32) && !defined(__wasi__)
 #define _GNU_SOURCE /* sched_getaffinity */
 #define HAVE_THREADS 1
 #include <pthread.h>

@@ -8,6 +8,15 @@
 /* Columns of ANN_STMT_ALLOWED whose values have a type, the first ones. */
 #define ALLOWED_TYPED 6
 
+/* SQLite can be built without this function; where it is linked to us, it has no table of them. */
+#ifndef SQLITE_CORE
+#define HAS_DECLTYPE (sqlite3_api->column_decltype != NULL)
+#elif defined(SQLITE_OMIT_DECLTYPE)
+#define HAS_DECLTYPE 0
+#else
+#define HAS_DECLTYPE 1
+#endif
+
 struct AnnDb {
   sqlite3 *handle;                  /* borrowed */
   char *schema, *name;              /* owned */
@@ -269,7 +278,7 @@ int ann_db_ask_authorizer(AnnDb *db, int *out_typed) {
   if (!out_typed) return rc;
   *out_typed = 1;
   for (i = 0; rc == ANN_OK && i < ALLOWED_TYPED && *out_typed; i++) {
-    *out_typed = sqlite3_api->column_decltype && sqlite3_column_decltype(stmt, i) != NULL;
+    *out_typed = HAS_DECLTYPE && sqlite3_column_decltype(stmt, i) != NULL;
   }
   return rc;
 }

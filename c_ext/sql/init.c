@@ -28,14 +28,21 @@ SQLITE_EXTENSION_INIT1
 #endif
 
 /* A copy of this library has one pointer to SQLite's functions.  A process may have two SQLites:
-** the first one's connections would go on with the second one's functions. */
+** the first one's connections would go on with the second one's functions.  One that is linked into
+** SQLite has no such pointer. */
 static int is_anothers(const sqlite3_api_routines *api, char **out_message) {
+#ifdef SQLITE_CORE
+  (void)api;
+  (void)out_message;
+  return 0;
+#else
   if (!sqlite3_api || sqlite3_api == api) return 0;
   *out_message =
       api->mprintf("sqlite_ann: expected one SQLite library in a process, got %s beside "
                    "%s: load a copy of this file into the second",
                    api->libversion(), sqlite3_libversion());
   return 1;
+#endif
 }
 
 ANN_EXPORT int sqlite3_sqliteann_init(sqlite3 *db, char **out_message,
