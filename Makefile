@@ -6,7 +6,7 @@ PYTHON ?= python3
 BUILD  := build/dev
 ASAN   := build/asan
 PYTEST := $(BIN)/python -m pytest
-C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c tests/index/*.c tests/core/emulated/*.[ch] fuzz/*.c bench/*.c)
+C_FILES = $(wildcard c_ext/*/*.[ch] tests/core/*.c tests/index/*.c tests/core/emulated/*.[ch] fuzz/*.c bench/*.c .ci/wasm/*.c)
 
 # Without a C compiler, one from PyPI.
 ifeq ($(shell command -v cc 2>/dev/null),)
@@ -19,7 +19,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-fast test-guests test-faults test-kernels test-neon fuzz asan format lint clean \
+.PHONY: help demo build test test-fast test-guests test-faults test-kernels test-neon wasm fuzz asan format lint clean \
 	bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life bench-filter bench-join \
 	bench-many
 
@@ -66,6 +66,11 @@ test-neon: ## the inner loops of 64-bit ARM, on any CPU (qemu)
 	aarch64-linux-gnu-gcc -std=c11 -O2 -ftree-vectorize -fno-math-errno -ffp-contract=off -Wall -Wextra -Werror -static \
 		-Ic_ext tests/core/kernels.c tests/core/alloc.c c_ext/core/*.c -lm -pthread -o build/neon/kernels_test
 	qemu-aarch64-static build/neon/kernels_test neon
+
+wasm: build $(BIN)/zig-cc ## SQLite's shell with the extension inside as WebAssembly, and its tests (needs node)
+	@$(call need,command -v npm,npm)
+	.ci/wasm/build $(abspath $(BIN))/zig-cc
+	$(PYTEST) tests/wasm
 
 SECONDS_EACH ?= 30
 fuzz: ## hostile pages, vectors and sets of ids, half a minute each (libFuzzer)
