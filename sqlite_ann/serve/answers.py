@@ -1,8 +1,9 @@
 """The answers to what the page asks, as JSON has them.
 
-    Answers(db, shown)    .about  .find  .near  .recommend  .row  .chart
+    Answers(db, chart_db, shown)    .about  .find  .near  .recommend  .row  .chart
 
-One connection, which reads; one question after the other, whichever thread asks it.
+Two connections, which read; each answers one question after the other, whichever thread asks it. The map has one of its
+own, since that of a million rows takes seconds.
 """
 
 from __future__ import annotations
@@ -26,10 +27,17 @@ LARGEST = 2**53  # JavaScript's numbers have no more digits: what is beyond goes
 
 
 class Answers:
-    def __init__(self, db: apsw.Connection, shown: Shown, abcjs: bool = False, why_no_abcjs: str = "") -> None:
-        self.db, self.shown, self.statements = db, shown, Statements(shown)
+    def __init__(
+        self,
+        db: apsw.Connection,
+        chart_db: apsw.Connection,
+        shown: Shown,
+        abcjs: bool = False,
+        why_no_abcjs: str = "",
+    ) -> None:
+        self.db, self.chart_db, self.shown, self.statements = db, chart_db, shown, Statements(shown)
         self.abcjs, self.why_no_abcjs = abcjs, why_no_abcjs
-        self.lock = Lock()
+        self.lock, self.chart_lock = Lock(), Lock()
         self.chart_at: tuple[int, dict[str, Any]] | None = (
             None  # the last map, and the version of the file that it is of
         )
@@ -116,17 +124,18 @@ class Answers:
     @translated()
     def chart(self) -> dict[str, Any]:
         """The map, which is made anew only after somebody has written."""
-        with self.lock, self.db:
-            version = int(self.db.execute("PRAGMA data_version").get)
+        with self.chart_lock, self.chart_db:
+            version = int(self.chart_db.execute("PRAGMA data_version").get)
             if self.chart_at is None or self.chart_at[0] != version:
-                made = chart_of(self.db, self.shown)
+                made = chart_of(self.chart_db, self.shown)
                 self.chart_at = version, {**made, "ids": list(map(plain, made["ids"]))}
             chart = self.chart_at[1]
         return chart
 
     def close(self) -> None:
-        with self.lock:
+        with self.lock, self.chart_lock:
             self.db.close()
+            self.chart_db.close()
 
 
 def listed(ran: Ran, rows: list[dict[str, Any]]) -> dict[str, Any]:

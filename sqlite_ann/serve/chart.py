@@ -14,6 +14,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from ..elements import STORED
 from ..index import Index
 from .shown import Shown, named
 
@@ -43,40 +44,49 @@ def chart_of(db: apsw.Connection, shown: Shown) -> dict[str, Any]:
     return {"kind": kind, "ids": ids.tolist(), "x": x, "y": y, "colors": colors, "names": names, "of": n_rows}
 
 
-def stored(db: apsw.Connection, shown: Shown) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+Places = tuple[NDArray[np.int64], NDArray[np.float64], int]  # ids, ascending, x and y, and of how many rows
+
+
+def stored(db: apsw.Connection, shown: Shown) -> Places:
     """Rows that were added since have no place yet; rows that are gone may still have one."""
     table = named(f"{shown.index}_map")
-    ids = ids_of(db, f"SELECT m.id FROM {table} AS m")
-    sample = sampled(ids, MOST)
+    n_rows: Any = db.execute(f"SELECT count(*) FROM {table}").get
     sql = (
-        f"SELECT m.id, m.x, m.y FROM ann_ids(?) AS i JOIN {table} AS m ON m.id = i.id"
-        " WHERE typeof(m.x) = 'real' AND typeof(m.y) = 'real' AND abs(m.x) < 1e30 AND abs(m.y) < 1e30"
-        f" AND EXISTS (SELECT 1 FROM {named(shown.table)} AS t WHERE t.{named(shown.key)} = m.id) ORDER BY m.id"
+        f"SELECT m.id, m.x, m.y FROM {table} AS m WHERE {SOME.format('m.id')}"
+        " AND typeof(m.x) = 'real' AND typeof(m.y) = 'real' AND abs(m.x) < 1e30 AND abs(m.y) < 1e30"
+        f" AND EXISTS (SELECT 1 FROM {named(shown.table)} AS t WHERE t.{named(shown.key)} = m.id)"
+        " ORDER BY m.id LIMIT :most"
     )
-    rows = db.execute(sql, (sample,)).fetchall()
-    found = np.array([id_ for id_, _, _ in rows], np.int64)
-    return found, np.array([place for _, *place in rows], np.float64).reshape(-1, 2), len(ids)
+    rows = db.execute(sql, some(n_rows, MOST)).fetchall()
+    ids = np.array([id_ for id_, _, _ in rows], np.int64)
+    return ids, np.array([place for _, *place in rows], np.float64).reshape(-1, 2), n_rows
 
 
-def axes(db: apsw.Connection, shown: Shown) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+def axes(db: apsw.Connection, shown: Shown) -> Places:
     index = Index(db, shown.index)
-    ids = ids_of(db, f"SELECT rowid FROM {named(shown.index)}")
-    sample = sampled(ids, min(MOST, max(2, MOST_NUMBERS // index.dim)))
-    if not len(sample):
-        return sample, np.zeros((0, 2)), 0
-    rows = as_floats(index.get(sample), index)
-    return sample, on_axes(rows, is_unit=index.metric in ("cosine", "angular")), len(ids)
+    n_rows = len(index)
+    sql = f"SELECT rowid, {index.column} FROM {index.table} WHERE {SOME.format('rowid')} LIMIT :most"
+    rows: Any = db.execute(sql, some(n_rows, min(MOST, MOST_NUMBERS // index.dim))).fetchall()
+    rows.sort()
+    ids = np.array([id_ for id_, _ in rows], np.int64)
+    if not rows:
+        return ids, np.zeros((0, 2)), 0
+    stored = np.frombuffer(b"".join(blob for _, blob in rows), STORED[index.type]).reshape(len(rows), -1)
+    return ids, on_axes(as_floats(stored, index), is_unit=index.metric in ("cosine", "angular")), n_rows
 
 
-def ids_of(db: apsw.Connection, sql: str) -> NDArray[np.int64]:
-    return np.sort(np.fromiter((id_ for (id_,) in db.execute(sql)), np.int64))
+# The ids whose product with an odd number has a small middle part: evenly spread, and the same ones each time. Nothing but
+# the id is looked at, so that a row that is left out costs little.
+SOME = "((({} & 4294967295) * 1640531527) >> 16) & 65535 < :part"
 
 
-def sampled(ids: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Some of the ids, which are sorted: the same ones each time."""
-    if len(ids) <= most:
-        return ids
-    return np.sort(np.random.default_rng(0).choice(ids, most, replace=False))
+def some(n_rows: int, most: int) -> dict[str, int]:
+    """What SOME needs to leave about so many of the rows.
+
+    >>> some(1_000_000, 50_000), some(100, 50_000)
+    ({'part': 3276, 'most': 50000}, {'part': 65536, 'most': 50000})
+    """
+    return {"part": 65536 * most // max(n_rows, most), "most": most}
 
 
 def as_floats(rows: NDArray[Any], index: Index) -> NDArray[np.float32]:

@@ -17,6 +17,8 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from types import FrameType
@@ -61,19 +63,14 @@ def serve(
     browse: bool = False,
 ) -> None:
     """Serve the page of a database until Ctrl-C or SIGTERM; with `browse`, open it in the browser."""
-    db = connect(database, flags=apsw.SQLITE_OPEN_READONLY)
-    try:
+    read_only = partial(connect, database, flags=apsw.SQLITE_OPEN_READONLY)
+    with closing(read_only()) as db, closing(read_only()) as chart_db:
         shown = shown_of(db, database, index, table, show)
-        script, why = abcjs.fetched(say) if "abc" in shown.notes else (None, "")
-        answers = Answers(db, shown, script is not None, why)
-        server = Server(answers, script, port)
-    except BaseException:
-        db.close()
-        raise
-    if why:
-        say(f"Notes are drawn as a piano roll, not as staves: {why}")
-    with server:
-        server.run(lambda: say(f"{database} is at {server.url} (Ctrl-C ends it)"), browse)
+        script, why = abcjs.fetched(say) if shown.notes else (None, "")
+        with Server(Answers(db, chart_db, shown, script is not None, why), script, port) as server:
+            if why:
+                say(f"Notes are drawn as a piano roll, not as staves: {why}")
+            server.run(lambda: say(f"{database} is at {server.url} (Ctrl-C ends it)"), browse)
 
 
 def say(sentence: str) -> None:

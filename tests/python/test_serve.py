@@ -95,9 +95,10 @@ def serve(songs):
     with contextlib.ExitStack() as running:
 
         def start(path=songs, *, index=None, table=None, show=None, script=None):
-            db = sqlite_ann.connect(path, flags=apsw.SQLITE_OPEN_READONLY)
+            db, chart_db = (sqlite_ann.connect(path, flags=apsw.SQLITE_OPEN_READONLY) for _ in range(2))
             what = shown.shown_of(db, path, index, table, show)
-            one = running.enter_context(server.Server(answers.Answers(db, what, script is not None), script))
+            told = answers.Answers(db, chart_db, what, script is not None)
+            one = running.enter_context(server.Server(told, script))
             thread = threading.Thread(target=one.serve_forever, args=[0.01])
             thread.start()
             running.callback(thread.join)
