@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 
-const HUES = 8; // colours for the commonest names, grey for the others
+const HUES = 12; // as many as page.css has, and the server gives names
 const MARGIN = 14;
 const REACH = 12; // pixels from the pointer within which a point is found
 const MOST = 40; // times nearer than the whole
@@ -26,19 +26,13 @@ export class SongMap {
   setPoints(points) {
     this.points = points;
     this.place = new Map(points.ids.map((id, i) => [id, i]));
-    const counts = points.names.map(() => 0);
-    for (const color of points.colors) counts[color] += 1;
-    const order = counts.map((_, i) => i).sort((a, b) => counts[b] - counts[a]);
-    this.hues = points.names.map(() => HUES);
-    order.slice(0, HUES).forEach((name, hue) => (this.hues[name] = hue));
-    this.legend = order.slice(0, HUES).map((name) => ({ name: points.names[name], hue: this.hues[name] }));
-    if (order.length > HUES) this.legend.push({ name: `${order.length - HUES} others`, hue: HUES });
     this.#resize();
   }
 
   drawLegend(list) {
     const dot = (hue) => make("span", { class: "dot", style: `background: var(--hue-${hue})` });
-    list.replaceChildren(...this.legend.map(({ name, hue }) => make("li", {}, dot(hue), String(name ?? ""))));
+    const names = this.points.names.length > 1 ? this.points.names : [];
+    list.replaceChildren(...names.map((name, hue) => make("li", {}, dot(hue), String(name) || "–")));
   }
 
   // The chosen row and those near it.
@@ -61,9 +55,9 @@ export class SongMap {
   zoom(factor, px = this.canvas.clientWidth / 2, py = this.canvas.clientHeight / 2) {
     const { zoom, x, y } = this.view;
     const next = Math.min(Math.max(zoom * factor, 1), MOST);
-    const { width, height } = this.#size();
-    const dx = (px - this.canvas.clientWidth / 2) / width;
-    const dy = (py - this.canvas.clientHeight / 2) / height;
+    const side = this.#side();
+    const dx = (px - this.canvas.clientWidth / 2) / side;
+    const dy = (py - this.canvas.clientHeight / 2) / side;
     this.#look(next, x + dx / zoom - dx / next, y + dy / zoom - dy / next);
   }
 
@@ -74,17 +68,18 @@ export class SongMap {
     this.#drawAll();
   }
 
-  #size() {
-    return { width: this.canvas.clientWidth - 2 * MARGIN, height: this.canvas.clientHeight - 2 * MARGIN };
+  // Of the square that holds the whole map, in pixels of the page.
+  #side() {
+    return Math.max(Math.min(this.canvas.clientWidth, this.canvas.clientHeight) - 2 * MARGIN, 1);
   }
 
   // Where a point is, in pixels of the page; y goes upwards as in a plot.
   #at(i) {
     const { zoom, x, y } = this.view;
-    const { width, height } = this.#size();
+    const scale = zoom * this.#side();
     return [
-      this.canvas.clientWidth / 2 + (this.points.x[i] - x) * zoom * width,
-      this.canvas.clientHeight / 2 + (1 - this.points.y[i] - y) * zoom * height,
+      this.canvas.clientWidth / 2 + (this.points.x[i] - x) * scale,
+      this.canvas.clientHeight / 2 + (1 - this.points.y[i] - y) * scale,
     ];
   }
 
@@ -114,10 +109,10 @@ export class SongMap {
     });
     canvas.addEventListener("pointermove", (event) => {
       if (from) {
-        const { width, height } = this.#size();
+        const scale = from.zoom * this.#side();
         const [dx, dy] = [event.offsetX - from.px, event.offsetY - from.py];
         moved ||= Math.hypot(dx, dy) > 4;
-        if (moved) this.#look(from.zoom, from.x - dx / width / from.zoom, from.y - dy / height / from.zoom);
+        if (moved) this.#look(from.zoom, from.x - dx / scale, from.y - dy / scale);
         return;
       }
       const i = this.#nearest(event.offsetX, event.offsetY);
@@ -140,8 +135,9 @@ export class SongMap {
   #resize() {
     const { canvas, base } = this;
     const ratio = devicePixelRatio || 1;
-    for (const { width, height } of [{ width: canvas.clientWidth * ratio, height: canvas.clientHeight * ratio }]) {
-      for (const one of [canvas, base]) [one.width, one.height] = [width, height];
+    for (const one of [canvas, base]) {
+      one.width = canvas.clientWidth * ratio;
+      one.height = canvas.clientHeight * ratio;
     }
     this.#drawAll();
   }
@@ -155,11 +151,11 @@ export class SongMap {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
     const radius = Math.min(1.15 * this.view.zoom ** 0.4, 4) * ratio;
-    const dots = Array.from({ length: HUES + 1 }, (_, hue) => dot(style.getPropertyValue(`--hue-${hue}`), radius));
+    const dots = Array.from({ length: HUES }, (_, hue) => dot(style.getPropertyValue(`--hue-${hue}`), radius));
     for (let i = 0; i < this.points.ids.length; i += 1) {
       const [x, y] = this.#at(i);
       if (x < -9 || y < -9 || x * ratio > width + 9 || y * ratio > height + 9) continue;
-      const image = dots[this.hues[this.points.colors[i]] ?? 0];
+      const image = dots[this.points.colors[i] % HUES];
       context.drawImage(image, x * ratio - image.width / 2, y * ratio - image.height / 2);
     }
     this.#draw();

@@ -179,7 +179,12 @@ async function begin() {
   about = await ask("about");
   document.title = about.database;
   $("#database").textContent = about.database;
-  $("#told").textContent = `${about.rows.toLocaleString("en")} rows of ${about.table}, compared by ${about.index} (${about.metric})`;
+  const of = about.table === null ? "" : ` of ${about.table}`;
+  $("#told").textContent = `${about.rows.toLocaleString("en")} rows${of}, compared by ${about.index} (${about.metric})`;
+  if (about.why_no_abcjs) {
+    $(".foot").textContent = `Notes are drawn as a piano roll, not as staves: ${about.why_no_abcjs}.`;
+    $(".foot").hidden = false;
+  }
   document.body.classList.toggle("text", !about.melodies);
   $("#map .any").textContent = about.melodies ? "Any song" : "Any row";
   for (const figure of document.querySelectorAll("figure.sql")) copyOnClick(figure);
@@ -189,16 +194,17 @@ async function begin() {
     onError: say,
   });
   const mapped = about.map ? showMap() : null;
-  if (state.read().id === null) await chooseFirst(mapped);
+  if (state.read().id === null) await chooseFirst();
   answered = answer();
   await Promise.all([answered, mapped]);
 }
 
 // What is shown when nothing is asked.
-async function chooseFirst(mapped) {
-  const { rows } = about.melodies ? await ask("find", { text: START, k: 1 }) : { rows: [] };
-  const id = rows[0]?.id ?? (await mapped)?.ids[0];
-  if (id !== undefined) history.replaceState(null, "", state.link({ id }));
+async function chooseFirst() {
+  for (const text of about.melodies ? [START, ""] : [""]) {
+    const { rows } = await ask("find", { text, k: 1 });
+    if (rows.length) return history.replaceState(null, "", state.link({ id: rows[0].id }));
+  }
 }
 
 let answered = null;

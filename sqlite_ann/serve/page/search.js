@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { make } from "./dom.js";
+import { asId } from "./state.js";
 
 const PAUSE = 60; // milliseconds without a key before the server is asked
 
@@ -81,7 +82,7 @@ export function searchField(form, { onFound, onChoose, onError }) {
     clearTimeout(timer);
     if (list.hidden) await find();
     const option = list.querySelector("[aria-selected=true]") ?? list.querySelector("[role=option]");
-    if (option && !list.hidden) take(Number(option.dataset.id));
+    if (option && !list.hidden) take(asId(option.dataset.id));
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.target.closest?.("input")) return;

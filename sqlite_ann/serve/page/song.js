@@ -58,14 +58,14 @@ export class Card {
       const words = left.map(([name, value]) => (typeof value === "number" ? `${value} ${name}` : value));
       return make("p", { class: "facts" }, words.join(" · "));
     }
-    const parts = left.flatMap(([name, value]) => [
-      make("dt", {}, name),
-      make("dd", { class: String(value).length > LONG ? "long" : null }, String(value)),
-    ]);
+    const parts = left.map(([name, value]) =>
+      make("div", { class: String(value).length > LONG ? "long" : null }, make("dt", {}, name), make("dd", {}, String(value))),
+    );
     return make("dl", { class: "facts" }, ...parts);
   }
 
   showDistance(distance) {
+    if (distance === null) return;
     this.distance.textContent = Math.abs(distance) < 10 ? distance.toFixed(3) : Number(distance.toPrecision(4)).toLocaleString("en");
   }
 
@@ -87,8 +87,8 @@ export class Card {
       if (picture?.lines.length) sentence = null;
       else picture = null;
     }
-    if (!picture && nNotes) picture = drawRoll(melody);
-    if (!picture) sentence = "This tune has no notes.";
+    if (!picture && nNotes) picture = drawRoll(melody, this.notes.clientWidth);
+    if (!picture) sentence = this.row.fault ?? "This tune has no notes.";
     this.marks = picture?.marks ?? [];
     this.#show(picture?.lines ?? [], sentence);
   }

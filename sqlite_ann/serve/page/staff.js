@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 
 const SCALE = 0.8;
+const ROOM = 7; // above and below a staff
 const HEADING = /^[A-JN-UWZ]:(?![|:])|^w:|^%/; // title, source, tempo, words: the page says what it wants of these itself
 let loading = null;
 
@@ -38,8 +39,18 @@ export function drawStaves(paper, abc, nNotes) {
     wrap: { minSpacing: 1.7, maxSpacing: 2.8, preferredMeasuresPerLine: Math.max(2, Math.round(width / 150)) },
   });
   for (const title of paper.querySelectorAll("title")) title.remove(); // "Sheet Music for Untitled", at the pointer
+  for (const staff of paper.querySelectorAll("svg")) cutRoom(staff);
   const notes = notesOf(tune);
   return { lines: [...paper.children], marks: notes.length === nNotes ? notes : [] };
+}
+
+// As high as what is drawn, which leaves less room between staves than printed music has.
+function cutRoom(staff) {
+  const box = staff.viewBox.baseVal;
+  const drawn = staff.getBBox(); // has what abcjs leaves elsewhere, too
+  const top = Math.max(box.y, drawn.y - ROOM);
+  const bottom = Math.min(box.y + box.height, drawn.y + drawn.height + ROOM);
+  staff.setAttribute("viewBox", `${box.x} ${top} ${box.width} ${bottom - top}`);
 }
 
 // The elements of each note that is begun: a tie goes on with the note before it.

@@ -2,8 +2,13 @@
 
 export function read() {
   const values = new URLSearchParams(location.hash.slice(1));
-  const ids = (name) => (values.get(name) || "").split(",").filter(Boolean).map(Number);
+  const ids = (name) => (values.get(name) || "").split(",").filter(Boolean).map(asId);
   return { id: ids("id")[0] ?? null, like: ids("like"), dislike: ids("dislike") };
+}
+
+// As the server gives it: a number, or text where JavaScript's numbers have too few digits.
+export function asId(text) {
+  return Number.isSafeInteger(Number(text)) ? Number(text) : text;
 }
 
 export function link({ id, like = [], dislike = [] }) {
