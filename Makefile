@@ -19,7 +19,7 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-fast test-guests test-faults test-kernels test-neon wasm fuzz asan format lint clean \
+.PHONY: help demo build test test-fast test-guests test-page test-faults test-kernels test-neon wasm fuzz asan format lint clean \
 	bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life bench-filter bench-join \
 	bench-many
 
@@ -47,6 +47,11 @@ test-fast: build ## a taste of every layer, in less than ten seconds
 GUESTS := build/guests
 test-guests: build $(GUESTS)/.ready ## the suites of LangChain, Haystack and others over our adapters, in an environment of their own
 	$(GUESTS)/bin/python -m pytest -q -o asyncio_mode=auto -o asyncio_default_fixture_loop_scope=function tests/guests
+
+BROWSER := build/browser
+test-page: build $(BROWSER)/.ready ## the page of `sqlite-ann serve` in a browser: notes, sound, map, bad input; pictures of it in build/page
+	@$(call need,command -v chromium,chromium)
+	$(BROWSER)/bin/python -m pytest -q tests/page
 
 test-faults: build ## full disks, lost memory, killed writers, damaged pages
 	$(PYTEST) -n 2 tests/faults tests/sql/test_damage.py
@@ -184,6 +189,13 @@ $(GUESTS)/.ready: tests/guests/requirements.txt
 	$(GUESTS)/bin/python -m pip install -q numpy apsw pysqlite3 pytest pytest-timeout $(if $(PINS),-r $(PINS),\
 		$$(sed -n 's/^\([a-z].*\)==.*/\1/p' tests/guests/requirements.txt))
 	@echo '$(CURDIR)' > $$($(GUESTS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/sqlite_ann.pth
+	@touch $@
+
+# The driver alone: its own browsers are not fetched.
+$(BROWSER)/.ready: tests/page/requirements.txt
+	@test -x $(BROWSER)/bin/python || $(PYTHON) -m venv $(BROWSER)
+	$(BROWSER)/bin/python -m pip install -q numpy apsw platformdirs pytest pytest-timeout -r tests/page/requirements.txt
+	@echo '$(CURDIR)' > $$($(BROWSER)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/sqlite_ann.pth
 	@touch $@
 
 $(BIN)/zig-cc:
