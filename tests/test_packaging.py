@@ -63,8 +63,11 @@ def imported_in(folder: str) -> dict[str, set[str]]:
     return {path.name: imported(text) - (private if path.name in alone else set()) for path, text in files.items()}
 
 
-GUESTS = {
-    re.split("==", line)[0] for line in (ROOT / "tests/guests/requirements.txt").read_text().split() if "==" in line
+PINNED = {  # what has an environment of its own
+    re.split("==", line)[0]
+    for folder in ("guests", "page")
+    for line in (ROOT / "tests" / folder / "requirements.txt").read_text().split()
+    if "==" in line
 }
 EXTRAS = {
     "sqlite_ann": [extra for extra in PROJECT["optional-dependencies"] if extra not in ("bench", "dev")],
@@ -76,7 +79,7 @@ EXTRAS = {
 
 @pytest.mark.parametrize("folder", EXTRAS)
 def test_what_is_imported_is_declared(folder: str):
-    declared = packages(*EXTRAS[folder]) | {"sqlite_ann": THEIRS, "tests": THEIRS | GUESTS}.get(folder, set())
+    declared = packages(*EXTRAS[folder]) | {"sqlite_ann": THEIRS, "tests": THEIRS | PINNED}.get(folder, set())
     assert {name: missing for name, used in imported_in(folder).items() if (missing := used - declared)} == {}
 
 

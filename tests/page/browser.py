@@ -75,7 +75,7 @@ class Watched:
         if watched:
             page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
         for path, answer in (instead or {}).items():
-            page.route(f"**{path}", lambda route, answer=answer: route.fulfill(**answer))
+            page.route(f"**{path}", lambda route, request, answer=answer: route.fulfill(**answer))
         page.goto(url)
         return page
 

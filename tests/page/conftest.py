@@ -36,7 +36,7 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = []
     for i in range(1, 13):
         title = {2: SCRIPT, 3: "No staves", 4: "Broken"}.get(i, f"Scale {i}")
-        abc = "nothing that is music" if i in (3, 4) else SCALE.format(title=title)
+        abc = "X:1\nT:no music" if i in (3, 4) else SCALE.format(title=title)
         rows.append((i, title, "A book", abc, "not JSON" if i == 4 else melody, np.array([i, 1, 0], "<f4").tobytes()))
     with sqlite_ann.connect(path) as db:
         db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, title TEXT, book TEXT, abc TEXT, melody TEXT, v BLOB)")
@@ -56,9 +56,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(1, 61)
     ]
     with sqlite_ann.connect(path) as db:
-        db.execute(
-            "CREATE TABLE doc(id INTEGER PRIMARY KEY, title TEXT, author TEXT, year INTEGER, body TEXT, v BLOB)"
-        )
+        db.execute("CREATE TABLE doc(id INTEGER PRIMARY KEY, title TEXT, author TEXT, year INTEGER, body TEXT, v BLOB)")
         vectors = rng.standard_normal((len(rows), 8)).astype("<f4")
         db.executemany(
             "INSERT INTO doc VALUES (?, ?, ?, ?, ?, ?)",

@@ -14,7 +14,9 @@ from tests.page.browser import FIGURES
 # Pixels that are not transparent, by the nearest of the colours of the page; and all of them as one number.
 PIXELS = """() => {
   const canvas = document.querySelector("#map canvas");
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
   let [painted, red, sum] = [0, 0, 0];
   for (let i = 0; i < data.length; i += 4) {
     if (!data[i + 3]) continue;
@@ -90,7 +92,15 @@ def test_any_song_is_another_one(browser, url):
 
 
 def test_a_map_of_a_million_rows_asks_for_no_more_points_than_the_server_gives(browser, url):
-    points = {"kind": "axes", "ids": [1, 2], "x": [0, 1], "y": [0, 1], "colors": [0, 0], "names": ["a"], "of": 1_000_000}
+    points = {
+        "kind": "axes",
+        "ids": [1, 2],
+        "x": [0, 1],
+        "y": [0, 1],
+        "colors": [0, 0],
+        "names": ["a"],
+        "of": 1_000_000,
+    }
     answer = {"/api/map": {"content_type": "application/json", "body": json.dumps(points)}}
     page = browser.open(f"{url}#id=109", instead=answer)
     page.wait_for_selector("#near li")

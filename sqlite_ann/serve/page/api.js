@@ -3,7 +3,8 @@
 const known = new Map(); // rows by id, as /api/row gave them; the file is read-only, so they stay as they are
 
 export async function ask(what, values = {}, signal = undefined) {
-  const response = await fetch(`/api/${what}?${new URLSearchParams(values)}`, { signal }).catch((error) => {
+  const query = new URLSearchParams(values).toString();
+  const response = await fetch(`/api/${what}${query && "?"}${query}`, { signal }).catch((error) => {
     if (error.name === "AbortError") throw error;
     throw new Error("The server does not answer: is sqlite-ann serve still running?");
   });

@@ -13,6 +13,7 @@ export class SongMap {
     this.canvas = canvas;
     this.points = { ids: [], x: [], y: [], colors: [], names: [] };
     this.place = new Map(); // index of a point by its id
+    this.radius = 1; // pixels
     this.marked = { chosen: null, near: [], pointed: null };
     this.base = document.createElement("canvas"); // all points, drawn again when the view changes
     this.onHover = onHover;
@@ -26,6 +27,7 @@ export class SongMap {
   setPoints(points) {
     this.points = points;
     this.place = new Map(points.ids.map((id, i) => [id, i]));
+    this.radius = Math.min(Math.max(60 / Math.sqrt(points.ids.length), 1.15), 3.5); // few points are larger
     this.#resize();
   }
 
@@ -150,7 +152,7 @@ export class SongMap {
     const context = this.base.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
-    const radius = Math.min(1.15 * this.view.zoom ** 0.4, 4) * ratio;
+    const radius = Math.min(this.radius * this.view.zoom ** 0.4, 4) * ratio;
     const dots = Array.from({ length: HUES }, (_, hue) => dot(style.getPropertyValue(`--hue-${hue}`), radius));
     for (let i = 0; i < this.points.ids.length; i += 1) {
       const [x, y] = this.#at(i);

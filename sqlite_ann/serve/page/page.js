@@ -7,6 +7,7 @@ import { searchField } from "./search.js";
 import { Card } from "./song.js";
 import { lengthOf, Player, tempoOf, timesOf } from "./sound.js";
 import { copyOnClick, showSql } from "./sql.js";
+import { loadStaves } from "./staff.js";
 import * as state from "./state.js";
 
 const START = "Soldier's Joy"; // three of the demo's books have it
@@ -45,9 +46,7 @@ async function answer() {
     map?.mark(asked.id, ids);
     document.title = `${rows.get(asked.id).show[0]} · ${about.database}`;
     $("#status").textContent = `${ids.length} rows near ${rows.get(asked.id).show[0]}`;
-    for (const card of [...cards.values()]) {
-      if (turn === turns) await drawn(card);
-    }
+    drawAll(turn);
   } catch (error) {
     if (turn === turns) say(error);
   }
@@ -59,10 +58,13 @@ function question({ id, like, dislike }) {
   return { like: [id, ...like].join(","), ...(dislike.length ? { dislike: dislike.join(",") } : {}), k: NEAR };
 }
 
-// The browser may paint, and hear clicks, between two tunes.
-async function drawn(card) {
-  await card.drawNotes();
-  await new Promise((go) => setTimeout(go));
+// One tune after the other; the browser may paint, and hear clicks, between two.
+async function drawAll(turn) {
+  for (const card of cards.values()) {
+    if (turn !== turns) return;
+    await card.drawNotes();
+    await new Promise((go) => setTimeout(go));
+  }
 }
 
 function showCards(asked, near, rows) {
@@ -152,7 +154,6 @@ async function showMap() {
   $("#map .any").addEventListener("click", () => state.go({ id: points.ids[Math.floor(Math.random() * n)] }));
   const asked = state.read();
   map.mark(asked.id, [...cards.keys()].filter((id) => id !== asked.id));
-  return points;
 }
 
 let tipTimer = 0;
@@ -181,6 +182,8 @@ async function begin() {
   $("#database").textContent = about.database;
   const of = about.table === null ? "" : ` of ${about.table}`;
   $("#told").textContent = `${about.rows.toLocaleString("en")} rows${of}, compared by ${about.index} (${about.metric})`;
+  $("#title").placeholder = `Type a ${about.show[0]}`;
+  $("#title").ariaLabel = `Search by ${about.show[0]}`;
   if (about.why_no_abcjs) {
     $(".foot").textContent = `Notes are drawn as a piano roll, not as staves: ${about.why_no_abcjs}.`;
     $(".foot").hidden = false;
@@ -193,10 +196,11 @@ async function begin() {
     onChoose: (id) => state.go({ id }),
     onError: say,
   });
-  const mapped = about.map ? showMap() : null;
+  if (about.abcjs) loadStaves(); // while the rows are asked for
   if (state.read().id === null) await chooseFirst();
   answered = answer();
-  await Promise.all([answered, mapped]);
+  await answered;
+  if (about.map) await showMap();
 }
 
 // What is shown when nothing is asked.

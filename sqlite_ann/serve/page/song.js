@@ -88,7 +88,8 @@ export class Card {
       else picture = null;
     }
     if (!picture && nNotes) picture = drawRoll(melody, this.notes.clientWidth);
-    if (!picture) sentence = this.row.fault ?? "This tune has no notes.";
+    if (!picture) sentence = "This tune has no notes.";
+    sentence = this.row.fault ?? sentence;
     this.marks = picture?.marks ?? [];
     this.#show(picture?.lines ?? [], sentence);
   }
