@@ -199,13 +199,13 @@ class Collection(StoredDocuments):
 
     def _query(self, query: arrays.VectorsLike | str) -> Any:
         """A vector as SQL takes it; None where no document has one."""
-        given = self.embedded([query])[0] if isinstance(query, str) else query
+        whence, given = ("embed", self.embedded([query])[0]) if isinstance(query, str) else ("query", query)
         index = self._find_index()
         if index is None:
             return None
-        rows = elements.queries(index.type, given, index.dim)
+        rows = elements.queries(index.type, given, index.dim, whence)
         if len(rows) != 1:
-            raise ValueError(f"query: expected one vector, got {len(rows)}")
+            raise ValueError(f"{whence}: expected one vector, got {len(rows)}")
         return rows[0]
 
     def _names(self, embeddings: bool) -> dict[str, str]:

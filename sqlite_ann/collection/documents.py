@@ -103,11 +103,12 @@ class StoredDocuments:
         some_texts = texts_of(given, texts)
         some_metas = list(map(meta_as_json, given, as_many("metas", metas, Mapping, given)))
         vectors = self._vectors(given, some_texts, embeddings)
+        whence = "embed" if embeddings is None else "embeddings"
         with self._lock, savepoint(self.db):
             if self._make_tables() and self._dim is not None:
                 self._make_index(self._dim)
             self._make_index_for(vectors)
-            written = self._insert(existing, given, some_texts, some_metas, self._blobs(vectors))
+            written = self._insert(existing, given, some_texts, some_metas, self._blobs(vectors, whence))
             self._follow()
         return written
 
@@ -237,10 +238,11 @@ class StoredDocuments:
         """Texts as vectors, by the function that was given."""
         if self.embed is None:
             raise ValueError("expected vectors, since the collection was opened without `embed`")
-        made = arrays.as_array("embed", self.embed(texts))
+        given = self.embed(texts)
+        made = arrays.as_array("embed", given)
         if made.ndim != 2 or len(made) != len(texts):
-            shape = " x ".join(map(str, made.shape)) or "one number"
-            raise ValueError(f"embed: expected {len(texts)} vectors for {len(texts)} texts, got {shape}")
+            what = f"shape {made.shape}" if made.ndim else arrays.kind_of(given)
+            raise ValueError(f"embed: expected {len(texts)} vectors for {len(texts)} texts, got {what}")
         return made
 
     def _vectors(self, keys: list[str], texts: list[str | None], embeddings: Any) -> list[Any] | None:
@@ -253,16 +255,16 @@ class StoredDocuments:
         made = iter(self.embedded(there))
         return [None if text is None else next(made) for text in texts]
 
-    def _blobs(self, vectors: list[Any] | None) -> Iterable[Any]:
-        """What is stored for each document."""
+    def _blobs(self, vectors: list[Any] | None, whence: str) -> Iterable[Any]:
+        """What is stored for each document; `whence`: the argument that the vectors come of."""
         there = [i for i, vector in enumerate(vectors or []) if vector is not None]
         if vectors is None or self.index is None or not there:
             return repeat(None)
         kind = self.index.type
-        rows = elements.as_rows(kind, [vectors[i] for i in there], self.index.dim, "embeddings")
+        rows = elements.as_rows(kind, [vectors[i] for i in there], self.index.dim, whence)
         good = elements.finite(kind, rows)
         if not good.all():
-            raise Error(f"embeddings[{there[int(np.argmin(good))]}]: expected finite components")
+            raise Error(f"{whence}[{there[int(np.argmin(good))]}]: expected finite components")
         blobs: list[Any] = [None] * len(vectors)
         for i, row in zip(there, elements.buffer(kind, rows), strict=True):
             blobs[i] = row
@@ -344,7 +346,7 @@ class StoredDocuments:
 def refuse_doubled(keys: list[str]) -> None:
     if len(set(keys)) < len(keys):
         twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-        raise ValueError(f"keys: expected each once, got {twice!r} twice")
+        raise Duplicate(f"keys: expected each once, got {twice!r} twice", apsw.SQLITE_CONSTRAINT_UNIQUE)
 
 
 def texts_of(keys: list[str], texts: Texts) -> list[str | None]:
@@ -358,6 +360,8 @@ def texts_of(keys: list[str], texts: Texts) -> list[str | None]:
 def vectors_of(keys: list[str], embeddings: Any) -> list[Any]:
     """One vector for each key; None in a list is none."""
     given = embeddings if isinstance(embeddings, list | tuple) else arrays.as_array("embeddings", embeddings)
+    if not isinstance(given, list | tuple) and given.ndim == 0:
+        raise TypeError(f"embeddings: expected an array or a list, got {arrays.kind_of(embeddings)}")
     is_one = len(given) > 0 and given[0] is not None and np.ndim(given[0]) == 0
     many = [given] if is_one else list(given)
     if len(many) != len(keys):

@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import Enum
+from reprlib import repr as brief
 from typing import Any
 
 from ..names import as_text
@@ -153,7 +154,7 @@ TOO_DEEP = f"where: expected conditions within conditions to a depth of at most 
 
 def _listed(name: str, given: Any) -> list[Any]:
     if not isinstance(given, list | tuple) or not given:
-        raise ValueError(f"where: expected a list of conditions for {name!r}, got {given!r:.60}")
+        raise ValueError(f"where: expected a list of conditions for {name!r}, got {brief(given)}")
     return list(given)
 
 
@@ -239,7 +240,7 @@ def _is_like_a_list(value: Any) -> bool:
 
 def _in(c: Compare) -> Sql:
     if isinstance(c.value, str | bytes | Mapping) or not isinstance(c.value, Iterable):
-        raise ValueError(f"where, {_name(c.field)}: expected a list of values for 'in', got {c.value!r:.60}")
+        raise ValueError(f"where, {_name(c.field)}: expected a list of values for 'in', got {brief(c.value)}")
     values = [_scalar(c, value) for value in c.value]
     text = f"{value_of(c.field)} IN (SELECT value FROM json_each(?))"
     if any(map(_is_like_a_list, values)) and not isinstance(c.field, Column):
@@ -273,7 +274,7 @@ def _contains(c: Compare) -> Sql:
     if not isinstance(value, str):
         within, values = "0", []
         if c.operator == "icontains":
-            raise ValueError(f"where, {_name(c.field)}: expected text for 'icontains', got {c.value!r:.60}")
+            raise ValueError(f"where, {_name(c.field)}: expected text for 'icontains', got {brief(c.value)}")
     if isinstance(c.field, Column):
         return f"({within})", values
     text = f"CASE {type_of(c.field)} WHEN 'text' THEN {within}"
@@ -286,7 +287,7 @@ def _contains(c: Compare) -> Sql:
 
 def _empty(c: Compare) -> Sql:
     if not isinstance(c.value, bool):
-        raise ValueError(f"where, {_name(c.field)}: expected True or False for 'empty', got {c.value!r:.60}")
+        raise ValueError(f"where, {_name(c.field)}: expected True or False for 'empty', got {brief(c.value)}")
     field = value_of(c.field)
     if isinstance(c.field, Column):
         text = f"coalesce({field}, '') = ''"

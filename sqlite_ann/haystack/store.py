@@ -5,6 +5,7 @@ Each method has one that is awaited, called …_async, which runs it in a thread
 
 from __future__ import annotations
 
+from reprlib import repr as brief
 from typing import Any
 
 from haystack import Document, default_from_dict, default_to_dict
@@ -48,14 +49,14 @@ class SqliteAnnDocumentStore:
     def write_documents(self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE) -> int:
         """All of them or none; without a policy, ids that are there are refused."""
         if not isinstance(documents, list) or not all(isinstance(d, Document) for d in documents):
-            raise ValueError(f"documents: expected a list of Documents, got {documents!r:.60}")
+            raise ValueError(f"documents: expected a list of Documents, got {brief(documents)}")
         for d in documents:
             if d.blob is not None or d.sparse_embedding is not None:
                 raise ValueError(f"documents, {d.id!r}: expected none with a blob or a sparse embedding")
         columns = zip(*((d.id, d.content, d.meta, d.embedding) for d in documents), strict=True)
         keys, texts, metas, embeddings = map(list, columns) if documents else ([], [], [], [])
         try:
-            return self.collection.add(keys, texts, metas, embeddings, existing=EXISTING[policy.value])
+            return self.collection.add(keys, texts, metas, embeddings, existing=EXISTING[DuplicatePolicy(policy).value])
         except Duplicate as error:
             raise DuplicateDocumentError(str(error)) from error
 

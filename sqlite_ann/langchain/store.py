@@ -13,6 +13,7 @@ from langchain_core.vectorstores import VectorStore
 from .. import collection as documents
 from ..collection import Where
 from ..opened import Path
+from ..vectors import kind_of
 
 
 class SqliteAnnVectorStore(VectorStore):
@@ -22,6 +23,8 @@ class SqliteAnnVectorStore(VectorStore):
         self, embedding: Embeddings, db: Path | Any = ":memory:", name: str = "documents", **options: Any
     ) -> None:
         """`db`: a path, or a connection; `options`: as of Collection.open, `metric="l2"` for one."""
+        if not hasattr(embedding, "embed_documents"):
+            raise TypeError(f"embedding: expected one of LangChain's Embeddings, got {kind_of(embedding)}")
         self._embedding = embedding
         self.collection = documents.Collection.open(db, name, embed=embedding.embed_documents, **options)
 

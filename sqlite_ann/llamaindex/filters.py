@@ -5,7 +5,8 @@ from __future__ import annotations
 from llama_index.core.vector_stores.types import FilterCondition, MetadataFilter, MetadataFilters, VectorStoreQuery
 
 from ..collection import KEY, Compare, Condition, Every, Not, Some
-from ..collection.filters import Field
+from ..collection.filters import DEEPEST, TOO_DEEP, Field
+from ..vectors import kind_of
 
 SAME = {"text_match": "contains", "text_match_insensitive": "icontains", "nin": "not in"}
 
@@ -16,15 +17,19 @@ def wanted(query: VectorStoreQuery) -> Condition:
     return Every((condition_of(query.filters), *(Compare(field, "in", ids) for field, ids in named if ids)))
 
 
-def condition_of(filters: MetadataFilters | MetadataFilter | None) -> Condition:
+def condition_of(filters: MetadataFilters | MetadataFilter | None, depth: int = 0) -> Condition:
     """The condition that filters stand for."""
     if filters is None:
         return Every(())
+    if depth > DEEPEST:
+        raise ValueError(TOO_DEEP)
     if isinstance(filters, MetadataFilters):
-        parts = tuple(map(condition_of, filters.filters))
+        parts = tuple(condition_of(part, depth + 1) for part in filters.filters)
         if filters.condition == FilterCondition.NOT:
             return Not(Some(parts))
         return Some(parts) if filters.condition == FilterCondition.OR and parts else Every(parts)
+    if not isinstance(filters, MetadataFilter):
+        raise TypeError(f"filters: expected LlamaIndex's MetadataFilters, got {kind_of(filters)}")
     operator = filters.operator.value
     if operator == "is_empty":
         return Compare(filters.key, "empty", True)

@@ -66,18 +66,19 @@ class SqliteAnnVectorStore(BasePydanticVectorStore):
         self._collection.delete(where={})
 
     def query(self, query: VectorStoreQuery, **_: Any) -> VectorStoreQueryResult:
+        mode, vector, words = getattr(query.mode, "value", query.mode), query.query_embedding, query.query_str
         search = {
-            "default": lambda **limits: self._collection.search(query.query_embedding or [], **limits),
-            "text_search": lambda **limits: self._collection.search_text(query.query_str or "", **limits),
-            "hybrid": lambda **limits: self._collection.hybrid(query.query_str or "", query.query_embedding, **limits),
-            "mmr": lambda **limits: self._collection.diverse(query.query_embedding or [], **limits),
-        }.get(query.mode.value)
+            "default": lambda **limits: self._collection.search(vector, **limits),
+            "text_search": lambda **limits: self._collection.search_text(words, **limits),
+            "hybrid": lambda **limits: self._collection.hybrid(words, vector, **limits),
+            "mmr": lambda **limits: self._collection.diverse(vector, **limits),
+        }.get(mode)
         if search is None:
-            raise ValueError(f"mode: expected default, text_search, hybrid or mmr, got {query.mode.value}")
+            raise ValueError(f"mode: expected default, text_search, hybrid or mmr, got {mode}")
         limits: dict[str, Any] = {"k": query.similarity_top_k, "where": wanted(query)}
-        if query.mode.value == "hybrid" and query.hybrid_top_k is not None:
+        if mode == "hybrid" and query.hybrid_top_k is not None:
             limits["k"] = query.hybrid_top_k
-        if query.mode.value == "mmr":
+        if mode == "mmr":
             limits["diversity"] = 1 - (0.5 if query.mmr_threshold is None else query.mmr_threshold)
         found = search(**limits)
         scores = [document.score or 0.0 for document in found]

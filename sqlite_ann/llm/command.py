@@ -12,6 +12,7 @@ import apsw
 import click
 import llm
 
+from ..vectors import as_count, as_vectors, float_buffer
 from .index import Indexed, opened
 
 SEARCH = """
@@ -61,7 +62,7 @@ def near(
             indexed.db.close()
     except (KeyError, llm.UnknownModelError) as error:
         raise click.ClickException(str(error.args[0] if error.args else error)) from None
-    except apsw.Error as error:
+    except (apsw.Error, ValueError, TypeError) as error:
         raise click.ClickException(str(error)) from None
     for entry in found:
         show(entry, plain)
@@ -70,12 +71,15 @@ def near(
 def nearest(
     indexed: Indexed, id: str | None, content: str | None, number: int, prefix: str, recall: float | None
 ) -> list[dict[str, Any]]:
-    values: dict[str, Any] = {"id": indexed.id, "index": indexed.index, "k": number, "recall": recall, "prefix": prefix}
+    k = as_count("number", number)
+    values: dict[str, Any] = {"id": indexed.id, "index": indexed.index, "k": k, "recall": recall, "prefix": prefix}
     where = [WITH_PREFIX] if prefix else []
     if id is None:
         search = "ann_search(:index, :query, :k, :recall)"
         text = sys.stdin.read() if content == "-" else content
-        values["query"] = llm.encode(llm.get_embedding_model(indexed.model).embed(text))
+        dim = indexed.db.execute("SELECT dim FROM collection WHERE id = ?", (indexed.id,)).get
+        embedding = llm.get_embedding_model(indexed.model).embed(text)
+        values["query"] = float_buffer(as_vectors(embedding, dim, "embedding")).tobytes()
     else:
         search = "ann_search_item(:index, :item, :k, :recall)"
         where.append("near.exclude_self = 1")

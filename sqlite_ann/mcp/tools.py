@@ -11,7 +11,7 @@ import apsw
 
 from ..catalog import indexes
 from ..names import quoted, resolved
-from ..vectors import as_vectors, float_buffer
+from ..vectors import as_count, as_vectors, float_buffer
 
 TOLD = ("rows", "dimensions", "type", "metric", "content", "column")
 
@@ -38,23 +38,26 @@ class Tools:
         Give one of text and vector. A text is looked for in the columns of the indexed table: first as a whole, then as
         a part. "of" is the row that was found by it, which is not among "near".
         """
-        if (text is None) == (vector is None):
+        if (not text) == (not vector):
             raise ValueError("search: expected one of text and vector")
-        if text is not None:
+        if text:
             return self.like(index, self._row_with(index, text), k)
         about = self._about(index)
         query = float_buffer(as_vectors(vector, about["dimensions"], "vector")[0]).tobytes()
-        return {"of": None, "near": self._rows(index, about["content"], "ann_search(?, ?, ?) AS near", (query, k))}
+        return {
+            "of": None,
+            "near": self._rows(index, about["content"], "ann_search(?, ?, ?) AS near", (query, as_count("k", k))),
+        }
 
     def like(self, index: str, id: int, k: int = 10) -> dict[str, Any]:
         """Find the k rows that are nearest to the row with this id. "of" is that row."""
         content = self._about(index)["content"]
-        of = self._rows(index, content, "(SELECT * FROM ann_search_item(?, ?, 1)) AS near", (id,))
+        of = self._rows(index, content, "(SELECT * FROM ann_search_item(?, ?, 1)) AS near", (as_count("id", id),))
         if not of or of[0]["id"] != id:
             raise ValueError(f"{index} has no row {id}")
         del of[0]["distance"]
         search = "(SELECT * FROM ann_search_item(?, ?, ?) WHERE exclude_self = 1) AS near"
-        return {"of": of[0], "near": self._rows(index, content, search, (id, k))}
+        return {"of": of[0], "near": self._rows(index, content, search, (id, as_count("k", k)))}
 
     def _about(self, index: str) -> dict[str, Any]:
         """What is told of an index; to ask for every key would read the whole table for its size."""

@@ -9,8 +9,8 @@ from sqlalchemy import LargeBinary
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from ..elements import as_rows, buffer, dtype_of, finite, width
-from ..vectors import as_array, as_ids
+from ..elements import STORED, as_rows, buffer, dtype_of, finite, width
+from ..vectors import as_array, as_count, as_ids
 
 
 class Vector(TypeDecorator[Any]):
@@ -31,7 +31,10 @@ class Vector(TypeDecorator[Any]):
 
     def __init__(self, dim: int | None = None, type: str = "float32") -> None:
         super().__init__()
-        dtype_of(type)  # refuses what is no type
+        if type not in STORED:
+            raise ValueError(f"type: expected one of {', '.join(STORED)}, got {type!r}")
+        if dim is not None and (as_count("dim", dim) or 0) < 1:
+            raise ValueError(f"dim: expected a whole number from 1, got {dim}")
         self.dim, self.type = dim, type
 
     def __repr__(self) -> str:  # as migrations write it
@@ -43,8 +46,8 @@ class Vector(TypeDecorator[Any]):
         if isinstance(value, bytes):
             return self._checked(value)
         given = as_array("vector", value)
-        if given.ndim != 1:
-            raise ValueError(f"vector: expected one dimension, got shape {given.shape}")
+        if given.ndim != 1 or not len(given):
+            raise ValueError(f"vector: expected one dimension, and a number in it, got shape {given.shape}")
         rows = buffer(self.type, as_rows(self.type, given, self.dim or len(given), "vector"))
         if not finite(self.type, rows).all():
             raise ValueError("vector: expected finite components, got infinity or NaN")
@@ -64,12 +67,12 @@ class Vector(TypeDecorator[Any]):
 
 
 class IdSet(TypeDecorator[Any]):
-    """Ids as `only` and `exclude` take them: a list of them becomes a blob, anything else is left to SQL."""
+    """Ids as `only` and `exclude` take them: a list of them becomes a blob."""
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        if value is None or isinstance(value, bytes | str):
+        if value is None or isinstance(value, bytes):
             return value
         return as_ids(value, in_order=False).tobytes()

@@ -16,7 +16,8 @@ INDEX = "CREATE VIRTUAL TABLE {name} USING ann({column} float32[{dim}], metric={
 
 # The first vector that is there says how many numbers all have.
 LENGTH = """
-SELECT CASE typeof({column}) WHEN 'blob' THEN length({column}) / 4 ELSE json_array_length({column}) END
+SELECT CASE WHEN typeof({column}) = 'blob' THEN length({column}) / 4
+            WHEN json_valid({column}) THEN json_array_length({column}) END
   FROM {table} WHERE {column} NOT NULL LIMIT 1
 """
 

@@ -43,6 +43,7 @@ def opened(path: str) -> Iterator[Database]:
         if not hasattr(db.conn, "enable_load_extension"):
             raise click.ClickException(CANNOT)
         load(db.conn)
+        db.execute("SELECT 1 FROM sqlite_master")  # is it a database?
         yield db
     except (sqlite3.Error, FileNotFoundError) as error:
         raise click.ClickException(str(error)) from None

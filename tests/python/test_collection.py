@@ -401,7 +401,7 @@ REFUSED = [
     ),
     (lambda d: d.add(["a", "b"], texts=["x"]), ValueError, "texts: expected as many as keys, got 1 for 2"),
     (lambda d: d.add(["a", "b"], metas=[{}]), ValueError, "metas: expected as many as keys, got 1 for 2"),
-    (lambda d: d.add(["a", "a"]), ValueError, "keys: expected each once, got 'a' twice"),
+    (lambda d: d.add(["a", "a"]), sqlite_ann.Duplicate, "keys: expected each once, got 'a' twice"),
     (lambda d: d.add(["a", "k1"]), sqlite_ann.Duplicate, "docs: expected new keys, got 'k1', which is there"),
     (lambda d: d.add(["a", 7]), TypeError, "keys: expected text without zero characters, got 7"),
     (lambda d: d.add("a\0b"), TypeError, "keys: expected text without zero characters"),
@@ -443,11 +443,11 @@ def test_what_is_wrong_is_told_and_leaves_nothing_behind(docs, call, kind, said)
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (None, "embed: expected 2 vectors for 2 texts, got one number"),
-        ([], "embed: expected 2 vectors for 2 texts, got 0"),
-        ([[1, 2, 3, 4]], "embed: expected 2 vectors for 2 texts, got 1 x 4"),
-        ([[1, 2, 3, 4], [1, 2, 3, np.nan]], r"embeddings\[1\]: expected finite components"),
-        ([[1, 2, 3], [1, 2, 3]], "embeddings: expected 4 components, got 3"),
+        (None, "embed: expected 2 vectors for 2 texts, got None"),
+        ([], r"embed: expected 2 vectors for 2 texts, got shape \(0,\)"),
+        ([[1, 2, 3, 4]], r"embed: expected 2 vectors for 2 texts, got shape \(1, 4\)"),
+        ([[1, 2, 3, 4], [1, 2, 3, np.nan]], r"embed\[1\]: expected finite components"),
+        ([[1, 2, 3], [1, 2, 3]], "embed: expected 4 components, got 3"),
     ],
 )
 def test_an_embedding_function_that_gives_something_else(db, made, said):
