@@ -164,6 +164,9 @@ def test_a_collection_made_anew_by_another_model_is_indexed_anew(path, monkeypat
         (("tunes", "n1", "-c", "x"), "expected an ID or --content"),
         (("tunes", "-c", "x", "-d", "none.db"), "there is no none.db"),
         (("tunes", "-c", "x", "--recall", "2"), "recall"),
+        (("tunes", "n1", "-n", "9" * 30), "number: expected a whole number of 64 bits"),
+        (("'; DROP TABLE embeddings; --", "n1"), "has no collection '; DROP TABLE embeddings; --"),
+        (("tunes", "'; DROP TABLE entry; --"), "the collection has no ID '; DROP TABLE entry; --"),
         (("lost", "-c", "x"), "Unknown model"),
     ],
 )
@@ -172,6 +175,21 @@ def test_what_is_wrong_is_one_sentence(path, words, message):
     collection.db["collections"].insert({"id": 9, "name": "lost", "model": "lost"})
     collection.db["embeddings"].insert({"collection_id": 9, "id": "a", "embedding": b"\0\0\0\0", "updated": 1})
     (line,) = run("near", *words, fails=True).splitlines()
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "embedding: expected numbers, got None"),
+        (["a", "b"], "embedding: expected numbers, got text"),
+        ([1.0] * 5, "embedding: expected 8 components, got 5"),
+        ([1.0] * 7 + [float("nan")], "expected finite components, got NaN at component 7"),
+    ],
+)
+def test_a_model_that_gives_something_else(path, monkeypatch, given, message):
+    monkeypatch.setattr(Numbers, "embed_batch", lambda self, items: [given for _ in items])
+    (line,) = run("near", "tunes", "-c", "x", fails=True).splitlines()
     assert message in line
 
 

@@ -103,6 +103,12 @@ async def test_a_vector_and_an_id_find_what_is_near_them(ask):
         ("search", {"index": "song_ann", "vector": [1]}, "vector: expected 2 components, got 1"),
         ("like", {"index": "song_ann", "id": 21}, "song_ann has no row 21"),
         ("like", {"index": "song_ann", "id": 3, "k": -1}, "k"),
+        ("like", {"index": "song_ann", "id": 10**30}, "id: expected a whole number of 64 bits"),
+        ("search", {"index": "song_ann", "text": "Tune 7", "k": 10**30}, "k: expected a whole number of 64 bits"),
+        ("search", {"index": "song_ann", "text": ""}, "search: expected one of text and vector"),
+        ("search", {"index": "song_ann", "vector": []}, "search: expected one of text and vector"),
+        ("search", {"index": "'; DROP TABLE song; --", "text": "x"}, "there is no table '; DROP TABLE song; --"),
+        ("search", {"index": "song", "text": "x"}, "main.song is another kind of table"),
     ],
 )
 async def test_what_is_wrong_is_told_in_a_sentence(ask, tool, arguments, message):

@@ -16,7 +16,7 @@ pytest.importorskip("pysqlite3")
 
 import pysqlite3
 from sqlalchemy import ForeignKey, Integer, Text, create_engine, func, insert, select, text, update
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, mapped_column
 
 import sqlite_ann
@@ -141,6 +141,7 @@ def test_what_is_assigned_is_found_and_what_is_equal_is_not_written(engine):
         ([[1, 2]], r"vector: expected one dimension, and a number in it, got shape \(1, 2\)"),
         ([1, float("inf")], "vector: expected finite components, got infinity or NaN"),
         (["a", "b"], "vector: expected numbers, got text"),
+        ([], r"vector: expected one dimension, and a number in it, got shape \(0,\)"),
         (b"1234", r"vector: expected a blob of 8 bytes \(Vector\(2\)\), got 4 bytes"),
     ],
 )
@@ -183,6 +184,24 @@ def test_other_types_are_stored_as_an_index_of_that_type_reads_them(engine, type
 def test_an_unknown_type_is_refused():
     with pytest.raises(ValueError, match=r"type: expected one of float32, .*, got 'float64'"):
         Vector(2, type="float64")
+    with pytest.raises(ValueError, match="dim: expected a whole number from 1, got 0"):
+        Vector(0)
+
+
+@pytest.mark.parametrize("ids", ["1", ["one"], [1.5]])
+def test_ids_that_are_none_are_refused(engine, ids):
+    found = near("song_ann", [1, 0], 2)
+    with engine.connect() as db, pytest.raises(StatementError, match="ids: expected 64-bit whole numbers, got"):
+        db.execute(select(found.c.id).where(found.c.only == ids))
+
+
+@pytest.mark.parametrize("name", ["none", 'two "odd" words', "'; DROP TABLE song; --", "song"])
+def test_the_name_of_an_index_is_a_name_whatever_is_in_it(engine, name):
+    with engine.connect() as db, pytest.raises(DBAPIError) as raised:
+        db.execute(select(near(name, [1, 0], 2).c.id))
+    assert name in str(raised.value.orig)
+    with Session(engine) as session:
+        assert session.get(Song, 3) is not None
 
 
 def test_every_connection_of_the_pool_has_the_extension(engine, new_engine):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +97,11 @@ def test_vectors_of_json_an_empty_table_and_names_with_blanks(utils):
         ("ann-create songs.db none v", "songs.db has no table none"),
         ("ann-create songs.db song w", "song has no column w; it has id, title, v"),
         ("ann-create songs.db empty v", "empty has no vector in v: --dim says how many numbers one has"),
+        ("ann-create songs.db song title", "song has no vector in title: --dim says how many numbers one has"),
+        ("ann-create songs.db ';DROP-- v", "songs.db has no table ';DROP--"),
+        ("ann-create none.txt song v", "file is not a database"),
+        ("ann-search none.txt song_ann --id 1", "file is not a database"),
+        ("ann-search songs.db ';DROP-- --id 1", "there is no table ';DROP--"),
         ("ann-create songs.db no_key v", "INTEGER PRIMARY KEY"),
         ("ann-create songs.db song v --name far --metric far", "metric"),
         ("ann-create none.db song v", "'none.db' does not exist"),
@@ -110,6 +116,7 @@ def test_vectors_of_json_an_empty_table_and_names_with_blanks(utils):
 def test_what_is_wrong_is_one_sentence(utils, words, message):
     utils("ann-create", "songs.db", "song", "v")
     utils("songs.db", "CREATE VIRTUAL TABLE alone USING ann(v float32[2])")
+    Path("none.txt").write_text("a text that is no database " * 100)
     complaint = utils(*words.split(), fails=True)
     assert message in complaint.splitlines()[-1]
 
