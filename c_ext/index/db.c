@@ -44,6 +44,9 @@ static const char *const sql_of[ANN_N_STMTS] = {
   [ANN_STMT_VECTOR_MAX] = "SELECT max(id) FROM %s",
   [ANN_STMT_VECTOR_COUNT] =
       "SELECT count(*), min(id), max(id) FROM %s WHERE id BETWEEN ?1 AND ?2",
+  [ANN_STMT_VECTOR_FIT] =
+      "SELECT count(*) FROM %s WHERE typeof(vector) = 'text' OR (typeof(vector) = 'blob' AND "
+      "length(vector) = ?1)",
   [ANN_STMT_PAGE_GET] = "SELECT data FROM %spages\" WHERE id = ?1",
   [ANN_STMT_PAGE_ADD] = "INSERT INTO %spages\"(id, data) VALUES(?1, ?2)",
   [ANN_STMT_PAGE_PUT] = "REPLACE INTO %spages\"(id, data) VALUES(?1, ?2)",
@@ -114,7 +117,7 @@ void ann_db_close(AnnDb *db) {
 /* Statements of which the first %s is where vectors are. */
 static const int reads_vectors[] = {
   ANN_STMT_VECTOR_GET,   ANN_STMT_VECTOR_HAS, ANN_STMT_VECTOR_SCAN, ANN_STMT_VECTOR_MAX,
-  ANN_STMT_VECTOR_COUNT, ANN_STMT_PLACE_GONE, ANN_STMT_ALLOWED,
+  ANN_STMT_VECTOR_COUNT, ANN_STMT_VECTOR_FIT, ANN_STMT_PLACE_GONE,  ANN_STMT_ALLOWED,
 };
 #define N_READS_VECTORS ((int)(sizeof reads_vectors / sizeof *reads_vectors))
 

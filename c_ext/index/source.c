@@ -162,6 +162,17 @@ int ann_source_count(AnnSource *source, int64_t first, int64_t last, int64_t *ou
   return rc;
 }
 
+int ann_source_count_fit(AnnSource *source, int64_t *out_n) {
+  int rc = ANN_OK, has_row = 0;
+  sqlite3_stmt *stmt = ann_db_stmt(source->db, ANN_STMT_VECTOR_FIT, &rc);
+  if (!stmt) return rc;
+  sqlite3_bind_int64(stmt, 1, source->space->blob_size);
+  rc = ann_db_step(source->db, stmt, &has_row);
+  if (has_row) *out_n = sqlite3_column_int64(stmt, 0);
+  sqlite3_reset(stmt);
+  return rc;
+}
+
 int ann_source_tell(AnnSource *source, int64_t *out_n) {
   sqlite3_stmt *stmt;
   int rc = ann_source_scan(source, INT64_MIN, INT64_MAX), found = 1, is_vector = 0;

@@ -53,6 +53,9 @@ void ann_source_end(AnnSource *source);
 ** an ordinary table also those that are passed over, for what they have is no vector. */
 int ann_source_count(AnnSource *source, int64_t first, int64_t last, int64_t *out_n,
                      int64_t *out_smallest, int64_t *out_largest);
+/* Rows that have a vector, as far as type and length tell, which SQLite reads without the rest of
+** it: a number that is not finite is not seen, nor what a text says. */
+int ann_source_count_fit(AnnSource *source, int64_t *out_n);
 /* For a state that knows nothing of them: tell it of all rows, and how many there are.  About 1 us
 ** a row. */
 int ann_source_tell(AnnSource *source, int64_t *out_n);

@@ -83,13 +83,13 @@ static int fill_bytes(AnnStore *store, const char *key, AnnListing *listing) {
 /* Rows, and those of them that the forest has not as they are.  Of an ordinary table they are
 ** counted only when they are asked for; without a forest all of them wait. */
 static int fill_rows(AnnStore *store, const char *key, AnnListing *listing) {
-  int64_t rows = store->state.rows, changes = 0, waiting, smallest, largest;
+  int64_t rows = store->state.rows, changes = 0, waiting;
   int all_wait = store->content && store->state.roots[0] == 0;
   int asked = !key || sqlite3_stricmp(key, "rows") == 0 ||
               (all_wait && sqlite3_stricmp(key, "waiting") == 0);
   int rc = ann_notes_count(store->notes, &changes);
   if (rc == ANN_OK && store->content && asked) {
-    rc = ann_source_count(store->source, INT64_MIN, INT64_MAX, &rows, &smallest, &largest);
+    rc = ann_source_count_fit(store->source, &rows);
   }
   waiting = all_wait ? rows : store->state.rows - store->state.placed + changes;
   info_number(listing, "rows", rows);

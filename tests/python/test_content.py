@@ -121,12 +121,24 @@ def test_what_is_read_is_a_vector_whatever_the_column_has(db):
     index = Index.create(db, "tune_ann", dim=2, content="tune")
     assert index.get(7).tolist() == [3.0, 4.0]
     assert list(index) == [7]
-    assert len(index) == 3  # whatever is not NULL, without a look at it
+    assert len(index) == 2  # what may be a vector: a text is not read for it
     assert [i in index for i in (7, 8, 9, 10)] == [True, False, False, False]
     with pytest.raises(KeyError, match="8"):
         index.get([7, 8])
     with pytest.raises(KeyError, match="8"):
         index.search_item([7, 8])
+
+
+def test_rows_that_no_search_finds_are_not_counted_where_type_or_length_tell(index):
+    n = len(index)
+    wrong = [np.ones(songs.DIM, "<f8").tobytes(), songs.blob(np.ones(songs.DIM - 1, "<f4")), b"", 5, 2.5, None]
+    for id_, given in enumerate(wrong, 90_000):
+        index.db.execute("INSERT INTO song VALUES (?, ?, ?)", (id_, f"wrong {id_}", given))
+    assert len(index) == n == len(index.search(np.ones(songs.DIM), k=10_000).ids)
+    index.db.execute("REPLACE INTO song VALUES (90000, '', ?)", (songs.blob(np.ones(songs.DIM, "<f4")),))
+    assert len(index) == n + 1
+    index.optimize()
+    assert len(index) == n + 1
 
 
 def test_rows_have_no_keys_but_those_of_their_table(db, index):

@@ -411,6 +411,7 @@ def test_vectors_may_be_json_text_and_what_is_none_is_passed_over(filled, querie
     for _ in range(2):
         assert songs.search(filled, queries[0], 1) == [(2, 0.0)]
         assert len(songs.search(filled, queries[0], 5000)) == 1501
+        assert songs.info(filled, "rows") == 1501 + 3  # two texts and a NaN are taken for vectors
         told = filled.execute("SELECT id, fault FROM ann_check('song_ann')").fetchall()
         assert [i for i, _ in told] == list(range(50_000, 50_007))
         assert told[0][1] == "row 50000 is not indexed: expected 32 bytes (8 x float32), got 5 bytes" or told[0][
