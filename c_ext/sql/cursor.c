@@ -5,6 +5,7 @@
 **   PLAN_LOW | PLAN_HIGH  rows with lowest <= rowid <= highest, as far as given
 **   PLAN_EQUAL            the row of a rowid
 **   PLAN_MATCH + …        embedding MATCH query: the bits of sql/arguments.h, shifted up
+**   PLAN_REFUSED + …      none, for that argument, shifted up, needs a search
 */
 #include "sql/cursor.h"
 
@@ -13,7 +14,14 @@
 #include "sql/plan.h"
 #include "sql/value.h"
 
-enum { PLAN_LOW = 1, PLAN_HIGH = 2, PLAN_EQUAL = 4, PLAN_MATCH = 8, PLAN_SHIFT = 4 };
+enum {
+  PLAN_LOW = 1,
+  PLAN_HIGH = 2,
+  PLAN_EQUAL = 4,
+  PLAN_MATCH = 8,
+  PLAN_REFUSED = 16,
+  PLAN_SHIFT = 5,
+};
 
 #define HOW_TO_SEARCH \
   "; write MATCH beside AND, to the right of LEFT JOIN in ON, or use ann_search"
@@ -40,8 +48,14 @@ static int rowid_bit(int op) {
   }
 }
 
+/* UPDATE … FROM may name every column, the one for commands, too. */
+static int names_all(const sqlite3_index_info *info) {
+  return info->colUsed >> ANN_COLUMN_COMMAND & 1;
+}
+
 static int plan_scan(sqlite3_index_info *info) {
   int chosen[5] = {-1, -1, -1, -1, -1}, i, n = 0, bit;
+  double most = info->estimatedCost;
   for (i = 0; i < info->nConstraint; i++) {
     const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
     if (constraint->usable && constraint->iColumn < 0) {
@@ -63,6 +77,8 @@ static int plan_scan(sqlite3_index_info *info) {
     info->estimatedCost = info->idxNum ? 3e5 : 1e6;
     info->estimatedRows = info->idxNum ? 100000 : 1000000;
   }
+  /* Who reads the distance means MATCH, and this is a side of an OR beside it (plan.h). */
+  if (!names_all(info) && info->colUsed >> ANN_COLUMN_DISTANCE & 1) info->estimatedCost = most;
   info->orderByConsumed = info->nOrderBy == 1 && info->aOrderBy[0].iColumn < 0 &&
                           !info->aOrderBy[0].desc;
   info->idxStr = (char *)(info->idxNum & PLAN_EQUAL ? "one row by rowid"
@@ -71,14 +87,19 @@ static int plan_scan(sqlite3_index_info *info) {
   return ANN_OK;
 }
 
-/* An argument that is named where nothing is searched for, or -1.  UPDATE … FROM may name every
-** column, the one for commands, too. */
-static int argument_named(const sqlite3_index_info *info) {
+/* An argument that has a value where nothing is searched for, or -1. */
+static int argument_given(const sqlite3_index_info *info) {
   int i, argument = -1;
   for (i = 0; i < info->nConstraint && argument < 0; i++) {
     argument = ann_arguments_at(&ann_columns_form, info->aConstraint[i].iColumn);
   }
-  if (argument >= 0 || info->colUsed >> ANN_COLUMN_COMMAND & 1) return argument;
+  return argument;
+}
+
+/* One that is named elsewhere in the statement, or -1. */
+static int argument_named(const sqlite3_index_info *info) {
+  int i, argument = -1;
+  if (names_all(info)) return -1;
   for (i = ann_arguments_end(&ann_columns_form) - 1; i >= ANN_COLUMN_FIRST; i--) {
     if (info->colUsed >> i & 1) argument = ann_arguments_at(&ann_columns_form, i);
   }
@@ -104,8 +125,13 @@ int ann_cursor_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
       return rc;
     }
   }
+  i = argument_given(info);
+  if (i >= 0) return refuse_argument(vtab, i);
   i = argument_named(info);
-  return i >= 0 ? refuse_argument(vtab, i) : plan_scan(info);
+  if (i < 0) return plan_scan(info);
+  /* A side of an OR beside MATCH looks so, too (plan.h): SQLite's own cost is the most. */
+  info->idxNum = PLAN_REFUSED | i << PLAN_SHIFT;
+  return ANN_OK;
 }
 
 /* MATCH where SQLite cannot make a search of it, and asks of one row after another. */
@@ -228,6 +254,7 @@ int ann_cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *words, in
   (void)words, (void)argc;
   sqlite3_finalize(cursor->rows);
   cursor->rows = NULL;
+  if (plan & PLAN_REFUSED) return refuse_argument(base->pVtab, plan >> PLAN_SHIFT);
   return plan & PLAN_MATCH ? filter_search(cursor, plan >> PLAN_SHIFT, argv)
                            : filter_scan(cursor, plan, argv);
 }

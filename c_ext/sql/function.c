@@ -54,8 +54,10 @@ static int is_of_all(const AnnFunction *function, int column) {
   return function->n_arguments > 0 && column >= function->n_columns + function->n_arguments;
 }
 
+/* *out_is_part: one that is needed is named in the statement, but this call does not show it, as
+** for a side of an OR (plan.h). */
 static int choose(const AnnFunction *function, const sqlite3_index_info *info, int *chosen,
-                  char **out_message) {
+                  int *out_is_part, char **out_message) {
   int i;
   for (i = 0; i <= ANN_KEY; i++) chosen[i] = -1;
   for (i = 0; i < info->nConstraint; i++) {
@@ -79,6 +81,10 @@ static int choose(const AnnFunction *function, const sqlite3_index_info *info, i
   }
   for (i = 0; i < function->n_needed; i++) {
     if (chosen[i] >= 0) continue;
+    if (info->colUsed >> (function->n_columns + i) & 1) {
+      *out_is_part = 1;
+      continue;
+    }
     *out_message = sqlite3_mprintf("%s: expected %s", function->name, function->usage);
     return ANN_ERROR;
   }
@@ -93,8 +99,8 @@ static int reads_all(const AnnFunction *function, const sqlite3_index_info *info
 
 static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const AnnFunction *function = function_of(vtab);
-  int i, n = 0, chosen[ANN_KEY + 1];
-  int rc = choose(function, info, chosen, &vtab->zErrMsg);
+  int i, n = 0, is_part = 0, chosen[ANN_KEY + 1];
+  int rc = choose(function, info, chosen, &is_part, &vtab->zErrMsg);
   if (rc != ANN_OK) return rc;
   for (i = 0; i <= ANN_KEY; i++) {
     if (chosen[i] < 0) continue;
@@ -103,7 +109,7 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
     info->idxNum |= 1 << i;
   }
   if (reads_all(function, info)) info->idxNum |= READS_ALL;
-  info->estimatedCost = 1e5;
+  if (!is_part) info->estimatedCost = 1e5; /* else SQLite's own, the most */
   info->estimatedRows = function->kind->expected_rows;
   if (function->kind->is_in_order) info->orderByConsumed = function->kind->is_in_order(info);
   return ANN_OK;

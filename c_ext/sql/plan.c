@@ -51,8 +51,18 @@ static int argument_of(const AnnForm *form, sqlite3_index_info *info, int i) {
   return column == form->vector ? ANN_ARG_QUERY : ann_arguments_at(form, column);
 }
 
-static int choose(const AnnForm *form, sqlite3_index_info *info, int *chosen,
+/* Is an argument given that this call does not show?  Before 3.50, SQLite asks for each side of an
+** OR by itself, with nothing else of WHERE, once it has asked for all. */
+static int is_hidden(const AnnForm *form, const sqlite3_index_info *info, const int *chosen,
+                     int argument) {
+  int column = ann_arguments_column(form, argument);
+  return column >= 0 && chosen[argument] < 0 && info->colUsed >> column & 1;
+}
+
+/* *out_is_part: of the arguments that a search must have, this call does not show all. */
+static int choose(const AnnForm *form, sqlite3_index_info *info, int *chosen, int *out_is_part,
                   char **out_message) {
+  int is_table_hidden, is_query_hidden;
   int i, rc = ANN_OK;
   for (i = 0; i < ANN_N_ARGS; i++) chosen[i] = -1;
   for (i = 0; i < info->nConstraint && rc == ANN_OK; i++) {
@@ -60,8 +70,12 @@ static int choose(const AnnForm *form, sqlite3_index_info *info, int *chosen,
     if (argument >= 0) rc = take(form, info, i, argument, chosen, out_message);
   }
   if (rc != ANN_OK) return rc;
-  if (chosen[ANN_ARG_QUERY] < 0 ||
-      (ann_arguments_column(form, ANN_ARG_TABLE) >= 0 && chosen[ANN_ARG_TABLE] < 0)) {
+  is_table_hidden = is_hidden(form, info, chosen, ANN_ARG_TABLE);
+  is_query_hidden = is_hidden(form, info, chosen, ANN_ARG_QUERY);
+  *out_is_part = is_table_hidden || is_query_hidden;
+  if ((chosen[ANN_ARG_QUERY] < 0 && !is_query_hidden) ||
+      (ann_arguments_column(form, ANN_ARG_TABLE) >= 0 && chosen[ANN_ARG_TABLE] < 0 &&
+       !is_table_hidden)) {
     *out_message = sqlite3_mprintf("%s: expected arguments (table, %s [, k [, recall]])",
                                    form->function,
                                    form->kind == ANN_FORM_ITEM    ? "id"
@@ -149,9 +163,9 @@ static char *in_words(const AnnForm *form, const int *chosen, int in_order) {
 }
 
 int ann_plan_search(const AnnForm *form, sqlite3_index_info *info, char **out_message) {
-  int chosen[ANN_N_ARGS], i, n = 0, bits = 0;
+  int chosen[ANN_N_ARGS], i, n = 0, bits = 0, is_part = 0;
   double rows;
-  int rc = choose(form, info, chosen, out_message);
+  int rc = choose(form, info, chosen, &is_part, out_message);
   if (rc != ANN_OK) return rc;
   take_limit(form, info, chosen);
   for (i = 0; i < ANN_N_ARGS; i++) {
@@ -166,7 +180,7 @@ int ann_plan_search(const AnnForm *form, sqlite3_index_info *info, char **out_me
   }
   rows = rows_expected(info, chosen);
   info->idxNum = bits;
-  info->estimatedCost = SEARCH_COST + rows;
+  if (!is_part) info->estimatedCost = SEARCH_COST + rows; /* else SQLite's own, the most */
   info->estimatedRows = rows < 1e15 ? (sqlite3_int64)rows : (sqlite3_int64)1e15;
   info->orderByConsumed = order_is_ours(form, info, chosen[ANN_ARG_DIVERSITY] >= 0);
   info->idxStr = in_words(form, chosen, info->orderByConsumed);
