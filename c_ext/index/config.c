@@ -96,7 +96,7 @@ int ann_config_is_marked(AnnDb *db, int64_t mark) {
 
 int ann_config_unmark(AnnDb *db) { return ann_config_delete(db, ANN_CONFIG_MADE); }
 
-int ann_config_check_format(AnnDb *db) {
+static int read_format(AnnDb *db, int64_t *out_format) {
   int rc = ANN_OK, has_row = 0;
   sqlite3_stmt *stmt = ann_db_stmt(db, ANN_STMT_CONFIG_GET, &rc);
   if (!stmt) return rc;
@@ -108,13 +108,31 @@ int ann_config_check_format(AnnDb *db) {
                      ann_db_name(db));
   } else if (rc == ANN_OK && sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) {
     rc = ann_db_corrupt(db, "config row", ANN_CONFIG_FORMAT);
-  } else if (rc == ANN_OK && sqlite3_column_int(stmt, 0) != ANN_FORMAT_VERSION) {
-    int format = sqlite3_column_int(stmt, 0);
-    rc = ann_db_fail(db, ANN_ERROR, "expected format %d, got %d; %s", ANN_FORMAT_VERSION,
-                     format,
-                     format > ANN_FORMAT_VERSION ? "a newer sqlite_ann wrote it"
-                                                 : "an older sqlite_ann wrote it: rebuild it");
+  } else if (rc == ANN_OK) {
+    *out_format = sqlite3_column_int64(stmt, 0);
   }
   sqlite3_reset(stmt);
   return rc;
+}
+
+static int refuse_format(AnnDb *db, int64_t format) {
+  return ann_db_fail(db, ANN_ERROR, "expected format %d, got %lld; %s", ANN_FORMAT_VERSION,
+                     (long long)format,
+                     format > ANN_FORMAT_VERSION ? "a newer sqlite_ann wrote it"
+                                                 : "an older sqlite_ann wrote it: rebuild it");
+}
+
+int ann_config_check_format(AnnDb *db) {
+  int64_t format = 0;
+  int rc = read_format(db, &format);
+  return rc == ANN_OK && format != ANN_FORMAT_VERSION ? refuse_format(db, format) : rc;
+}
+
+int ann_config_refuse_newer(AnnDb *db) {
+  int64_t format = 0;
+  int rc = read_format(db, &format);
+  if (rc == ANN_OK && format > ANN_FORMAT_VERSION) return refuse_format(db, format);
+  if (rc != ANN_ERROR && rc != ANN_CORRUPT) return rc;
+  ann_db_unsay(db);
+  return ANN_OK;
 }

@@ -41,6 +41,8 @@ int ann_config_put_first(AnnDb *db, const AnnOptions *options);
 int ann_config_put_state(AnnDb *db, const AnnState *state);
 /* ANN_OK, or a sentence: the row is missing, damaged, or a newer format's. */
 int ann_config_check_format(AnnDb *db);
+/* For what makes all but the vectors anew: only a newer format's row is refused. */
+int ann_config_refuse_newer(AnnDb *db);
 /* cffi:off */
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "index/build.h"
 #include "index/check.h"
+#include "index/config.h"
 #include "index/follow.h"
 #include "index/learned.h"
 #include "index/log.h"
@@ -310,7 +311,11 @@ int ann_table_learn(AnnTable *table, sqlite3_value *queries) {
 
 int ann_table_rebuild(AnnTable *table, const char *who) {
   AnnBuilt built;
-  int rc = ann_store_begin_afresh(table->store);
+  int rc;
+  ann_db_unsay(table->store->db);
+  rc = ann_config_refuse_newer(table->store->db); /* before anything is written */
+  if (rc != ANN_OK) return rc;
+  rc = ann_store_begin_afresh(table->store);
   if (rc == ANN_OK) rc = ann_build_rebuild(table->store, &built);
   if (rc == ANN_OK) tell(table, who, 0, built);
   ann_store_end(table->store);

@@ -233,6 +233,7 @@ def test_a_table_of_a_newer_format_is_told_and_hides_no_other(run):
     assert [(row["index"], row["rows"]) for row in json.loads(out)] == [
         ("empty", 0), ("equal", N), ("few", None), ("song_ann", N)
     ]  # fmt: skip
+    assert run("rebuild", "few")[::2] == (1, said)
     assert run("drop", "few")[0] == 0
 
 

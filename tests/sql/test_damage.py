@@ -208,7 +208,7 @@ def test_a_damaged_table_can_be_renamed_and_dropped(forest, what):
     "several",
     [
         ("all of config gone",),
-        ("newer format", "state of ones", "calibration too short"),
+        ("format is text", "state of ones", "calibration too short"),
         ("all pages gone", "a page is text", "a page too many"),
         ("root is gone", "a place is gone", "a place is another", "placed rows wait", "runs overlap"),
         ("a vector is another", "a vector too many"),
@@ -260,8 +260,34 @@ def test_a_newer_format_is_refused_in_words(forest, refused):
         "SELECT * FROM v",
         "DELETE FROM v",
         "SELECT * FROM ann_info('v')",
+        "INSERT INTO v(v) VALUES ('optimize')",
     ):
         assert refused(db, sql, (), message).extendedresult == apsw.SQLITE_ERROR
+
+
+@pytest.mark.parametrize("content", [False, True])
+def test_what_a_newer_version_wrote_is_not_rebuilt(db, content):
+    """It would lose what this version knows nothing of."""
+    db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding BLOB); INSERT INTO song VALUES (1, zeroblob(8))")
+    db.execute(f"CREATE VIRTUAL TABLE v USING ann(embedding float32[2]{', content=song' if content else ''})")
+    db.execute("CREATE TABLE other(x)")
+    db.execute("UPDATE v_config SET value = ? WHERE id = 1", (2**40,))
+
+    def everything():
+        names = db.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
+        tables = [name for name, sql in names if sql.startswith("CREATE TABLE")]
+        return names, {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
+
+    before = everything()
+    db.execute("BEGIN")
+    with pytest.raises(
+        apsw.SQLError, match="ann table v: expected format 2, got 1099511627776; a newer sqlite_ann wrote"
+    ):
+        db.execute("INSERT INTO v(v) VALUES ('rebuild')")
+    assert everything() == before
+    db.execute("INSERT INTO other VALUES (1); COMMIT")
+    db.execute("UPDATE v_config SET value = 1 WHERE id = 1; INSERT INTO v(v) VALUES ('rebuild')")
+    assert faults(db) == []
 
 
 # --- shadow tables that are not as we made them --------------------------------------------------
