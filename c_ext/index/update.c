@@ -3,6 +3,7 @@
 
 #include "core/kernel.h"
 #include "index/divide.h"
+#include "index/log.h"
 #include "index/pages.h"
 #include "index/places.h"
 #include "index/rows.h"
@@ -205,11 +206,12 @@ int ann_update_clear(AnnStore *store) {
   return rc;
 }
 
-/* Another row's damage does not keep this one from being deleted. */
+/* Another row's damage does not keep this one from being deleted; it is told to the log alone. */
 static int recentre_if_sound(AnnStore *store, int tree, uint32_t number) {
   int64_t before = ann_db_changes(store->db);
   int moved = 0, rc = ann_divide_recentre(store, tree, number, STRAYED, &moved);
   if (rc != ANN_CORRUPT || ann_db_changes(store->db) != before) return rc;
+  ann_log_failure(store->db, rc);
   ann_db_unsay(store->db);
   return ANN_OK;
 }

@@ -107,6 +107,25 @@ assert slices > 3
     ]
 
 
+def test_damage_of_a_row_that_does_not_keep_others_from_being_deleted_is_told():
+    script = """
+db = sqlite_ann.connect(":memory:")
+db.execute("CREATE VIRTUAL TABLE v USING ann(e float32[4], metric=l2, leaf_capacity=128)")
+db.execute("SELECT ann_set('v', 'cache_mb', 0)")  # so that rows are read from their table
+x = rng.standard_normal((2400, 4)).astype("<f4")
+db.execute("INSERT INTO v(rowid, e) SELECT id, vector FROM ann_rows(?, 4, 'float32', ?)", (x.tobytes(), np.arange(2400).tobytes()))
+db.execute("UPDATE v_vectors SET vector = x'00' WHERE id = 7")
+places = {id: np.frombuffer(pages, "<u4").tolist() for id, pages in db.execute("SELECT id, pages FROM v_places")}
+beside = sorted((id for id in places if places[7][0] in places[id]), key=lambda id: x[id, 0])
+for id in beside[: len(beside) // 2]:  # those on one side of a leaf, which moves to the others
+    if id != 7:
+        db.execute("DELETE FROM v WHERE rowid = ?", (id,))
+"""
+    log = log_of(script)
+    damage = (apsw.SQLITE_CORRUPT_VTAB, "sqlite_ann: main.v: vector 7 is damaged; write it anew or delete it")
+    assert log.count(damage) == 1
+
+
 def test_an_index_over_a_table_that_nothing_watches_any_more():
     script = """
 db = sqlite_ann.connect(":memory:")
