@@ -19,9 +19,9 @@
 ** a join condition on the k rows, and taking it would make the answer depend on the
 ** join order.
 **
-** One of the arguments that a search must have, which the statement names but the call does not
-** show, as for a side of an OR before SQLite 3.50, makes the plan too dear to be chosen; where there
-** is no other, as for `SELECT "table" FROM ann_search`, the search refuses NULL in its place.
+** An argument that a search must have, which the statement names but the call does not show, as
+** for a side of an OR before SQLite 3.50, makes the plan too dear to be chosen; where there is no
+** other, as for `SELECT "table" FROM ann_search`, the search refuses NULL in its place.
 **
 ** Cost: high, so that a search is never the inner loop of a join that can be turned
 ** round; rows: k where it is known, else 10.
