@@ -1,6 +1,6 @@
 // Questions to the server, each answered in JSON; an Error has the sentence that the server says.
 
-const known = new Map(); // rows by id, as /api/row gave them; the file is read-only, so they stay as they are
+const known = new Map(); // rows by id, as /api/row gave them, until the page is loaded again
 
 export async function ask(what, values = {}, signal = undefined) {
   const query = new URLSearchParams(values).toString();

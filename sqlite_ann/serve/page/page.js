@@ -98,8 +98,10 @@ function newCard(row, isChosen) {
 
 async function vote(card, name) {
   const place = [...cards.values()].indexOf(card);
+  const next = state.voted(state.read(), card.row.id, name);
+  if (state.link(next) === location.hash) return; // clicked twice, before the answer
   const done = new Promise((go) => addEventListener("hashchange", go, { once: true }));
-  state.go(state.voted(state.read(), card.row.id, name));
+  state.go(next);
   await done;
   await answered; // the card is gone: whoever goes by keys stays at its place in the list
   [...cards.values()][place]?.element.querySelector(`.${name}`)?.focus({ preventScroll: true });
@@ -144,7 +146,7 @@ async function showMap() {
   map.drawLegend($("#map .legend"));
   const n = points.ids.length;
   const told = points.of > n ? `${n.toLocaleString("en")} of ${points.of.toLocaleString("en")} rows` : `All ${n.toLocaleString("en")} rows`;
-  const axes = `${told} on the two axes along which they differ most; "sqlite-ann map" makes a better map.`;
+  const axes = `${told} on the two axes along which they differ most; sqlite-ann map ${about.database} ${about.index} makes a better map.`;
   $("#map .caption").textContent = points.kind === "axes" ? axes : `${told}: what is near is drawn near.`;
   canvas.setAttribute("aria-label", `Map of ${n} rows; the list beside it has those that are marked`);
   for (const button of document.querySelectorAll("[data-zoom]")) {

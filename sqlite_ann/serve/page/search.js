@@ -58,7 +58,7 @@ export function searchField(form, { onFound, onChoose, onError }) {
     running = new AbortController();
     try {
       const answer = await ask("find", { text, k: 12 }, running.signal);
-      open(answer.rows);
+      if (document.activeElement === input) open(answer.rows);
       onFound(answer);
     } catch (error) {
       if (error.name !== "AbortError") onError(error);

@@ -65,8 +65,8 @@ export class Card {
   }
 
   showDistance(distance) {
-    if (distance === null) return;
-    this.distance.textContent = Math.abs(distance) < 10 ? distance.toFixed(3) : Number(distance.toPrecision(4)).toLocaleString("en");
+    const short = (number) => (Math.abs(number) < 10 ? number.toFixed(3) : Number(number.toPrecision(4)).toLocaleString("en"));
+    this.distance.textContent = distance === null ? "" : short(distance);
   }
 
   // Draws the notes, once; the card must be on the page, since staves are as wide as it is.

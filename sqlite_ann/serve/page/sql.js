@@ -16,8 +16,8 @@ export function showSql(figure, { sql, ms }) {
 export function copyOnClick(figure) {
   const button = figure.querySelector("button");
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(figure.querySelector("code").textContent);
-    button.textContent = "copied";
+    const done = await navigator.clipboard.writeText(figure.querySelector("code").textContent).then(() => true, () => false);
+    button.textContent = done ? "copied" : "not allowed";
     setTimeout(() => (button.textContent = "copy"), 1200);
   });
 }

@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 
 const SCALE = 0.8;
 const ROOM = 7; // above and below a staff
-const HEADING = /^[A-JN-UWZ]:(?![|:])|^w:|^%/; // title, source, tempo, words: the page says what it wants of these itself
+const HEADING = /^[A-JN-TWZ]:(?![|:])|^w:|^%/; // title, source, tempo, words: the page says what it wants of these itself
 let loading = null;
 
 // A promise: whether abcjs is there.
