@@ -19,9 +19,9 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-fast test-guests test-page test-faults test-kernels test-neon wasm fuzz asan format lint clean \
-	bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life bench-filter bench-join \
-	bench-many
+.PHONY: help demo build test test-fast test-guests test-page test-faults test-kernels test-neon wasm npm test-npm fuzz asan \
+	format lint clean bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life \
+	bench-filter bench-join bench-many
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -76,6 +76,13 @@ wasm: build $(BIN)/zig-cc ## SQLite's shell with the extension inside as WebAsse
 	@$(call need,command -v npm,npm)
 	.ci/wasm/build $(abspath $(BIN))/zig-cc
 	$(PYTEST) tests/wasm
+
+npm: build ## packages for npm in build/npm, of the wheels in build/wheels (without: of the library for this machine)
+	@$(call need,command -v npm,npm)
+	$(BIN)/python .ci/npm/build.py build/wheels build/npm sqlite_ann/sqlite_ann.so
+
+test-npm: npm ## these installed from a registry on this machine, and used in Node.js by its drivers
+	node tests/npm/run.mjs . $(BIN)/python
 
 SECONDS_EACH ?= 30
 fuzz: ## hostile pages, vectors and sets of ids, half a minute each (libFuzzer)
