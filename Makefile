@@ -19,9 +19,8 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-fast test-guests test-page test-faults test-kernels test-neon wasm npm test-npm fuzz asan \
-	format lint clean bench bench-kernels bench-quick bench-types bench-targets bench-report bench-recall bench-life \
-	bench-filter bench-join bench-many
+# Every target that `make help` lists is a name, never a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
