@@ -83,6 +83,10 @@ npm: build ## packages for npm in build/npm, of the wheels in build/wheels (with
 test-npm: npm ## these installed from a registry on this machine, and used in Node.js by its drivers
 	node tests/npm/run.mjs . $(BIN)/python
 
+deb: build ## a Debian package of the library for this machine, in build/deb
+	@$(call need,command -v dpkg-shlibdeps,dpkg-dev)
+	.ci/deb/build sqlite_ann/sqlite_ann.so
+
 SECONDS_EACH ?= 30
 fuzz: ## hostile pages, vectors and sets of ids, half a minute each (libFuzzer)
 	@$(call need,command -v clang-14,clang-14 libclang-rt-14-dev)

@@ -93,3 +93,10 @@ def test_an_import_is_seen_wherever_it_stands():
     assert imported("import os, numpy.linalg as n\nfrom .x import y\nfrom bench import z") == {"numpy", "bench"}
     assert imported("def f():\n  from PIL import Image\n  import sqlite_vec") == {"pillow", "sqlite-vec"}
     assert imported("pytest.importorskip('polars')\nfind_spec('ml_dtypes')") == {"polars", "ml-dtypes"}
+
+
+def test_the_recipe_for_conda_asks_for_what_pyproject_asks_for():
+    recipe = (ROOT / ".ci/conda/recipe.yaml").read_text("utf-8")
+    assert f'version: "{PROJECT["version"]}"' in recipe
+    run = re.findall(r"^    - (.+)$", recipe.partition("  run:\n")[2].partition("tests:")[0], flags=re.MULTILINE)
+    assert run == [f"python {PROJECT['requires-python']}", *(re.sub("(?=>=)", " ", d) for d in PROJECT["dependencies"])]
