@@ -18,6 +18,10 @@ need = { $(1); } >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id 
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(2) >/dev/null; } || \
 	{ echo "sqlite_ann needs $(2), please install it (Debian, Ubuntu: sudo apt-get install $(2))" >&2; exit 1; }
 
+# Debian 12 has 18, so that nothing is installed here.
+need_node = node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null || \
+	{ echo "sqlite_ann needs Node.js 20 or later for this, please install it" >&2; exit 1; }
+
 .DEFAULT_GOAL := help
 # Every target that `make help` lists is a name, never a file.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
@@ -72,12 +76,12 @@ test-neon: ## the inner loops of 64-bit ARM, on any CPU (qemu)
 	qemu-aarch64-static build/neon/kernels_test neon
 
 wasm: build $(BIN)/zig-cc ## SQLite's shell with the extension inside as WebAssembly, and its tests (needs node)
-	@$(call need,command -v npm,npm)
+	@$(need_node)
 	.ci/wasm/build $(abspath $(BIN))/zig-cc
 	$(PYTEST) tests/wasm
 
 npm: build ## packages for npm in build/npm, of the wheels in build/wheels (without: of the library for this machine)
-	@$(call need,command -v npm,npm)
+	@$(need_node)
 	$(BIN)/python .ci/npm/build.py build/wheels build/npm sqlite_ann/sqlite_ann.so
 
 test-npm: npm ## these installed from a registry on this machine, and used in Node.js by its drivers
