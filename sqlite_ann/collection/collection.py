@@ -15,6 +15,7 @@ import re
 from typing import Any
 
 import apsw
+import numpy as np
 
 from .. import elements
 from .. import vectors as arrays
@@ -203,6 +204,8 @@ class Collection(StoredDocuments):
         index = self._find_index()
         if index is None:
             return None
+        if type(given) is np.ndarray and given.dtype == arrays.FLOAT and given.shape == (index.dim,):
+            return np.ascontiguousarray(given)  # the usual case, which is soon seen
         rows = elements.queries(index.type, given, index.dim, whence)
         if len(rows) != 1:
             raise ValueError(f"{whence}: expected one vector, got {len(rows)}")

@@ -230,7 +230,8 @@ class StoredDocuments:
         return Document(key, text, {} if meta is None else json.loads(meta), embedding, distance, score)
 
     def _rows(self, sql: str, *values: Any) -> list[Any]:
-        return self.db.execute(sql, values).fetchall()
+        # apsw's own cursor: nothing here is a scalar of numpy's, which those of connect() look for
+        return apsw.Cursor(self.db).execute(sql, values).fetchall()
 
     # --- What is given
 

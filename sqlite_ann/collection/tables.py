@@ -53,6 +53,9 @@ class Tables:
         self.words = quoted(f"{bare}_fts", self.schema)
         self.hidden_words = quoted(f"{bare}_fts")  # FTS5's own column, by which it is asked
         self.index_name = f"{bare}_ann" if schema is None else f"{schema}.{bare}_ann"
+        self._how_made = (
+            f"SELECT sql FROM {quoted(self.schema)}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
+        )
 
     def are_there(self, db: apsw.Connection) -> bool:
         """Is the table there, with the columns that it needs?"""
@@ -101,8 +104,7 @@ class Tables:
 
     def _made(self, db: apsw.Connection, name: str) -> str | None:
         """By a statement: `table_exists` would not see what another connection has made."""
-        sql = f"SELECT sql FROM {quoted(self.schema)}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
-        made: str | None = db.execute(sql, (name,)).get
+        made: str | None = apsw.Cursor(db).execute(self._how_made, (name,)).get
         return made
 
     def _words(self) -> str:

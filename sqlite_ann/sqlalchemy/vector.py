@@ -10,7 +10,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from ..elements import STORED, as_rows, buffer, dtype_of, finite, width
-from ..vectors import as_array, as_count, as_ids
+from ..vectors import FLOAT, as_array, as_count, as_ids
 
 
 class Vector(TypeDecorator[Any]):
@@ -45,6 +45,9 @@ class Vector(TypeDecorator[Any]):
             return None
         if isinstance(value, bytes):
             return self._checked(value)
+        is_plain = self.type == "float32" and type(value) is np.ndarray and value.dtype == FLOAT
+        if is_plain and value.shape == (self.dim or len(value),) and np.isfinite(value).all():
+            return value.tobytes()  # the usual case, which is soon seen
         given = as_array("vector", value)
         if given.ndim != 1 or not len(given):
             raise ValueError(f"vector: expected one dimension, and a number in it, got shape {given.shape}")

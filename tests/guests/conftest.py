@@ -12,6 +12,7 @@ PACKAGES = {
     "datasette": "datasette",
     "haystack": "haystack-ai",
     "langchain": "langchain-core",
+    "langgraph": "langgraph-checkpoint",
     "llamaindex": "llama-index-core",
     "llm": "llm",
     "mcp": "mcp",

@@ -17,7 +17,12 @@ from tests.guests.plugins import ROOT, announced
 PAGE = (ROOT / "docs" / "GUESTS.md").read_text(encoding="utf-8")
 SET_UP = re.search(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)[1]
 EXAMPLES = re.findall(r"^```(python|sh) (\S+)\n(.*?)^```\n\n```text\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
-MODULES = {"langchain": "langchain_core", "llamaindex": "llama_index", "sqlite-utils": "sqlite_utils"}
+MODULES = {
+    "langchain": "langchain_core",
+    "langgraph": "langgraph.store",
+    "llamaindex": "llama_index",
+    "sqlite-utils": "sqlite_utils",
+}
 COMMANDS = {"sqlite-utils": "sqlite_utils", "datasette": "datasette", "sqlite-ann": "sqlite_ann"}
 
 
@@ -54,4 +59,13 @@ def test_an_example_prints_what_is_shown(language, guest, code, answer, tmp_path
 def test_every_example_is_run():
     named = re.findall(r"^```(?:python|sh) (\S+)$", PAGE, flags=re.MULTILINE)
     assert [guest for _, guest, *_ in EXAMPLES] == named
-    assert {"langchain", "haystack", "llamaindex", "sqlalchemy", "sqlite-utils", "datasette", "mcp"} == set(named)
+    assert {
+        "langchain",
+        "langgraph",
+        "haystack",
+        "llamaindex",
+        "sqlalchemy",
+        "sqlite-utils",
+        "datasette",
+        "mcp",
+    } == set(named)
