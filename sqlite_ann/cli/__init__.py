@@ -1,13 +1,16 @@
 """The command line: `sqlite-ann`, or `python -m sqlite_ann`.
 
     parser.py      the commands, their options and examples; docs/CLI.md is made of its --help
-    commands.py    what each command does, but for load
+    commands.py    what each command does, but for load and map
     load.py        load: vectors of files, or of another table, into an index
     files.py       vectors and ids from .npy, .npz, .csv, .jsonl, .parquet and standard input
     rows.py        the rows of text and Parquet, one by one, and the arrays they make
     tables.py      the tables of a database: which are indexes, what columns an ordinary one has
     measure.py     recall and time at several recalls
     picture.py     the same drawn
+    map.py         places for all rows on a plane (sqlite_ann/layout.py), and what other programs read of them
+    scatter.py     the same drawn
+    output.py      files that are written whole, or not at all
     answer.py      rows for people, as JSON or as CSV
 
 A command gives an Answer, and raises what it refuses: one sentence on the error stream.

@@ -22,6 +22,7 @@ from ..transaction import savepoint
 from .answer import Answer, record, tell
 from .load import load
 from .measure import check_rows, curve
+from .output import check_folder
 from .tables import beside, index_table
 
 LISTED = ("rows", "waiting", "dimensions", "type", "metric")
@@ -171,14 +172,19 @@ def plot(options: argparse.Namespace) -> Answer:
             f"{options.index}: {n_rows:,} rows are too few for a forest and are all compared, "
             "so that there is no curve to draw"
         )
-    if not options.output.parent.is_dir():
-        raise ValueError(f"there is no folder {options.output.parent}")
+    check_folder(options.output)
     if min(options.shares) >= 1:
         raise ValueError("--recall: expected one below 1 at least, since exact search alone makes no curve")
     points = curve(index, options.k, options.sample, options.shares)
     about = f"{options.index}: {n_rows:,} × {index.dim} {index.type}, {index.metric}, the {options.k} nearest"
     draw(points, about, options.output)
     return measurements(points, f"{options.output}: the curve of {options.index}, {n_rows:,} rows")
+
+
+def map_(options: argparse.Namespace) -> Answer:
+    from .map import make_map  # which stands on this file
+
+    return make_map(options)
 
 
 # --- upkeep --------------------------------------------------------------------------------------
@@ -250,6 +256,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "explain": explain,
     "bench": bench,
     "plot": plot,
+    "map": map_,
     "check": check,
     "optimize": optimize,
     "rebuild": rebuild,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 FORMATS = ("npy", "npz", "csv", "jsonl", "parquet")
 ANNOY_METRICS = ("angular", "euclidean", "manhattan", "hamming", "dot")
 PICTURES = (".svg", ".png", ".pdf")
+AN_IMAGE = "an .svg, .png or .pdf file"
 
 EXAMPLES = {
     "demo": ["sqlite-ann demo"],
@@ -40,6 +41,10 @@ EXAMPLES = {
     "explain": ["sqlite-ann explain songs.db song_ann --id 7"],
     "bench": ["sqlite-ann bench songs.db song_ann", "sqlite-ann bench songs.db song_ann --csv > curve.csv"],
     "plot": ["sqlite-ann plot songs.db song_ann -o recall.svg"],
+    "map": [
+        "sqlite-ann map songs.db song_ann --color book --label title -o songs.png",
+        "sqlite-ann map songs.db song_ann --columns title book --export songs-map.parquet",
+    ],
     "check": ["sqlite-ann check songs.db song_ann"],
     "optimize": ["sqlite-ann optimize songs.db song_ann"],
     "rebuild": ["sqlite-ann rebuild songs.db song_ann"],
@@ -93,7 +98,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_measure(p, (0.8, 0.9, 0.95, 0.98, 0.99, 1))
     p = command("plot", "Draw what bench measures (needs matplotlib).")
     add_measure(p, (0.8, 0.9, 0.95, 0.98, 0.99, 1))
-    p.add_argument("-o", metavar="FILE", dest="output", type=picture, required=True, help="an .svg, .png or .pdf file")
+    p.add_argument("-o", metavar="FILE", dest="output", type=ending(PICTURES), required=True, help=AN_IMAGE)
+    add_map(command("map", "Lay all rows out on a plane and draw them (needs umap-learn, matplotlib)."))
     command("check", "Show what is wrong with an index, one fault a row; exit code 1 if anything is.")
     command("optimize", "Take waiting rows into the forest, repair it and re-fit it.")
     command("rebuild", "Make the forest anew from the vectors, also that of an older format.")
@@ -171,6 +177,20 @@ def add_serve(p: argparse.ArgumentParser) -> None:
     p.add_argument("--open", action="store_true", help="open the browser")
 
 
+def add_map(p: argparse.ArgumentParser) -> None:
+    p.add_argument("-o", metavar="FILE", dest="output", type=ending(PICTURES), help=AN_IMAGE)
+    p.add_argument("--color", metavar="COLUMN", help="a colour for each of its names, or a scale for its numbers")
+    p.add_argument("--label", metavar="COLUMN", help="what some of the dots are called by")
+    help_ = "a table with these columns and the ids, or the keys (default: that of the index)"
+    p.add_argument("--table", help=help_)
+    help_ = "x, y, neighbours and columns of each row, as Embedding Atlas reads them (needs pyarrow)"
+    p.add_argument("--export", metavar="FILE", type=ending((".parquet",)), help=help_)
+    help_ = "more columns for --export"
+    p.add_argument("--columns", metavar="COLUMN", nargs="+", action="extend", default=[], help=help_)
+    p.add_argument("--again", action="store_true", help="lay out anew what is kept, as after changes of vectors")
+    p.add_argument("--no-keep", action="store_true", help="do not keep what is laid out in the table INDEX_map")
+
+
 # --- values --------------------------------------------------------------------------------------
 
 
@@ -195,10 +215,13 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
-def picture(text: str) -> Path:
-    if Path(text).suffix not in PICTURES:
-        raise argparse.ArgumentTypeError(f"expected a file that ends in {', '.join(PICTURES)}, got {text!r}")
-    return Path(text)
+def ending(endings: Sequence[str]) -> Callable[[str], Path]:
+    def path(text: str) -> Path:
+        if Path(text).suffix not in endings:
+            raise argparse.ArgumentTypeError(f"expected a file that ends in {', '.join(endings)}, got {text!r}")
+        return Path(text)
+
+    return path
 
 
 class Version(argparse.Action):

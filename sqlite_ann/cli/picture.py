@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .measure import Point
+from .output import undated, whole
 
 try:
     import matplotlib
@@ -32,12 +33,8 @@ def draw(points: Sequence[Point], title: str, path: Path) -> None:
         left, right = figure.subplots(1, 2)
         draw_recall(left, forest)
         draw_time(right, forest, exact)
-        unfinished = path.with_name(path.name + ".unfinished")
-        try:
+        with whole(path) as unfinished:
             figure.savefig(unfinished, format=path.suffix[1:], dpi=150, metadata=undated(path.suffix))
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
 
 def draw_recall(axes: Any, points: Sequence[Point]) -> None:
@@ -81,8 +78,3 @@ def plain(axes: Any) -> None:
     axes.grid(color=QUIET)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def undated(suffix: str) -> dict[str, Any]:
-    """Settings by which the file does not say when it was made."""
-    return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix, {})

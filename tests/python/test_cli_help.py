@@ -89,7 +89,7 @@ def run_line(line, monkeypatch, capsys):
 @pytest.mark.slow
 def test_every_example_of_the_help_runs_on_a_database_like_the_demos(folder, monkeypatch, capsys):
     for command, lines in EXAMPLES.items():
-        for line in lines if command not in ("demo", "mcp", "serve") else []:
+        for line in lines if command not in ("demo", "map", "mcp", "serve") else []:
             code, shown = run_line(line, monkeypatch, capsys)
             assert code == 0, f"{line}: {shown.err}"
             assert shown.out, line
