@@ -56,6 +56,10 @@ test-page: build $(BROWSER)/.ready ## the page of `sqlite-ann serve` in a browse
 	@$(call need,command -v chromium,chromium)
 	$(BROWSER)/bin/python -m pytest -q tests/page
 
+MAPS := build/map
+test-map: build $(MAPS)/.ready ## maps by umap-learn itself, in an environment of its own (800 MB)
+	$(MAPS)/bin/python -m pytest -q tests/python/test_map.py
+
 test-faults: build ## full disks, lost memory, killed writers, damaged pages
 	$(PYTEST) -n 2 tests/faults tests/sql/test_damage.py
 
@@ -210,6 +214,12 @@ $(BROWSER)/.ready: tests/page/requirements.txt
 	@test -x $(BROWSER)/bin/python || $(PYTHON) -m venv $(BROWSER)
 	$(BROWSER)/bin/python -m pip install -q numpy apsw platformdirs pytest pytest-timeout -r tests/page/requirements.txt
 	@echo '$(CURDIR)' > $$($(BROWSER)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/sqlite_ann.pth
+	@touch $@
+
+$(MAPS)/.ready: pyproject.toml
+	@test -x $(MAPS)/bin/python || $(PYTHON) -m venv $(MAPS)
+	$(MAPS)/bin/python -m pip install -q umap-learn matplotlib pyarrow numpy apsw pytest pytest-timeout
+	@echo '$(CURDIR)' > $$($(MAPS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/sqlite_ann.pth
 	@touch $@
 
 $(BIN)/zig-cc:

@@ -24,7 +24,8 @@ HEAD = """\
 * `load` adds all vectors or none, and optimizes. Ids that are there are refused, but with `--replace` or `--skip`.
 * `plot` needs matplotlib (`pip install 'sqlite_ann[plot]'`), Parquet pyarrow (`'sqlite_ann[arrow]'`), `mcp` its `'sqlite_ann[mcp]'`.
 * `map` needs umap-learn (`'sqlite_ann[map]'`, 700 MB), which sees our neighbours, not the vectors, so that every type and metric has a map. The same rows
-  give the same places, for which it works in one thread: 12,741 songs take it SONGS_S s, 100,000 texts TEXTS_S s, and the first run 10 s more to start.
+  give the same places, for which it works in one thread: one core is busy for 10 s with 12,741 songs
+  (neighbours 4 s), for 2 minutes with 100,000 texts (24 s), and for 15 s each time before it begins.
   Places are kept in the table `INDEX_map(id, x, y)` and used again until rows come or go; after other changes, `--again`.
   `embedding-atlas FILE --x x --y y --neighbors neighbors` shows what `--export` writes, where neighbours are numbers of rows of the file, from 0.
 * `serve` is for this machine alone, and writes nothing. Staves of songs it draws by abcjs, which npm fetches once; else bars.

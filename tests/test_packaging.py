@@ -23,6 +23,7 @@ CALLED = {
     "langgraph": "langgraph-checkpoint",
     "lizard_languages": "lizard",
     "llama_index": "llama-index-core",
+    "umap": "umap-learn",
 }
 THEIRS = {
     "ml-dtypes",
@@ -74,7 +75,7 @@ EXTRAS = {
     "sqlite_ann": [extra for extra in PROJECT["optional-dependencies"] if extra not in ("bench", "dev")],
     "bench": ["bench"],
     "docs": ["dev"],
-    "tests": ["dev", "bench"],
+    "tests": ["dev", "bench", "map"],
 }
 
 
