@@ -142,10 +142,21 @@ def load_or_copy(load: Callable[[str], object], path: str, driver: str) -> None:
     try:
         load(copy or path)
     except Exception as error:
+        explain(error, path + SUFFIX)
         if copy or "expected one SQLite library in a process" not in str(error):
             raise
         COPIES[driver] = copied(path)
         load(COPIES[driver])
+
+
+def explain(error: Exception, file: str) -> None:
+    """Raise what a linker does not say: that the file is another platform's."""
+    from .machine import foreign
+
+    if reason := foreign(file):
+        from .errors import Error
+
+        raise Error(reason) from error
 
 
 def copied(path: str) -> str:
