@@ -10,6 +10,7 @@ import pytest
 
 PACKAGES = {
     "datasette": "datasette",
+    "django": "django",
     "haystack": "haystack-ai",
     "langchain": "langchain-core",
     "langgraph": "langgraph-checkpoint",
