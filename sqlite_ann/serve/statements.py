@@ -53,7 +53,7 @@ class Statements:
         if not text.strip():
             pass
         elif self.shown.words:
-            tables = f"{named(self.shown.words)}(:words) AS w JOIN {tables} ON {self.key} = w.rowid"
+            tables = f"{named(self.shown.words)}(:words) AS w\n  JOIN {tables} ON {self.key} = w.rowid"
             order, value = "w.rank, w.rowid", {"words": phrase(text)}
         elif self.shown.table == self.shown.index:
             conditions, value = ["t.rowid = :id"], {"id": as_id(text.strip())}
@@ -78,7 +78,8 @@ class Statements:
 
     def searched(self, search: str) -> str:
         return f"""SELECT near.id, {self.columns}, near.distance
-  FROM {search} AS near LEFT JOIN {self.table} AS t ON {self.key} = near.id
+  FROM {search} AS near
+  LEFT JOIN {self.table} AS t ON {self.key} = near.id
  WHERE near.exclude_self = 1
  ORDER BY near.rank;"""
 
