@@ -47,6 +47,22 @@ FAST := tests/test_layers.py tests/core/test_topk.py tests/core/test_idset.py te
 test-fast: build ## a taste of every layer, in less than ten seconds
 	$(PYTEST) -n 2 -m "not data and not slow" -q $(FAST)
 
+ZIG := build/zig
+wheels: $(ZIG)/.ready ## the sources and a wheel for each platform into build/wheels, compiled by Zig (PLATFORMS= some)
+	@$(call need,test -e /usr/include/sqlite3ext.h,libsqlite3-dev)
+	$(ZIG)/bin/python .ci/wheels.py $(PLATFORMS)
+
+# Where an emulator cannot be installed, its tests are skipped, and say so.
+test-wheels: build wheels ## their files, pip's choice among them, and what each does where it can be run (qemu, musl, Wine)
+	@$(call need,command -v dpkg-source && command -v tclsh,dpkg-dev tcl)
+	-@$(call need,command -v qemu-aarch64-static,qemu-user-static)
+	-@$(call need,test -d /usr/aarch64-linux-gnu && test -d /usr/arm-linux-gnueabihf && test -d /usr/riscv64-linux-gnu,\
+		libc6-arm64-cross libc6-armhf-cross libc6-riscv64-cross)
+	-@$(call need,test -e /lib/ld-musl-x86_64.so.1,musl)
+	-@$(call need,command -v wine64,wine64)
+	.ci/shells.sh
+	$(ZIG)/bin/python -m pytest -q tests/wheels
+
 # PINS= takes the newest of all, into an environment of its own.
 PINS ?= tests/guests/requirements.txt
 GUESTS := build/guests$(if $(PINS),,-newest)
@@ -224,6 +240,13 @@ $(MAPS)/.ready: pyproject.toml
 	@test -x $(MAPS)/bin/python || $(PYTHON) -m venv $(MAPS)
 	$(MAPS)/bin/python -m pip install -q umap-learn matplotlib pyarrow numpy apsw pytest pytest-timeout
 	@echo '$(CURDIR)' > $$($(MAPS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/sqlite_ann.pth
+	@touch $@
+
+# What the wheels are made with, and tested with.
+$(ZIG)/.ready: .ci/wheels.txt tests/wheels/requirements.txt
+	@test -x $(ZIG)/bin/python || $(PYTHON) -m venv $(ZIG)
+	$(ZIG)/bin/python -m pip install -q -r .ci/wheels.txt -r tests/wheels/requirements.txt
+	@echo '$(CURDIR)' > $$($(ZIG)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/sqlite_ann.pth
 	@touch $@
 
 $(BIN)/zig-cc:

@@ -65,10 +65,10 @@ def imported_in(folder: str) -> dict[str, set[str]]:
     return {path.name: imported(text) - (private if path.name in alone else set()) for path, text in files.items()}
 
 
-PINNED = {  # what has an environment of its own
-    re.split("==", line)[0]
-    for folder in ("guests", "page")
-    for line in (ROOT / "tests" / folder / "requirements.txt").read_text().split()
+PINNED = {  # of tests with an environment of their own
+    line.partition("==")[0]
+    for file in sorted((ROOT / "tests").glob("*/requirements.txt"))
+    for line in file.read_text("utf-8").split()
     if "==" in line
 }
 EXTRAS = {
