@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 
 ELF = {
-    (1, 3): "32-bit Intel",
-    (2, 62): "64-bit Intel",
+    (1, 3): "32-bit x86",
+    (2, 62): "x86-64",
     (1, 40): "32-bit ARM",
     (2, 183): "64-bit ARM",
     (2, 243): "64-bit RISC-V",
 }
-MACH_O = {0x01000007: "64-bit Intel", 0x0100000C: "64-bit ARM"}
-PE = {0x014C: "32-bit Intel", 0x8664: "64-bit Intel", 0xAA64: "64-bit ARM"}
+MACH_O = {0x01000007: "x86-64", 0x0100000C: "64-bit ARM"}
+PE = {0x014C: "32-bit x86", 0x8664: "x86-64", 0xAA64: "64-bit ARM"}
 
 
 def made_for(path: str) -> str | None:

@@ -62,9 +62,9 @@ def test_a_file_that_is_no_library_is_left_to_the_linker(tmp_path, monkeypatch):
 
 
 HEADERS = {
-    "64-bit Intel on macOS": b"\xcf\xfa\xed\xfe\x07\0\0\x01",
+    "x86-64 on macOS": b"\xcf\xfa\xed\xfe\x07\0\0\x01",
     "64-bit ARM on macOS": b"\xcf\xfa\xed\xfe\x0c\0\0\x01",
-    "64-bit Intel on Windows": b"MZ".ljust(60, b"\0") + b"\x40\0\0\0PE\0\0\x64\x86",
+    "x86-64 on Windows": b"MZ".ljust(60, b"\0") + b"\x40\0\0\0PE\0\0\x64\x86",
     "64-bit ARM on Windows": b"MZ".ljust(60, b"\0") + b"\x40\0\0\0PE\0\0\x64\xaa",
     "32-bit ARM on Linux with glibc": b"\x7fELF\x01".ljust(18, b"\0") + b"\x28\0" + b"\0libc.so.6\0",
     "64-bit RISC-V on Linux with musl": b"\x7fELF\x02".ljust(18, b"\0") + b"\xf3\0" + b"\0libc.so\0",

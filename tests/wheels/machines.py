@@ -49,11 +49,11 @@ def emulated(target: str, processor: str, folder: str, package: str) -> Machine:
 
 
 MUSL_ARM64 = str(SHELLS / "aarch64-linux-musl")
-INTEL = Machine("here", "x86_64-linux-gnu.2.17")
+HERE = Machine("here", "x86_64-linux-gnu.2.17")
 
 # By the beginning of a wheel's tag. None: compiled, and run by nobody here.
 MACHINES = {
-    "manylinux2014_x86_64": INTEL,
+    "manylinux2014_x86_64": HERE,
     "manylinux2014_aarch64": emulated(
         "aarch64-linux-gnu.2.17", "aarch64", "/usr/aarch64-linux-gnu", "libc6-arm64-cross"
     ),

@@ -21,32 +21,32 @@ def linux(processor: str, newest: int, oldest: int = 5) -> list[str]:
 
 HOSTS = {
     "manylinux2014_x86_64": {
-        "Debian 12, Intel": linux("x86_64", 36),
-        "CentOS 7, Intel": linux("x86_64", 17),
+        "Debian 12, x86-64": linux("x86_64", 36),
+        "CentOS 7, x86-64": linux("x86_64", 17),
     },
     "manylinux2014_aarch64": {"Debian 12, 64-bit ARM": linux("aarch64", 36, 17)},
     "manylinux2014_armv7l": {"Raspberry Pi OS, 32 bits": linux("armv7l", 36, 17)},
     "manylinux_2_31_riscv64": {"Debian 13, RISC-V": linux("riscv64", 41, 17)},
     "musllinux_1_2_x86_64": {
-        "Alpine 3.20, Intel": ["musllinux_1_2_x86_64", "musllinux_1_1_x86_64", "musllinux_1_0_x86_64", "linux_x86_64"]
+        "Alpine 3.20, x86-64": ["musllinux_1_2_x86_64", "musllinux_1_1_x86_64", "musllinux_1_0_x86_64", "linux_x86_64"]
     },
     "musllinux_1_2_aarch64": {
         "Alpine 3.20, 64-bit ARM": ["musllinux_1_2_aarch64", "musllinux_1_1_aarch64", "musllinux_1_0_aarch64"]
     },
     "macosx_10_13_x86_64": {
-        "macOS 10.13, Intel": list(mac_platforms((10, 13), "x86_64")),
-        "macOS 15, Intel": list(mac_platforms((15, 0), "x86_64")),
+        "macOS 10.13, x86-64": list(mac_platforms((10, 13), "x86_64")),
+        "macOS 15, x86-64": list(mac_platforms((15, 0), "x86_64")),
     },
     "macosx_11_0_arm64": {
         "macOS 11, Apple's": list(mac_platforms((11, 0), "arm64")),
         "macOS 15, Apple's": list(mac_platforms((15, 0), "arm64")),
     },
-    "win_amd64": {"Windows, Intel": ["win_amd64"]},
+    "win_amd64": {"Windows, x86-64": ["win_amd64"]},
     "win_arm64": {"Windows, ARM": ["win_arm64"]},
 }
 WITHOUT = {
     "glibc 2.12": linux("x86_64", 12),
-    "32-bit Intel": linux("i686", 36),
+    "32-bit x86": linux("i686", 36),
     "Alpine, 32-bit ARM": ["musllinux_1_2_armv7l"],
     "macOS 10.12": list(mac_platforms((10, 12), "x86_64")),
     "32-bit Windows": ["win32"],
@@ -67,7 +67,7 @@ def test_pip_chooses_the_wheel_of_the_platform(tag, wheel, note, tmp_path):
     for host, platforms in HOSTS[tag].items():
         chosen, said = choose(platforms, tmp_path / host)
         assert chosen == [wheel.name], f"{host}: {said}"
-    note("chosen by pip", ", ".join(HOSTS[tag]))
+    note("chosen by pip", "; ".join(HOSTS[tag]))
 
 
 @pytest.mark.parametrize("host", WITHOUT)

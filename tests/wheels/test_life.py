@@ -12,7 +12,7 @@ import pytest
 
 import sqlite_ann
 from sqlite_ann.extension import SUFFIX
-from tests.wheels.machines import INTEL, MACHINES, Machine
+from tests.wheels.machines import HERE, MACHINES, Machine
 
 pytestmark = pytest.mark.timeout(1800)  # an emulator on a machine that is busy
 SCRIPT = Path(__file__).with_name("life.sql").read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ def live(machine: Machine, library: Path, folder: Path) -> Life:
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Life:
     """The life of the library that `make build` compiled, with this machine's compiler."""
     library = Path(sqlite_ann.loadable_path() + SUFFIX)
-    return live(INTEL, library, tmp_path_factory.mktemp("ours"))
+    return live(HERE, library, tmp_path_factory.mktemp("ours"))
 
 
 def test_the_life_is_worth_comparing(ours):
