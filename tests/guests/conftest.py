@@ -20,6 +20,8 @@ PACKAGES = {
     "sqlalchemy": "sqlalchemy",
     "sqlite_utils": "sqlite-utils",
 }
+# The hosts' own; all others are ours.
+SUITES = {"haystack": "haystack.testing, ours", "langchain": "langchain-tests, ours"}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -37,10 +39,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not any(counted["passed"] or counted["failed"] for counted in counts.values()):
         return
     terminalreporter.write_sep("-", "guests")
-    terminalreporter.write_line(f"{'guest':13}{'version':13}{'passed':>7}{'failed':>7}{'skipped':>8}  why")
+    terminalreporter.write_line(f"{'guest':13}{'version':10}{'suite':23}{'passed':>7}{'failed':>7}{'skipped':>8}  why")
     for guest, counted in sorted(counts.items()):
         failed = counted["failed"] + counted["error"]
-        line = f"{guest:13}{_version(guest):13}{counted['passed']:7}{failed:7}{counted['skipped']:8}"
+        line = f"{guest:13}{_version(guest):10}{SUITES.get(guest, 'ours'):23}{counted['passed']:7}{failed:7}{counted['skipped']:8}"
         terminalreporter.write_line(f"{line}  {'; '.join(sorted(reasons[guest]))}".rstrip())
 
 

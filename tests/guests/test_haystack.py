@@ -48,7 +48,7 @@ class TestStore(
     suites.GetMetadataFieldUniqueValuesTest,
 ):
     def test_write_documents(self, document_store: Any) -> None:
-        """The suite asks each store to say what it does without a policy: ids that are there are refused."""
+        """Overridden, since the suite asks each store to say what it does without a policy: ids that are there are refused."""
         document = Document(content="test doc")
         assert document_store.write_documents([document]) == 1
         with pytest.raises(DuplicateDocumentError):
@@ -72,7 +72,7 @@ class TestStoreAsync(
     async_suites.WriteDocumentsAsyncTest,
 ):
     async def test_write_documents_async(self, document_store: Any) -> None:
-        """As above."""
+        """Overridden, since the suite asks each store to say what it does without a policy: ids that are there are refused."""
         document = Document(content="test doc")
         assert await document_store.write_documents_async([document]) == 1
         with pytest.raises(DuplicateDocumentError):
