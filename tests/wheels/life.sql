@@ -39,7 +39,7 @@ INSERT INTO over(over) VALUES('optimize');
 INSERT INTO f32(rowid, embedding) SELECT id, embedding FROM note WHERE id > 1500;
 INSERT INTO f16(rowid, embedding) SELECT id, ann_quantize(embedding, 'float16') FROM note WHERE id > 1500;
 
-CREATE VIEW query AS SELECT value AS id, (SELECT embedding FROM note WHERE id = value) AS embedding FROM json_each('[2, 700, 1300]');
+CREATE VIEW query AS SELECT value AS id, (SELECT embedding FROM note WHERE id = value) AS embedding FROM json_each('[2, 700, 1301]');
 SELECT 'f32', query.id, near.id, hex(ieee754_to_blob(distance)) FROM query, ann_search('f32', query.embedding, 12) AS near;
 SELECT 'f32 exact', query.id, near.id, hex(ieee754_to_blob(distance)) FROM query, ann_search('f32', query.embedding, 12, 1) AS near;
 SELECT 'f32 filtered', id, hex(ieee754_to_blob(distance))
