@@ -28,7 +28,7 @@ import sqlite_ann
 K, QUERIES = 10, 50
 ADDED, BATCH, ALONE = 10_000, 500, 500  # documents, in a batch, one at a time
 
-Way = Callable[[Any], Any]
+Way = Callable[[Any, list[float]], Any]  # of a query as an array, and as the list that frameworks have
 Skin = tuple[Way, Callable[[], Any] | None]  # a search; and, without one, the objects that it answers with
 
 
@@ -37,7 +37,7 @@ Skin = tuple[Way, Callable[[], Any] | None]  # a search; and, without one, the o
 
 def collection(path: str) -> dict[str, Skin]:
     docs = sqlite_ann.Collection.open(path, "documents")
-    return {"Collection": (lambda query: docs.search(query, K), None)}
+    return {"Collection": (lambda query, _: docs.search(query, K), None)}
 
 
 def langchain(path: str) -> dict[str, Skin]:
@@ -48,7 +48,7 @@ def langchain(path: str) -> dict[str, Skin]:
 
     store = SqliteAnnVectorStore(DeterministicFakeEmbedding(size=384), path)
     found = store.collection.search(store.collection.get(limit=1, embeddings=True)[0].embedding, K)
-    search = lambda query: store.similarity_search_by_vector(query, K)  # noqa: E731
+    search = lambda _, numbers: store.similarity_search_by_vector(numbers, K)  # noqa: E731
     return {"LangChain": (search, lambda: [as_document(one) for one in found])}
 
 
@@ -60,7 +60,7 @@ def haystack(path: str) -> dict[str, Skin]:
     retriever = SqliteAnnEmbeddingRetriever(store, top_k=K)
     first = store.collection.get(limit=1, embeddings=True)[0].embedding
     found = store.collection.search(first, K, embeddings=True)
-    return {"Haystack": (lambda query: retriever.run(query), lambda: [as_document(one) for one in found])}
+    return {"Haystack": (lambda _, numbers: retriever.run(numbers), lambda: [as_document(one) for one in found])}
 
 
 def llamaindex(path: str) -> dict[str, Skin]:
@@ -71,7 +71,7 @@ def llamaindex(path: str) -> dict[str, Skin]:
 
     store = SqliteAnnVectorStore(path=path)  # its table is called nodes
     found = store.client.search(store.client.get(limit=1, embeddings=True)[0].embedding, K)
-    search = lambda query: store.query(VectorStoreQuery(query_embedding=query, similarity_top_k=K))  # noqa: E731
+    search = lambda _, numbers: store.query(VectorStoreQuery(query_embedding=numbers, similarity_top_k=K))  # noqa: E731
     return {"LlamaIndex": (search, lambda: [as_node(one) for one in found])}
 
 
@@ -108,8 +108,8 @@ def sqlalchemy(path: str) -> dict[str, Skin]:
 
     index, few = "documents_ann", np.ones(1, np.float32)
     return {
-        "SQLAlchemy, ids": (lambda query: core(near(index, query, K)), lambda: core(near("few", few, K))),
-        "SQLAlchemy, mapped": (lambda query: mapped(near(index, query, K)), lambda: mapped(near("few", few, K))),
+        "SQLAlchemy, ids": (lambda query, _: core(near(index, query, K)), lambda: core(near("few", few, K))),
+        "SQLAlchemy, mapped": (lambda query, _: mapped(near(index, query, K)), lambda: mapped(near("few", few, K))),
     }
 
 
@@ -120,14 +120,14 @@ def sqlite_utils(path: str) -> dict[str, Skin]:
     db = sqlite_utils.Database(pysqlite3.connect(path))
     sqlite_ann.load(db.conn)
     sql = "SELECT id, distance FROM ann_search('documents_ann', ?, ?) ORDER BY rank"
-    return {"sqlite-utils": (lambda query: list(db.query(sql, (query.tobytes(), K))), None)}
+    return {"sqlite-utils": (lambda query, _: list(db.query(sql, (query.tobytes(), K))), None)}
 
 
 def mcp(path: str) -> dict[str, Skin]:
     from sqlite_ann.mcp.tools import Tools
 
     tools = Tools(sqlite_ann.connect(path))
-    return {"MCP, search": (lambda query: tools.search("documents_ann", vector=query.tolist(), k=K), None)}
+    return {"MCP, search": (lambda _, numbers: tools.search("documents_ann", vector=numbers, k=K), None)}
 
 
 SKINS = {f.__name__: f for f in (collection, langchain, haystack, llamaindex, sqlalchemy, sqlite_utils, mcp)}
@@ -199,14 +199,14 @@ def timed(way: Callable[[], Any]) -> float:
 
 def searches(skins: dict[str, Skin], index: sqlite_ann.Index, queries: Any, rounds: int) -> None:
     """Of each query the least of all rounds, and of these the median: what else runs on the machine is left out, mostly."""
-    ways: dict[str, Way] = {"Index.search": lambda query: index.search(query, K)}
+    ways: dict[str, Way] = {"Index.search": lambda query, _: index.search(query, K)}
     ways.update({name: search for name, (search, _) in skins.items()})
     least = {name: [np.inf] * len(queries) for name in ways}
     objects = {name: np.inf for name, (_, make) in skins.items() if make}
     for _ in range(rounds):
-        for at, query in enumerate(queries):
+        for at, (query, numbers) in enumerate(zip(queries, queries.tolist(), strict=True)):
             for name, way in ways.items():
-                least[name][at] = min(least[name][at], timed(partial(way, query)))
+                least[name][at] = min(least[name][at], timed(partial(way, query, numbers)))
         for name in objects:
             objects[name] = min(objects[name], timed(skins[name][1]))
     base = statistics.median(least["Index.search"])

@@ -128,7 +128,7 @@ class Collection(StoredDocuments):
             self._require_words()
             self._find_index()  # it says what a vector is
             rows = self._rows(sql, asked, *values, n) if asked else []
-        return [self._document(*row) for row in rows]
+        return self._documents(rows)
 
     @translated()
     def hybrid(
@@ -160,7 +160,7 @@ class Collection(StoredDocuments):
                 return self.search_text(words, k, where=where, embeddings=embeddings)
             near = self._tables.index_name, vector, of_each, arrays.as_number("recall", recall)
             rows = self._rows(sql, asked, *values, of_each, *near, *of_only, n)
-        return [self._document(*row) for row in rows]
+        return self._documents(rows)
 
     # --- What is asked for
 
@@ -189,7 +189,7 @@ class Collection(StoredDocuments):
                 return []
             rows = self._rows(sql, self._tables.index_name, vector, *asked, *bound)
             metric, dim = self.index.metric, self.index.dim
-        return [self._document(*(*row, score_of(metric, row[-1], dim))) for row in rows]
+        return self._documents([(*row, score_of(metric, row[-1], dim)) for row in rows])
 
     def _only(self, where: Where) -> Sql:
         """The condition that a search gets: the ids that fit, which are not gathered where all do."""
@@ -204,8 +204,12 @@ class Collection(StoredDocuments):
         index = self._find_index()
         if index is None:
             return None
+        # The usual cases are soon seen: an array of float32, and the list of floats that frameworks have.
         if type(given) is np.ndarray and given.dtype == arrays.FLOAT and given.shape == (index.dim,):
-            return np.ascontiguousarray(given)  # the usual case, which is soon seen
+            return np.ascontiguousarray(given)
+        if type(given) is list and len(given) == index.dim and set(map(type, given)) == {float}:
+            with np.errstate(over="ignore"):  # too large becomes infinite, which the table refuses by name
+                return np.array(given, arrays.FLOAT)
         rows = elements.queries(index.type, given, index.dim, whence)
         if len(rows) != 1:
             raise ValueError(f"{whence}: expected one vector, got {len(rows)}")

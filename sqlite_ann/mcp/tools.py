@@ -22,12 +22,13 @@ class Tools:
 
     def __init__(self, db: apsw.Connection) -> None:
         self.db = db
+        self._known: dict[str, tuple[int, dict[str, Any]]] = {}  # of an index, and of which schema
 
     def tables(self) -> list[dict[str, Any]]:
         """List the indexes: how many rows, which metric, over which table ("content"), and that table's columns."""
         found = []
         for name in indexes(self.db):
-            about = self._about(name, TOLD)
+            about = self._told(name, TOLD)
             found.append({"index": name, **about, "columns": self._columns(name, about)})
         return found
 
@@ -62,7 +63,17 @@ class Tools:
         search = "(SELECT * FROM ann_search_item(?, ?, ?) WHERE exclude_self = 1) AS near"
         return {"of": of[0], "near": self._rows(index, about, search, (id, as_count("k", k)))}
 
-    def _about(self, index: str, keys: tuple[str, ...] = NEEDED) -> dict[str, Any]:
+    def _about(self, index: str) -> dict[str, Any]:
+        """What a search has to know, which is asked for once, until the schema changes."""
+        version = self.db.execute("PRAGMA schema_version").get
+        known = self._known.get(index)
+        if known is None or known[0] != version:
+            about = self._told(index, NEEDED)
+            known = version, {**about, "columns": self._columns(index, about)}
+            self._known[index] = known
+        return known[1]
+
+    def _told(self, index: str, keys: tuple[str, ...]) -> dict[str, Any]:
         """What an index says of itself, by these keys; to ask for every key would read the whole table for its size."""
         marks = ", ".join("?" * len(keys))
         told = dict(self.db.execute(f"SELECT key, value FROM ann_info(?) WHERE key IN ({marks})", (index, *keys)))
@@ -86,7 +97,7 @@ class Tools:
             raise ValueError(
                 f"{index} is over no table, in which a text could be: expected a vector, or like with an id"
             )
-        columns = [f"t.{quoted(name)}" for name in self._columns(index, about)]
+        columns = [f"t.{quoted(name)}" for name in about["columns"]]
         whole = " OR ".join(f"{column} = :text COLLATE NOCASE" for column in columns)
         part = " OR ".join(f"instr(lower({column}), lower(:text))" for column in columns)
         table, vector = self._table(index, content), quoted(about["column"])
@@ -99,7 +110,7 @@ class Tools:
 
     def _rows(self, index: str, about: dict[str, Any], search: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
         content = about["content"]
-        names = [name for name in self._columns(index, about) if name.lower() not in ("id", "distance")]
+        names = [name for name in about["columns"] if name.lower() not in ("id", "distance")]
         shown = "".join(f", t.{quoted(name)}" for name in names)
         join = f"LEFT JOIN {self._table(index, content)} AS t ON t.rowid = near.id" if content else ""
         sql = f"SELECT near.id, near.distance{shown} FROM {search} {join} ORDER BY near.rank"

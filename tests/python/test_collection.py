@@ -423,6 +423,11 @@ REFUSED = [
     (lambda d: d.search("words"), ValueError, "expected vectors, since the collection was opened without `embed`"),
     (lambda d: d.search([[1, 2, 3, 4]] * 2), ValueError, "query: expected one vector, got 2"),
     (lambda d: d.search([1, 2, 3]), ValueError, "query: expected 4 components, got 3"),
+    (
+        lambda d: d.search([1e300, 2.0, 3.0, 4.0]),
+        sqlite_ann.Error,
+        "expected finite components, got infinity at component 0",
+    ),
     (lambda d: d.search([1, 2, 3, 4], k=-1), sqlite_ann.Error, "expected k to be a whole number from 1, got -1"),
     (lambda d: d.search([1, 2, 3, 4], where={"a": {"~": 1}}), ValueError, "where, 'a': expected one of "),
     (lambda d: d.diverse([1, 2, 3, 4], diversity=2), sqlite_ann.Error, "expected diversity to be from 0 to 1, got 2"),
