@@ -52,7 +52,7 @@ def main() -> None:
     work = out.with_name(out.name + "-work")
     shutil.rmtree(work, ignore_errors=True)
     set_environment()
-    for old in out.glob("*.tar.gz"):
+    for old in [*out.glob("*.tar.gz"), *([] if args.platforms else out.glob("*.whl"))]:
         old.unlink()
     build("--sdist", "--outdir", str(out), str(ROOT))
     source = unpack(next(out.glob("*.tar.gz")), work)

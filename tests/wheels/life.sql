@@ -7,7 +7,7 @@
 
 CREATE TABLE note(id INTEGER PRIMARY KEY, embedding BLOB);
 INSERT INTO note
-  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1600), d(j) AS (SELECT 1 UNION ALL SELECT j + 1 FROM d WHERE j < 24)
+  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1250), d(j) AS (SELECT 1 UNION ALL SELECT j + 1 FROM d WHERE j < 24)
   SELECT i, (SELECT ann_scale(ann_vector(json_group_array((i * 7919 + j * j * 613 + i * i % 31 * j * 17) % 257 - 128)), 0.0625) FROM d) FROM n;
 
 CREATE VIRTUAL TABLE f32 USING ann(embedding float32[24], metric=cosine, leaf_capacity=32);
@@ -19,16 +19,16 @@ CREATE VIRTUAL TABLE over USING ann(embedding float32[24], metric=angular, leaf_
 
 -- one by one, as a program does, then many at once
 INSERT INTO f32(rowid, embedding) SELECT id, embedding FROM note WHERE id <= 40;
-INSERT INTO f32(rowid, embedding) SELECT id, embedding FROM note WHERE id > 40 AND id <= 1500;
-INSERT INTO f16(rowid, embedding) SELECT id, ann_quantize(embedding, 'float16') FROM note WHERE id <= 1500;
-INSERT INTO bf16(rowid, embedding) SELECT id, ann_quantize(embedding, 'bfloat16') FROM note WHERE id <= 1500;
-INSERT INTO i8(rowid, embedding) SELECT id, ann_quantize(embedding, 'int8', 15) FROM note WHERE id <= 1500;
-INSERT INTO bits(rowid, embedding) SELECT id, ann_quantize(embedding, 'bit') FROM note WHERE id <= 1500;
+INSERT INTO f32(rowid, embedding) SELECT id, embedding FROM note WHERE id > 40 AND id <= 1200;
+INSERT INTO f16(rowid, embedding) SELECT id, ann_quantize(embedding, 'float16') FROM note WHERE id <= 1200;
+INSERT INTO bf16(rowid, embedding) SELECT id, ann_quantize(embedding, 'bfloat16') FROM note WHERE id <= 1200;
+INSERT INTO i8(rowid, embedding) SELECT id, ann_quantize(embedding, 'int8', 15) FROM note WHERE id <= 1200;
+INSERT INTO bits(rowid, embedding) SELECT id, ann_quantize(embedding, 'bit') FROM note WHERE id <= 1200;
 
 DELETE FROM f32 WHERE rowid % 7 = 3;
 UPDATE f32 SET embedding = (SELECT embedding FROM note WHERE id = f32.rowid + 1) WHERE rowid % 11 = 5;
 DELETE FROM note WHERE id % 9 = 4;
-DELETE FROM f16 WHERE rowid BETWEEN 300 AND 500;
+DELETE FROM f16 WHERE rowid BETWEEN 150 AND 250;
 BEGIN;
 DELETE FROM i8;
 ROLLBACK;
@@ -36,10 +36,10 @@ ROLLBACK;
 INSERT INTO f32(f32) VALUES('optimize');
 INSERT INTO f16(f16) VALUES('rebuild');
 INSERT INTO over(over) VALUES('optimize');
-INSERT INTO f32(rowid, embedding) SELECT id, embedding FROM note WHERE id > 1500;
-INSERT INTO f16(rowid, embedding) SELECT id, ann_quantize(embedding, 'float16') FROM note WHERE id > 1500;
+INSERT INTO f32(rowid, embedding) SELECT id, embedding FROM note WHERE id > 1200;
+INSERT INTO f16(rowid, embedding) SELECT id, ann_quantize(embedding, 'float16') FROM note WHERE id > 1200;
 
-CREATE VIEW query AS SELECT value AS id, (SELECT embedding FROM note WHERE id = value) AS embedding FROM json_each('[2, 700, 1301]');
+CREATE VIEW query AS SELECT value AS id, (SELECT embedding FROM note WHERE id = value) AS embedding FROM json_each('[2, 700, 1181]');
 SELECT 'f32', query.id, near.id, hex(ieee754_to_blob(distance)) FROM query, ann_search('f32', query.embedding, 12) AS near;
 SELECT 'f32 exact', query.id, near.id, hex(ieee754_to_blob(distance)) FROM query, ann_search('f32', query.embedding, 12, 1) AS near;
 SELECT 'f32 filtered', id, hex(ieee754_to_blob(distance))
