@@ -67,7 +67,7 @@ test-wheels: build wheels ## their files, pip's choice among them, and what each
 PINS ?= tests/guests/requirements.txt
 GUESTS := build/guests$(if $(PINS),,-newest)
 test-guests: build $(GUESTS)/.ready ## the suites of LangChain, Haystack and others over our adapters, in an environment of their own
-	$(GUESTS)/bin/python -m pytest -q -o asyncio_mode=auto -o asyncio_default_fixture_loop_scope=function tests/guests
+	$(GUESTS)/bin/python -m pytest -q -n 2 -o asyncio_mode=auto -o asyncio_default_fixture_loop_scope=function tests/guests
 
 BROWSER := build/browser
 test-page: build $(BROWSER)/.ready ## the page of `sqlite-ann serve` in a browser: notes, sound, map, bad input; pictures of it in build/page
@@ -219,7 +219,7 @@ $(VENV)/.bench: $(VENV)/.ready
 	@touch $@
 
 # The newest pip finds what fits together in a third of the time. A hundred packages come: what fails is tried once more.
-GUESTS_NEED := numpy apsw pysqlite3 pytest pytest-timeout sybil $(if $(PINS),-r $(PINS),\
+GUESTS_NEED := numpy apsw pysqlite3 pytest pytest-timeout pytest-xdist sybil $(if $(PINS),-r $(PINS),\
 	$$(sed -n 's/^\([a-z].*\)==.*/\1/p' tests/guests/requirements.txt))
 $(GUESTS)/.ready: tests/guests/requirements.txt
 	@test -x $(GUESTS)/bin/python || $(PYTHON) -m venv $(GUESTS)
