@@ -64,7 +64,7 @@ def haystack(path: str) -> dict[str, Skin]:
 
 
 def llamaindex(path: str) -> dict[str, Skin]:
-    from llama_index.core.vector_stores.types import VectorStoreQuery
+    from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryResult
 
     from sqlite_ann.llamaindex import SqliteAnnVectorStore
     from sqlite_ann.llamaindex.store import as_node
@@ -72,7 +72,12 @@ def llamaindex(path: str) -> dict[str, Skin]:
     store = SqliteAnnVectorStore(path=path)  # its table is called nodes
     found = store.client.search(store.client.get(limit=1, embeddings=True)[0].embedding, K)
     search = lambda _, numbers: store.query(VectorStoreQuery(query_embedding=numbers, similarity_top_k=K))  # noqa: E731
-    return {"LlamaIndex": (search, lambda: [as_node(one) for one in found])}
+
+    def objects() -> Any:
+        VectorStoreQuery(query_embedding=[], similarity_top_k=K)
+        return VectorStoreQueryResult([as_node(one) for one in found], [0.5] * K, [one.key for one in found])
+
+    return {"LlamaIndex": (search, objects)}
 
 
 def sqlalchemy(path: str) -> dict[str, Skin]:
