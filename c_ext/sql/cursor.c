@@ -74,7 +74,9 @@ static int plan_scan(sqlite3_index_info *info) {
     info->estimatedRows = 1;
     info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
   } else {
-    info->estimatedCost = info->idxNum ? 3e5 : 1e6;
+    /* Who reads vectors may mean MATCH, and this be a side of an OR beside it (plan.h), which is
+    ** to cost no less than the search: of two plans as dear SQLite takes the first, the search. */
+    info->estimatedCost = info->idxNum && !(info->colUsed >> ANN_COLUMN_VECTOR & 1) ? 3e5 : 1e6;
     info->estimatedRows = info->idxNum ? 100000 : 1000000;
   }
   /* Who reads the distance means MATCH, and this is a side of an OR beside it (plan.h). */

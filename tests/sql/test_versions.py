@@ -59,6 +59,7 @@ QUERIES = {
     "or in a join": "SELECT few.id, near.rank FROM few, ann_search('v', few.at, 9) AS near"
     " WHERE few.at IS NOT NULL AND (near.rank = few.id OR near.rank = 4) ORDER BY few.id, near.rank",
     "or, match": "SELECT rowid FROM v WHERE embedding MATCH '[3,3,3,3,3,3]' AND k = 1200 AND (rowid = 5 OR rowid = 50)",
+    "or, match alone": "SELECT count(*) FROM v WHERE embedding MATCH '[3,3,3,3,3,3]' AND (rowid = 5 OR rowid > 1190)",
     "or, match by limit": "SELECT rowid, printf('%.9f', distance) FROM v WHERE embedding MATCH '[3,3,3,3,3,3]' AND (rowid = 5 OR rowid = 50)"
     " ORDER BY distance LIMIT 3",
     "or, many": "SELECT query, id FROM ann_search_many('v', '[[1,2,3,4,5,6],[6,5,4,3,2,1]]', 5) WHERE rank = 1 OR rank = 3"
