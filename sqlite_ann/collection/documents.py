@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from itertools import repeat
 from threading import RLock
 from typing import Any
@@ -215,13 +216,21 @@ class StoredDocuments:
 
     def _documents(self, rows: list[Any]) -> list[Document]:
         """Of rows of key, text, metadata and vector; of a search with distance and score."""
-        metas = json.loads(
-            f"[{','.join(['{}' if row[2] is None else row[2] for row in rows])}]"
-        )  # at once: one by one takes twice the time
+        metas = self._metas([row[2] for row in rows])
         return [
             Document(key, text, meta, None if blob is None else self._embedding(blob), *near)
             for (key, text, _, blob, *near), meta in zip(rows, metas, strict=True)
         ]
+
+    def _metas(self, stored: list[Any]) -> list[Any]:
+        texts = ["{}" if meta is None else meta for meta in stored]
+        with suppress(TypeError, ValueError):
+            metas: list[Any] = json.loads(f"[{','.join(texts)}]")  # at once: one by one takes twice the time
+            if len(metas) == len(texts):
+                return metas
+        # Others may write JSON5, or JSONB, which SQLite reads, and which is an object to the table's CHECK.
+        with self._lock:
+            return [json.loads(self._rows("SELECT json(?)", text)[0][0]) for text in texts]
 
     def _embedding(self, blob: Any) -> Any:
         if not isinstance(blob, bytes) or self.index is None:

@@ -374,6 +374,21 @@ def test_fields_whose_names_differ_in_case_have_an_index_each(docs):
     assert sorted(names) == [("docs_by_YEAR_3",), ("docs_by_Year_2",), ("docs_by_year",)]
 
 
+@pytest.mark.parametrize("meta", ["'{year:1790, /* so it is told */}'", "jsonb('{\"year\":1790}')"])
+def test_metadata_in_the_other_forms_that_sqlite_reads(docs, meta):
+    fill(docs, 3)
+    docs.db.execute(f"UPDATE docs SET meta = {meta} WHERE id = 2")
+    assert [d.meta for d in docs.get(where={"year": 1790})] == [{"year": 1790}]
+    assert {"year": 1790} in [d.meta for d in docs.search(docs.get(embeddings=True)[0].embedding)]
+
+
+def test_metadata_that_are_no_json_are_told(db):
+    db.execute("CREATE TABLE docs(id INTEGER PRIMARY KEY, key TEXT UNIQUE, text TEXT, meta TEXT, embedding BLOB)")
+    db.execute("""INSERT INTO docs(key, meta) VALUES ('a', '{"a":1},{"b":2}')""")
+    with pytest.raises(sqlite_ann.Error, match="malformed JSON"):
+        Collection.open(db, "docs").get()
+
+
 def test_metadata_that_another_program_left_out_are_empty(db):
     db.execute("CREATE TABLE docs(id INTEGER PRIMARY KEY, key TEXT UNIQUE, text TEXT, meta TEXT, embedding BLOB)")
     docs = Collection.open(db, "docs", dim=2)
