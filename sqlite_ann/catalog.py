@@ -14,7 +14,7 @@ import apsw
 
 from .connection import connect
 from .errors import Error, translated
-from .names import quoted, resolved
+from .names import place, quoted, resolved
 from .shadows import vector_tables
 
 # By its name alone, such a table might be about anything: the keys that songs are sung in are not unique.
@@ -60,7 +60,7 @@ def key_column(db: apsw.Connection, name: str) -> str | None:
     >>> key_column(db, "song_ann")
     'uuid'
     """
-    schema, table = resolved(db, name)
+    schema, table = place(db, name)
     column: str | None = db.execute(KEY_COLUMN, (f"{table}_key", schema, name)).get
     return column
 

@@ -29,7 +29,7 @@ from . import vectors as arrays
 from .catalog import key_column, refuse_other
 from .connection import connect
 from .errors import Duplicate, translated, translation
-from .names import as_text, quoted, resolved
+from .names import as_text, place, quoted, resolved
 from .opened import Path, check_opened
 from .progress import Report, reporting
 from .searches import SearchedTable
@@ -342,9 +342,7 @@ class Index(SearchedTable):
     @translated()
     def __reduce__(self) -> tuple[Any, ...]:
         """An index of a file goes to another process by the file's path and its own name, and is opened there."""
-        schema, name = resolved(self.db, self.name)
-        if schema is None:
-            schema = "temp" if self.db.table_exists("temp", name) else "main"
+        schema, name = place(self.db, self.name)
         path = self.db.db_filename(schema)
         if not path:
             raise PicklingError(f"{self!r} is in memory: only an index of a file can be opened by another process")

@@ -29,7 +29,7 @@ from . import vectors as arrays
 from .answers import Found
 from .errors import Duplicate, known_as, translated
 from .index import Index
-from .names import quoted, resolved
+from .names import place, quoted
 from .opened import OpenTable
 from .progress import Report
 from .recommendation import as_per
@@ -93,7 +93,7 @@ class KeyedIndex(Index):
     key_name: str  # the column of the keys, which `key` has as SQL takes it
     key: str
     keys: str  # their table, as SQL takes it
-    _place: tuple[str | None, str]
+    _place: tuple[str, str]
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, key={self.key_name!r})"
@@ -365,10 +365,13 @@ class KeyedIndex(Index):
         if len(set(keys)) < len(keys):
             twice = next(key for i, key in enumerate(keys) if key in keys[:i])
             raise Duplicate(f"keys: expected each once, got {twice!r} twice", apsw.SQLITE_CONSTRAINT_UNIQUE)
-        there = next((key for key, id_ in zip(keys, self._numbers(keys), strict=True) if id_ is not None), None)
+        known = {id_: key for key, id_ in zip(keys, self._numbers(keys), strict=True) if id_ is not None}
+        # A key may have been written, with what else is told of it, before its vector.
+        sql = f"SELECT i.id FROM ann_ids(?) AS i WHERE EXISTS (SELECT 1 FROM {self.table} WHERE rowid = i.id) LIMIT 1"
+        there = self.db.execute(sql, (arrays.as_ids(list(known)),)).get
         if there is not None:
             raise Duplicate(
-                f"{self.name}: expected new keys, got {there!r}, which is there", apsw.SQLITE_CONSTRAINT_UNIQUE
+                f"{self.name}: expected new keys, got {known[there]!r}, which is there", apsw.SQLITE_CONSTRAINT_UNIQUE
             )
 
     def _check_column(self) -> None:
@@ -398,7 +401,7 @@ def with_keys(index: Index, key: str) -> None:
         raise ValueError(OVER_A_TABLE.format(index.name, content))
     index.__class__ = KeyedIndex
     assert isinstance(index, KeyedIndex)
-    schema, table = resolved(index.db, index.name)
+    schema, table = place(index.db, index.name)
     index.key_name, index.key = key, quoted(key)
     index._place = schema, f"{table}_key"
     index.keys = quoted(f"{table}_key", schema)

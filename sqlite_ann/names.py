@@ -44,3 +44,17 @@ def resolved(db: apsw.Connection, name: str) -> tuple[str | None, str]:
     if table and schema.lower() in schemas and not db.table_exists(None, name):
         return schema, table
     return None, name
+
+
+def place(db: apsw.Connection, name: str) -> tuple[str, str]:
+    """As resolved(), with the schema in which a name without one is found; main, where there is no such table.
+
+    >>> import apsw
+    >>> place(apsw.Connection(":memory:"), "songs")
+    ('main', 'songs')
+    """
+    schema, table = resolved(db, name)
+    if schema is not None:
+        return schema, table
+    schemas = [str(row[1]) for row in db.execute("PRAGMA database_list")]
+    return next((s for s in ("temp", *schemas) if db.table_exists(s, table)), "main"), table

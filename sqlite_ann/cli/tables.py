@@ -14,8 +14,9 @@ from typing import Any
 import apsw
 import numpy as np
 
+from ..catalog import key_column
 from ..index import Index
-from ..names import quoted, resolved
+from ..names import place, quoted, resolved
 from ..shadows import MADE
 
 ROWID = ("rowid", "oid", "_rowid_")
@@ -81,7 +82,7 @@ def check_rowid(db: apsw.Connection, schema: str, table: str) -> None:
 
 def beside(db: apsw.Connection, name: str, columns: Sequence[str]) -> Callable[[Any], list[tuple[Any, ...]]]:
     """A function from ids to these columns of their rows, NULL where there is no row."""
-    schema, table = place_of(db, name)
+    schema, table = place(db, name)
     check_known(db, schema, table, columns)
     keys = db.execute("SELECT name, upper(type) FROM pragma_table_info(?, ?) WHERE pk", (table, schema)).fetchall()
     key, kind = keys[0] if len(keys) == 1 else ("", "")
@@ -103,13 +104,13 @@ def columns_beside(index: Index, name: str | None, columns: Sequence[str]) -> Lo
 
     A table that has the column of the keys is joined by that.
     """
-    db, (schema, table) = index.db, place_of(index.db, index.name)
-    key = key_of(db, schema, f"{table}_key")
+    db, (schema, table) = index.db, place(index.db, index.name)
+    key = key_column(db, index.name)
     content = db.execute("SELECT value FROM ann_info(?) WHERE key = 'content'", (index.name,)).get
     name = name or content or (f"{table}_key" if key else None)
     if name is None:
         raise ValueError(f"--table says which table has {', '.join(columns)}: {index.name} has vectors alone")
-    there, other = place_of(db, name)
+    there, other = place(db, name)
     if not key or (there, other) == (schema, f"{table}_key") or not has_column(db, there, other, key):
         return beside(db, name, columns)
     check_known(db, there, other, columns)
@@ -119,17 +120,6 @@ def columns_beside(index: Index, name: str | None, columns: Sequence[str]) -> Lo
         f" LEFT JOIN {quoted(other, there)} AS t ON t.{quoted(key)} = k.{quoted(key)} GROUP BY i.n ORDER BY i.n"
     )
     return lambda ids: db.execute(sql, (np.ascontiguousarray(ids, "<i8"),)).fetchall()
-
-
-def place_of(db: apsw.Connection, name: str) -> tuple[str, str]:
-    schema, table = resolved(db, name)
-    return schema or "main", table
-
-
-def key_of(db: apsw.Connection, schema: str, table: str) -> str | None:
-    """The column of an index's keys, where it has any (sqlite_ann/keys.py)."""
-    columns = [name for (name,) in db.execute("SELECT name FROM pragma_table_info(?, ?)", (table, schema))]
-    return columns[1] if len(columns) == 2 and columns[0] == "id" else None
 
 
 def has_column(db: apsw.Connection, schema: str, table: str, column: str) -> bool:

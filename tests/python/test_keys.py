@@ -78,6 +78,27 @@ def test_a_table_about_keys_of_another_kind_makes_no_index_keyed(db, columns):
     assert Index(db, "song").search([1]).ids.tolist() == [7]
 
 
+def test_the_keys_are_those_of_the_schema_that_the_index_is_in(db, tmp_path):
+    db.execute("ATTACH ? AS aux", (str(tmp_path / "aux.db"),))
+    Index.create(db, "aux.song_ann", 2, metric="l2", key="uuid").add(["a"], [[1, 2]])
+    there = Index(db, "song_ann")
+    assert pickle.loads(pickle.dumps(there)).search([1, 2]).ids.tolist() == ["a"]
+    Index.create(db, "main.song_ann", 2, metric="l2").add([7], [[1, 2]])
+    assert Index(db, "song_ann").search([1, 2]).ids.tolist() == [7]
+    db.execute("CREATE TEMP TABLE song_ann_key(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE)")
+    assert Index(db, "aux.song_ann").search([1, 2]).ids.tolist() == ["a"]
+    assert Index(db, "song_ann").search([1, 2]).ids.tolist() == [7]
+
+
+def test_a_key_that_was_written_before_its_vector_is_new(db):
+    songs = Index.create(db, "song_ann", 2, key="uuid")
+    db.execute("INSERT INTO song_ann_key VALUES (70, 'a'), (71, 'b')")
+    songs.add(["b", "c"], [[1, 2], [3, 4]])
+    assert ("a" in songs, songs.search([1, 2], k=1).ids.tolist()) == (False, ["b"])
+    with pytest.raises(sqlite_ann.Duplicate, match="expected new keys, got 'b', which is there"):
+        songs.add(["a", "b"], [[1, 2], [3, 4]])
+
+
 def test_an_index_over_a_table_has_ids_whatever_stands_beside_it(db):
     db.execute("CREATE TABLE song(id INTEGER PRIMARY KEY, embedding); INSERT INTO song VALUES (7, '[1, 2]')")
     db.execute("CREATE TABLE song_ann_key(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE)")
