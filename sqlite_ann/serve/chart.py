@@ -22,6 +22,7 @@ MOST = 50_000  # points
 MOST_NUMBERS = 25_000_000  # components read for the axes: 100 MB as float32
 N_COLORS = 11  # the commonest values; all others share one more
 OTHERS = "others"
+N_DIRECTIONS, ROUNDS = 10, 10  # of the iteration for the axes: more move no point that one would see
 
 
 def kind_of(db: apsw.Connection, shown: Shown) -> str | None:
@@ -89,12 +90,12 @@ def some(n_rows: int, most: int) -> dict[str, int]:
     return {"part": 65536 * most // max(n_rows, most), "most": most}
 
 
-def as_floats(rows: NDArray[Any], index: Index) -> NDArray[np.float32]:
+def as_floats(rows: NDArray[Any], index: Index) -> NDArray[np.float64]:
     if index.type == "bit":
         rows = np.unpackbits(rows, axis=1, count=index.dim, bitorder="little")
     elif index.type == "bfloat16":
         rows = (rows.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-    return rows.astype(np.float32)
+    return rows.astype(np.float64)  # in which squares of float32 have room
 
 
 def on_axes(rows: NDArray[Any], is_unit: bool) -> NDArray[np.float64]:
@@ -102,13 +103,19 @@ def on_axes(rows: NDArray[Any], is_unit: bool) -> NDArray[np.float64]:
 
     >>> on_axes(np.array([[0, 0, 1], [0, 3, 1]], np.float32), is_unit=False).round(3).tolist()
     [[-1.5, 0.0], [1.5, 0.0]]
+
+    By iteration (Halko, Martinsson, Tropp 2011, algorithm 4.4): of vectors of thousands of components, all axes would take
+    minutes.
     """
     if is_unit:
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        rows = rows / np.where(lengths > 0, lengths, np.float32(1))
+        rows = rows / np.where(lengths > 0, lengths, 1)
     rows = rows - rows.mean(axis=0)
-    _, vectors = np.linalg.eigh(rows.T.astype(np.float64) @ rows)
-    directions = vectors[:, :-3:-1]
+    basis = np.random.default_rng(0).standard_normal((rows.shape[1], min(N_DIRECTIONS, rows.shape[1])))
+    for _ in range(ROUNDS):
+        basis, _ = np.linalg.qr(rows.T @ (rows @ basis))
+    _, _, vectors = np.linalg.svd(rows @ basis, full_matrices=False)
+    directions = basis @ vectors[:2].T
     # An axis is known up to its direction: its largest component points up.
     largest = np.abs(directions).argmax(axis=0)
     directions = directions * np.sign(directions[largest, range(directions.shape[1])])

@@ -273,8 +273,16 @@ def test_vectors_of_every_type_have_a_place(serve, type_):
     Index.create(db, "v", 12, "hamming" if type_ == "bit" else "l2", type=type_).add(np.arange(30), rows)
     db.close()
     told = serve("types.db").get("/api/map")
-    reference = chart.fitted(chart.on_axes(rows.astype(np.float32), is_unit=False))
+    reference = chart.fitted(chart.on_axes(rows.astype(float), is_unit=False))
     np.testing.assert_allclose(np.array([told["x"], told["y"]]).T, reference, atol=1e-3)
+
+
+def test_the_axes_of_wide_and_of_large_vectors_are_found():
+    rng = np.random.default_rng(6)
+    for rows in (rng.standard_normal((40, 3)) @ rng.standard_normal((3, 16_000)), 1e38 * rng.random((40, 3))):
+        places = chart.on_axes(rows, is_unit=False)
+        spread = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)[:2]
+        np.testing.assert_allclose(np.linalg.norm(places, axis=0), spread)
 
 
 # --- other databases --------------------------------------------------------------------------------
