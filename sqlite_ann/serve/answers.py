@@ -17,7 +17,7 @@ import apsw
 
 from ..errors import translated
 from ..recommendation import as_items
-from .chart import chart_of, kind_of
+from .chart import chart_of
 from .melody import LONGEST, melody_of
 from .shown import Shown
 from .statements import Ran, Statements, run
@@ -38,9 +38,8 @@ class Answers:
         self.db, self.chart_db, self.shown, self.statements = db, chart_db, shown, Statements(shown)
         self.abcjs, self.why_no_abcjs = abcjs, why_no_abcjs
         self.lock, self.chart_lock = Lock(), Lock()
-        self.chart_at: tuple[int, dict[str, Any]] | None = (
-            None  # the last map, and the version of the file that it is of
-        )
+        # The last map, and the version of the file that it is of.
+        self.chart_at: tuple[int, dict[str, Any]] | None = None
 
     @translated()
     def about(self) -> dict[str, Any]:
@@ -49,7 +48,6 @@ class Answers:
             told = dict(
                 self.db.execute("SELECT key, value FROM ann_info(?) WHERE key IN ('rows', 'metric')", (shown.index,))
             )
-            kind = kind_of(self.db, shown)
         return {
             "database": shown.file,
             "index": shown.index,
@@ -59,8 +57,6 @@ class Answers:
             "melodies": bool(shown.notes),
             "abcjs": self.abcjs,
             "why_no_abcjs": self.why_no_abcjs or None,
-            "color": shown.show[1] if len(shown.show) > 1 else None,
-            "map": kind,
         }
 
     @translated()

@@ -25,55 +25,48 @@ OTHERS = "others"
 N_DIRECTIONS, ROUNDS = 10, 10  # of the iteration for the axes: more move no point that one would see
 
 
-def kind_of(db: apsw.Connection, shown: Shown) -> str | None:
-    """One of stored and axes; None where there is no row."""
-    if db.execute(f"SELECT 1 FROM {named(shown.index)} LIMIT 1").get is None:
-        return None
-    columns = db.execute("SELECT lower(name) FROM pragma_table_info(?, 'main')", (f"{shown.index}_map",))
-    return "stored" if {"id", "x", "y"} <= {name for (name,) in columns} else "axes"
-
-
 def chart_of(db: apsw.Connection, shown: Shown) -> dict[str, Any]:
-    kind = kind_of(db, shown)
-    if kind == "stored":
-        ids, places, n_rows = stored(db, shown)
-    else:
-        ids, places, n_rows = axes(db, shown)
+    index = Index(db, shown.index)
+    n_rows = len(index)
+    kind, (ids, places) = "stored", stored(db, shown)
+    if not len(ids):
+        kind, (ids, places) = "axes", axes(index, n_rows)
     places = fitted(places).round(4)
     colors, names = colors_of(db, shown, ids)
     x, y = places.T.tolist()
     return {"kind": kind, "ids": ids.tolist(), "x": x, "y": y, "colors": colors, "names": names, "of": n_rows}
 
 
-Places = tuple[NDArray[np.int64], NDArray[np.float64], int]  # ids, ascending, x and y, and of how many rows
+Places = tuple[NDArray[np.int64], NDArray[np.float64]]  # ids, ascending, x and y
 
 
 def stored(db: apsw.Connection, shown: Shown) -> Places:
-    """Rows that were added since have no place yet; rows that are gone may still have one."""
+    """Rows that were added since have no place yet; rows that are gone may still have one. None where no table has any."""
+    columns = db.execute("SELECT lower(name) FROM pragma_table_info(?, 'main')", (f"{shown.index}_map",))
+    if not {"id", "x", "y"} <= {name for (name,) in columns}:
+        return np.zeros(0, np.int64), np.zeros((0, 2))
     table = named(f"{shown.index}_map")
-    n_rows: Any = db.execute(f"SELECT count(*) FROM {table}").get
+    n_places: Any = db.execute(f"SELECT count(*) FROM {table}").get
     sql = (
         f"SELECT m.id, m.x, m.y FROM {table} AS m WHERE {SOME.format('m.id')}"
         " AND typeof(m.x) = 'real' AND typeof(m.y) = 'real' AND abs(m.x) < 1e30 AND abs(m.y) < 1e30"
         f" AND EXISTS (SELECT 1 FROM {named(shown.table)} AS t WHERE t.{named(shown.key)} = m.id)"
         " ORDER BY m.id LIMIT :most"
     )
-    rows = db.execute(sql, some(n_rows, MOST)).fetchall()
+    rows = db.execute(sql, some(n_places, MOST)).fetchall()
     ids = np.array([id_ for id_, _, _ in rows], np.int64)
-    return ids, np.array([place for _, *place in rows], np.float64).reshape(-1, 2), n_rows
+    return ids, np.array([place for _, *place in rows], np.float64).reshape(-1, 2)
 
 
-def axes(db: apsw.Connection, shown: Shown) -> Places:
-    index = Index(db, shown.index)
-    n_rows = len(index)
+def axes(index: Index, n_rows: int) -> Places:
     sql = f"SELECT rowid, {index.column} FROM {index.table} WHERE {SOME.format('rowid')} LIMIT :most"
-    rows: Any = db.execute(sql, some(n_rows, min(MOST, MOST_NUMBERS // index.dim))).fetchall()
+    rows: Any = index.db.execute(sql, some(n_rows, min(MOST, MOST_NUMBERS // index.dim))).fetchall()
     rows.sort()
     ids = np.array([id_ for id_, _ in rows], np.int64)
     if not rows:
-        return ids, np.zeros((0, 2)), 0
+        return ids, np.zeros((0, 2))
     stored = np.frombuffer(b"".join(blob for _, blob in rows), STORED[index.type]).reshape(len(rows), -1)
-    return ids, on_axes(as_floats(stored, index), is_unit=index.metric in ("cosine", "angular")), n_rows
+    return ids, on_axes(as_floats(stored, index), is_unit=index.metric in ("cosine", "angular"))
 
 
 # The ids whose product with an odd number has a small middle part: evenly spread, and the same ones each time. Nothing but

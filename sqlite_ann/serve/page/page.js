@@ -202,7 +202,7 @@ async function begin() {
   if (state.read().id === null) await chooseFirst();
   answered = answer();
   await answered;
-  if (about.map) await showMap();
+  if (about.rows) await showMap();
 }
 
 // What is shown when nothing is asked.
