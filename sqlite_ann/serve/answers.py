@@ -23,7 +23,7 @@ from .shown import Shown
 from .statements import Ran, Statements, run
 
 LONGEST_SHOWN, LONGEST_TEXT = 200, 2000  # characters of a value in a list, and of a row that is looked at
-LARGEST = 2**53  # JavaScript's numbers have no more digits: what is beyond goes as text
+LARGEST = 2**53 - 1  # JavaScript's largest safe integer: what is beyond goes as text
 
 
 class Answers:
@@ -95,9 +95,7 @@ class Answers:
         with self.lock, self.db:
             for id_ in ids:
                 found = self.db.execute(sql, {"id": id_}).get
-                if found is None:
-                    raise LookupError(f"{self.shown.table} has no row {id_}")
-                rows.append(self.whole(*found))
+                rows.append(self.whole(*found) if found else self.unknown(id_))
         return {"rows": rows}
 
     def whole(self, id_: int, *values: Any) -> dict[str, Any]:
@@ -116,6 +114,11 @@ class Answers:
             "melody": melody,
             "fault": fault,
         }
+
+    def unknown(self, id_: int) -> dict[str, Any]:
+        """A row that the index has and the table not, as another program may leave it; the rows near it are shown all the same."""
+        show, fault = [None] * len(self.shown.show), f"{self.shown.table} has no row {id_}"
+        return {"id": plain(id_), "show": show, "text": {}, "abc": None, "melody": None, "fault": fault}
 
     @translated()
     def chart(self) -> dict[str, Any]:
@@ -149,8 +152,8 @@ def briefly(values: Any) -> list[Any]:
 def plain(value: Any, longest: int = LONGEST_TEXT) -> Any:
     """A value as JSON and JavaScript can hold it; long text is cut.
 
-    >>> plain(2**53 + 1), plain(b"123"), plain("abcdef", 3), plain(1e400)
-    ('9007199254740993', '3 bytes', 'abc…', None)
+    >>> plain(2**53), plain(b"123"), plain("abcdef", 3), plain(1e400)
+    ('9007199254740992', '3 bytes', 'abc…', None)
     """
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"

@@ -335,6 +335,18 @@ def test_a_table_with_odd_names_and_values_is_shown(serve, stock_shell):
     assert client.refusal("/api/near?id=3") == (404, "select has no row 3")
 
 
+def test_a_row_that_the_table_lacks_is_shown_by_its_id(serve):
+    with contextlib.closing(sqlite_ann.connect("part.db")) as db:
+        Index.create(db, "v", 2, "l2").add([1, 2, 2**53], [[0, 0], [1, 0], [5, 5]])
+        db.execute("CREATE TABLE doc(id INTEGER PRIMARY KEY, title TEXT)")
+        db.execute("INSERT INTO doc VALUES (1, 'one')")
+    client = serve("part.db", table="doc")
+    assert [row["id"] for row in client.get("/api/near?id=1")["rows"]] == [2, str(2**53)]
+    first, second = client.get("/api/row?id=1,2")["rows"]
+    assert (first["show"], first["fault"]) == (["one"], None)
+    assert (second["id"], second["show"], second["text"], second["fault"]) == (2, [None], {}, "doc has no row 2")
+
+
 def test_columns_are_those_that_are_asked_for(serve):
     client = serve(show=["TITLE", "metre"])
     assert client.get("/api/about")["show"] == ["title", "metre"]
@@ -401,7 +413,6 @@ def test_a_port_in_use_is_told_in_a_sentence(songs, monkeypatch, capsys):
         ("/api/find?sql=SELECT+1", 400, "expected the parameters text, k, got 'sql'"),
         ("/api/map?k=1000000", 400, "expected the parameters (none), got 'k'"),
         ("/api/row", 400, "row: expected ids, got none"),
-        ("/api/row?id=99999", 404, "song has no row 99999"),
         ("/api/row?id=" + ",".join(map(str, range(101))), 400, "id: expected at most 100 ids, got 101"),
         ("/api/tables", 404, "there is nothing at /api/tables"),
         ("/abcjs.js", 404, "there is nothing at /abcjs.js"),
