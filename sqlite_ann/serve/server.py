@@ -38,7 +38,7 @@ ADDRESS, PORT = "127.0.0.1", 8765
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'",
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -48,8 +48,6 @@ KINDS = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
-    "png": "image/png",
-    "ico": "image/x-icon",
 }
 
 
@@ -93,7 +91,8 @@ class Server(ThreadingHTTPServer):
                 raise OSError(f"port {port} is in use: --port takes another, 0 any that is free") from None
             raise OSError(f"cannot listen on port {port}: {error.strerror}") from None
         self.url = f"http://{ADDRESS}:{self.server_port}/"
-        self.hosts = {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}
+        port_said = "" if self.server_port == 80 else f":{self.server_port}"  # as browsers have it
+        self.hosts = {f"{name}{port_said}" for name in (ADDRESS, "localhost")}
 
     def run(self, ready: Callable[[], None], browse: bool) -> None:
         """Serve until KeyboardInterrupt, as which SIGTERM comes, too."""

@@ -434,6 +434,13 @@ def test_only_requests_by_our_own_name_are_answered(client):
     assert client.ask("/api/about", Host=f"localhost:{client.port}")[0] == 200
 
 
+def test_on_port_80_browsers_name_the_host_alone(monkeypatch):
+    monkeypatch.setattr(
+        server.ThreadingHTTPServer, "__init__", lambda self, address, handler: setattr(self, "server_port", 80)
+    )
+    assert server.Server(None, port=80).hosts == {"127.0.0.1", "localhost"}
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
 def test_nothing_can_be_done_but_look(client, method):
     status, headers, body = client.ask("/api/about", method)
@@ -459,6 +466,7 @@ def test_the_files_of_the_page_come_under_a_strict_policy(serve, tmp_path, monke
     assert (status, body, headers["Content-Type"]) == (200, b"<!doctype html>", "text/html; charset=utf-8")
     assert headers["Cache-Control"] == "no-store"
     assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; ")
+    assert headers["Content-Security-Policy"].endswith("; frame-ancestors 'none'")
     assert client.ask("/page/page.js")[1]["Content-Type"] == "text/javascript; charset=utf-8"
     assert client.ask("/abcjs.js")[2] == b"the script"
     assert client.refusal("/page/notes.txt")[0] == 404
