@@ -52,10 +52,10 @@ def main() -> None:
     work = out.with_name(out.name + "-work")
     shutil.rmtree(work, ignore_errors=True)
     set_environment()
-    for old in [*out.glob("*.tar.gz"), *([] if args.platforms else out.glob("*.whl"))]:
+    for old in [*out.glob("sqlite_ann-*.tar.gz"), *([] if args.platforms else out.glob("sqlite_ann-*.whl"))]:
         old.unlink()
     build("--sdist", "--outdir", str(out), str(ROOT))
-    source = unpack(next(out.glob("*.tar.gz")), work)
+    source = unpack(next(out.glob("sqlite_ann-*.tar.gz")), work)
     headers = copy_headers(work / "sqlite")
     for tag in wanted:
         started = time.monotonic()

@@ -45,7 +45,9 @@ def test_its_fields_say_what_it_is(package: Path):
 
 
 def test_twice_is_the_same_to_the_byte(package: Path, tmp_path: Path):
-    assert build(tmp_path / "again").read_bytes() == package.read_bytes()
+    (tmp_path / "another.txt").write_text("which is kept")
+    assert build(tmp_path).read_bytes() == build(tmp_path).read_bytes() == package.read_bytes()
+    assert (tmp_path / "another.txt").exists()
 
 
 def test_sqlite_loads_it_by_its_name(package: Path, tmp_path: Path, stock_shell: tuple[str, str]):

@@ -65,8 +65,8 @@ PLATFORMS = [
 
 
 def library_in(wheels: Path, wanted: Platform) -> bytes | None:
-    """What the wheel of a platform has inside, None where there is no such wheel."""
-    for wheel in sorted(wheels.glob("sqlite_ann-*.whl")):
+    """What the wheel of this version for a platform has inside, None where there is no such wheel."""
+    for wheel in sorted(wheels.glob(f"sqlite_ann-{PROJECT['version']}-*.whl")):
         tags = wheel.stem.split("-")[-1].split(".")
         if any(re.fullmatch(wanted.wheel, tag) for tag in tags):
             with ZipFile(wheel) as files:
@@ -96,7 +96,8 @@ def write_package(folder: Path, described: dict[str, object], files: dict[str, b
 
 
 def main(wheels: Path, out: Path, native: Path | None) -> None:
-    shutil.rmtree(out, ignore_errors=True)
+    for old in out.glob("sqlite-ann*"):  # what was made before, and nothing else of the folder
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
     made: list[str] = []
     missing: list[str] = []
     for each in PLATFORMS:

@@ -68,6 +68,7 @@ for (const [os, cpu, libc, name] of FITTING) {
     assert.deepEqual(await install(folder, registry.url, asked(os, cpu, libc)), ["sqlite-ann", name].sort());
     const library = readdirSync(join(folder, "node_modules", name)).filter((each) => each.startsWith("sqlite_ann."));
     assert.deepEqual(library, [{ darwin: "sqlite_ann.dylib", win32: "sqlite_ann.dll" }[os] ?? "sqlite_ann.so"]);
+    assert.notEqual(readFileSync(join(folder, "node_modules", name, library[0]), "utf8"), "an older one");
   });
 }
 

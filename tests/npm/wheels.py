@@ -1,6 +1,10 @@
-"""Stand-ins for the wheels of all platforms, with a few bytes in the place of the library: wheels.py FOLDER."""
+"""Stand-ins for the wheels of all platforms, with a few bytes in the place of the library: wheels.py FOLDER.
+
+Beside each is one of an older version, which is to be left alone.
+"""
 
 import sys
+import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -17,8 +21,11 @@ TAGS = {
     "win_arm64": "dll",
 }
 
+VERSION = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+
 folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 for tag, suffix in TAGS.items():
-    with ZipFile(folder / f"sqlite_ann-0.0.0-py3-none-{tag}.whl", "w") as wheel:
-        wheel.writestr(f"sqlite_ann/sqlite_ann.{suffix}", tag)
+    for version, inside in (("0.0.0", "an older one"), (VERSION, tag)):
+        with ZipFile(folder / f"sqlite_ann-{version}-py3-none-{tag}.whl", "w") as wheel:
+            wheel.writestr(f"sqlite_ann/sqlite_ann.{suffix}", inside)
