@@ -59,6 +59,22 @@ def test_typing_suggests_titles_and_keys_choose_one(browser, url):
     assert "irish" in chosen.lower()
 
 
+def test_enter_takes_a_row_of_what_is_typed_by_then(browser, texts_url):
+    page = browser.open(texts_url)
+    page.wait_for_selector("#near li")
+    page.click("#title")
+    page.keyboard.type("Page 1")
+    page.wait_for_selector("#suggestions [role=option]")
+    page.evaluate("""() => {
+      const field = document.querySelector("#title");
+      field.value = "Page 42";
+      field.dispatchEvent(new InputEvent("input"));
+      field.form.requestSubmit();
+    }""")
+    page.wait_for_function("() => location.hash !== '#id=1'")
+    assert page.url.endswith("#id=42")
+
+
 def test_words_that_no_title_has_and_signs_of_a_query_language_are_words(browser, url):
     page = browser.open(url)
     page.wait_for_selector("#near li")

@@ -13,6 +13,7 @@ export function searchField(form, { onFound, onChoose, onError }) {
   let active = -1;
   let timer = 0;
   let running = null;
+  let listed = ""; // the text that the suggestions are of
 
   function open(rows) {
     active = -1;
@@ -58,6 +59,7 @@ export function searchField(form, { onFound, onChoose, onError }) {
     running = new AbortController();
     try {
       const answer = await ask("find", { text, k: 12 }, running.signal);
+      listed = text;
       if (document.activeElement === input) open(answer.rows);
       onFound(answer);
     } catch (error) {
@@ -80,7 +82,7 @@ export function searchField(form, { onFound, onChoose, onError }) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     clearTimeout(timer);
-    if (list.hidden) await find();
+    if (list.hidden || listed !== input.value.trim()) await find();
     const option = list.querySelector("[aria-selected=true]") ?? list.querySelector("[role=option]");
     if (option && !list.hidden) take(asId(option.dataset.id));
   });
