@@ -85,6 +85,36 @@ def test_the_wheel_the_buttons_and_dragging_change_the_view_and_choose_nothing(b
     assert page.url.endswith("#id=109")
 
 
+def test_another_button_of_the_mouse_and_a_finger_that_scrolls_choose_and_move_nothing(browser, texts_url):
+    page = browser.open(texts_url)
+    page.wait_for_selector("#map .legend li")
+    page.click("[data-zoom='1.6']")
+    before = page.url
+    x, y = page.evaluate("""() => {
+      const canvas = document.querySelector("#map canvas");
+      canvas.scrollIntoView();
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const at = data.findIndex((byte, i) => i % 4 === 3 && byte > 150) >> 2;
+      const box = canvas.getBoundingClientRect();
+      return [box.x + at % canvas.width, box.y + 2 + Math.floor(at / canvas.width)];
+    }""")
+    page.mouse.move(x, y)
+    page.wait_for_selector("#map .tip:not([hidden])")
+    page.mouse.click(x, y, button="right")
+    page.mouse.move(5, 5)
+    seen = page.evaluate(PIXELS)["sum"]
+    page.evaluate("""() => {
+      const canvas = document.querySelector("#map canvas");
+      const tell = (type, clientX) => canvas.dispatchEvent(new PointerEvent(type, { clientX, clientY: 200, pointerId: 1 }));
+      canvas.setPointerCapture = () => {};
+      tell("pointerdown", 1000);
+      tell("pointercancel", 1000);
+      tell("pointermove", 1100);
+      tell("pointerleave", 1100);
+    }""")
+    assert (page.evaluate(PIXELS)["sum"], page.url) == (seen, before)
+
+
 def test_any_song_is_another_one(browser, url):
     page = open_map(browser, url)
     page.click("#map .any")

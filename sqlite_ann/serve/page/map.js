@@ -105,6 +105,7 @@ export class SongMap {
       this.zoom(Math.exp(-event.deltaY / 300), event.offsetX, event.offsetY);
     }, { passive: false });
     canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
       from = { px: event.offsetX, py: event.offsetY, ...this.view };
       moved = false;
       canvas.setPointerCapture(event.pointerId);
@@ -124,10 +125,11 @@ export class SongMap {
       this.onHover(id, ...(i === null ? [0, 0] : this.#at(i)));
     });
     canvas.addEventListener("pointerup", (event) => {
-      const i = moved ? null : this.#nearest(event.offsetX, event.offsetY);
+      const i = moved || !from ? null : this.#nearest(event.offsetX, event.offsetY);
       from = null;
       if (i !== null) this.onChoose(this.points.ids[i]);
     });
+    canvas.addEventListener("pointercancel", () => (from = null)); // the finger scrolls the page
     canvas.addEventListener("pointerleave", () => {
       this.onHover(null, 0, 0);
       this.point(null);
