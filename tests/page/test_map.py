@@ -121,6 +121,22 @@ def test_any_song_is_another_one(browser, url):
     page.wait_for_function("() => location.hash !== '#id=109' && document.querySelectorAll('#near li').length === 10")
 
 
+def test_a_name_in_the_legend_is_no_wider_than_a_narrow_window(browser, texts_url):
+    points = {
+        "kind": "axes",
+        "ids": [1, 2],
+        "x": [0, 1],
+        "y": [0, 1],
+        "colors": [0, 1],
+        "names": ["W" * 100, "b"],
+        "of": 2,
+    }
+    answer = {"/api/map": {"content_type": "application/json", "body": json.dumps(points)}}
+    page = browser.open(texts_url, instead=answer, viewport={"width": 390, "height": 800})
+    page.wait_for_selector("#map .legend li")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_a_map_of_a_million_rows_asks_for_no_more_points_than_the_server_gives(browser, url):
     points = {
         "kind": "axes",
