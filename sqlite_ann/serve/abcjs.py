@@ -60,5 +60,7 @@ def is_known(found: bytes) -> bool:
 
 
 def last_words(error: Exception) -> str:
+    if isinstance(error, subprocess.TimeoutExpired):  # what it said until then comes as bytes
+        return str(error)
     said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
     return said[-1] if said else "it said nothing"

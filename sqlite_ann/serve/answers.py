@@ -123,7 +123,7 @@ class Answers:
     @translated()
     def chart(self) -> dict[str, Any]:
         """The map, which is made anew only after somebody has written."""
-        with self.chart_lock, self.chart_db:
+        with self.chart_lock:
             version = int(self.chart_db.execute("PRAGMA data_version").get)
             if self.chart_at is None or self.chart_at[0] != version:
                 made = chart_of(self.chart_db, self.shown)

@@ -14,7 +14,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from ..elements import STORED
+from ..elements import STORED, width
 from ..index import Index
 from .shown import Shown, named
 
@@ -26,14 +26,16 @@ N_DIRECTIONS, ROUNDS = 10, 10  # of the iteration for the axes: more move no poi
 
 
 def chart_of(db: apsw.Connection, shown: Shown) -> dict[str, Any]:
-    index = Index(db, shown.index)
-    n_rows = len(index)
-    kind, (ids, places) = "stored", stored(db, shown)
-    if not len(ids):
-        kind, (ids, places) = "axes", axes(index, n_rows)
-    places = fitted(places).round(4)
-    colors, names = colors_of(db, shown, ids)
-    x, y = places.T.tolist()
+    with db:
+        index = Index(db, shown.index)
+        n_rows = len(index)
+        kind, (ids, places) = "stored", stored(db, shown)
+        if not len(ids):
+            kind, (ids, vectors) = "axes", vectors_of(index, n_rows)
+        colors, names = colors_of(db, shown, ids)
+    if kind == "axes":  # without holding up those who write
+        places = on_axes(as_floats(vectors, index), is_unit=index.metric in ("cosine", "angular"))
+    x, y = fitted(places).round(4).T.tolist()
     return {"kind": kind, "ids": ids.tolist(), "x": x, "y": y, "colors": colors, "names": names, "of": n_rows}
 
 
@@ -58,15 +60,14 @@ def stored(db: apsw.Connection, shown: Shown) -> Places:
     return ids, np.array([place for _, *place in rows], np.float64).reshape(-1, 2)
 
 
-def axes(index: Index, n_rows: int) -> Places:
+def vectors_of(index: Index, n_rows: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Ids, ascending, and their vectors as they are stored."""
     sql = f"SELECT rowid, {index.column} FROM {index.table} WHERE {SOME.format('rowid')} LIMIT :most"
     rows: Any = index.db.execute(sql, some(n_rows, min(MOST, MOST_NUMBERS // index.dim))).fetchall()
     rows.sort()
     ids = np.array([id_ for id_, _ in rows], np.int64)
-    if not rows:
-        return ids, np.zeros((0, 2))
-    stored = np.frombuffer(b"".join(blob for _, blob in rows), STORED[index.type]).reshape(len(rows), -1)
-    return ids, on_axes(as_floats(stored, index), is_unit=index.metric in ("cosine", "angular"))
+    numbers = np.frombuffer(b"".join(blob for _, blob in rows), STORED[index.type])
+    return ids, numbers.reshape(len(rows), width(index.type, index.dim))
 
 
 # The ids whose product with an odd number has a small middle part: evenly spread, and the same ones each time. Nothing but
@@ -100,6 +101,8 @@ def on_axes(rows: NDArray[Any], is_unit: bool) -> NDArray[np.float64]:
     By iteration (Halko, Martinsson, Tropp 2011, algorithm 4.4): of vectors of thousands of components, all axes would take
     minutes.
     """
+    if not len(rows):
+        return np.zeros((0, 2))
     if is_unit:
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         rows = rows / np.where(lengths > 0, lengths, 1)

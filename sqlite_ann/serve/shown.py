@@ -69,7 +69,7 @@ def shown_of(db: apsw.Connection, file: str, index: str | None, table: str | Non
         others = [column for column in columns if column != key]
         texts = [column for column in others if re.search("CHAR|CLOB|TEXT", types[column])]
         chosen = tuple(texts or others or [key])[:N_SHOWN]
-    return Shown(name, index, table, key, chosen, columns, notes, vector, words_of(db, table, chosen[0]))
+    return Shown(name, index, table, key, chosen, columns, notes, vector, words_of(db, table, key, chosen[0]))
 
 
 def only_index(db: apsw.Connection, file: str) -> str:
@@ -86,14 +86,19 @@ def refuse_columns(index: str, show: Sequence[str] | None) -> None:
         raise ValueError(f"--show: expected --table, too, since {index} is over no table that has {', '.join(show)}")
 
 
-def words_of(db: apsw.Connection, table: str, column: str) -> str | None:
-    """A table of FTS5 with this column of this table, by which it is searched for words."""
+def words_of(db: apsw.Connection, table: str, key: str, column: str) -> str | None:
+    """A table of FTS5 with this column of this table, and its ids, by which it is searched for words."""
     schema = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%using%fts5%' ORDER BY name"
-    content = re.compile(rf"""\bcontent\s*=\s*["'`\[]?{re.escape(table)}["'`\]]?\s*[,)]""", re.IGNORECASE)
+
+    def option(name: str, values: str) -> re.Pattern[str]:
+        return re.compile(rf"""\b{name}\s*=\s*["'`\[]?({values})["'`\]]?\s*[,)]""", re.IGNORECASE)
+
+    content, ids = option("content", re.escape(table)), option("content_rowid", f"{re.escape(key)}|rowid")
     made: Any
     for name, made in db.execute(schema).fetchall():
         columns = db.execute("SELECT name FROM pragma_table_info(?, 'main')", (name,))
-        if content.search(made) and column in [c for (c,) in columns]:
+        has_ids = ids.search(made) or "content_rowid" not in made.lower()
+        if content.search(made) and has_ids and column in [c for (c,) in columns]:
             return str(name)
     return None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import apsw
 
+from ..names import quoted
 from .asked import as_id
 from .shown import Shown, named
 
@@ -44,7 +45,11 @@ class Statements:
         self.shown = shown
         self.table, self.key = named(shown.table), f"t.{named(shown.key)}"
         self.columns = ", ".join(f"t.{named(column)}" for column in shown.show)
-        self.has_vector = f"t.{named(shown.vector)} NOT NULL" if shown.vector else ""
+        self.has_vector = ""
+        if shown.vector:
+            self.has_vector = f"t.{named(shown.vector)} NOT NULL"
+        elif shown.table != shown.index:
+            self.has_vector = f"EXISTS (SELECT 1 FROM {named(shown.index)} AS v WHERE v.rowid = {self.key})"
 
     def find(self, text: str, k: int) -> tuple[str, dict[str, Any]]:
         """Rows with a text in the first column: by words where there is a table of them, else anywhere in it."""
@@ -54,7 +59,7 @@ class Statements:
             pass
         elif self.shown.words:
             tables = f"{named(self.shown.words)}(:words) AS w\n  JOIN {tables} ON {self.key} = w.rowid"
-            order, value = "w.rank, w.rowid", {"words": phrase(text)}
+            order, value = "w.rank, w.rowid", {"words": phrase(text, self.shown.show[0])}
         elif self.shown.table == self.shown.index:
             conditions, value = ["t.rowid = :id"], {"id": as_id(text.strip())}
         else:
@@ -98,13 +103,14 @@ def brief(column: str, most: int) -> str:
     return f"CASE typeof({column}) WHEN 'text' THEN substr({column}, 1, {most}) WHEN 'blob' THEN NULL ELSE {column} END"
 
 
-def phrase(text: str) -> str:
-    """Words for FTS5, each of which may go on.
+def phrase(text: str, column: str) -> str:
+    """Words for FTS5 in one column, each of which may go on.
 
-    >>> print(phrase("irish wash"))
-    "irish"* "wash"*
+    >>> print(phrase("irish wash", "title"))
+    "title" : ("irish"* "wash"*)
     """
-    return " ".join('"' + word.replace('"', '""') + '"*' for word in text.split())
+    words = " ".join('"' + word.replace('"', '""') + '"*' for word in text.split())
+    return f"{quoted(column)} : ({words})"
 
 
 def part(text: str) -> str:

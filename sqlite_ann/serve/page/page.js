@@ -21,6 +21,7 @@ let map = null;
 let cards = new Map(); // those on the page, by id; a row that stays in the answer keeps its card, and its sound
 let playing = null;
 let turns = 0;
+let answered = null; // a promise of the last answer
 
 function say(error) {
   $("#sentence").textContent = error?.message ?? "";
@@ -200,9 +201,10 @@ async function begin() {
   });
   if (about.abcjs) loadStaves(); // while the rows are asked for
   if (state.read().id === null) await chooseFirst();
+  if (!about.rows) throw new Error(`${about.index} has no rows yet; look again when it has.`);
   answered = answer();
   await answered;
-  if (about.rows) await showMap();
+  await showMap();
 }
 
 // What is shown when nothing is asked.
@@ -213,7 +215,6 @@ async function chooseFirst() {
   }
 }
 
-let answered = null;
 addEventListener("hashchange", () => {
   answered = answer();
 });
