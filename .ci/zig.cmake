@@ -21,6 +21,11 @@ else()
   set(CMAKE_SYSTEM_NAME Linux)
 endif()
 
+# The programs by which CMake tries a compiler would be static: all of musl would be compiled for them, for a minute.
+if(ZIG_TARGET MATCHES "-musl")
+  set(CMAKE_EXE_LINKER_FLAGS_INIT "-dynamic")
+endif()
+
 set(CMAKE_C_COMPILER ${ZIG} cc)
 set(CMAKE_C_COMPILER_TARGET ${ZIG_TARGET})
 set(CMAKE_C_STANDARD_LIBRARIES "" CACHE STRING "a dozen of Windows by default, none of which is called")
