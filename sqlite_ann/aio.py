@@ -58,6 +58,8 @@ async def connect_async(path: str | os.PathLike[str], **options: Any) -> apsw.As
         except BaseException:
             await connection.aclose()
             raise
+    except Error:  # of the extension, and not of the file
+        raise
     except apsw.Error as error:
         raise not_opened(error, name, flags) from error
     watch(connection)

@@ -50,6 +50,8 @@ def connect(path: str | os.PathLike[str], **options: Any) -> apsw.Connection:
         except BaseException:
             connection.close()
             raise
+    except Error:  # of the extension, and not of the file
+        raise
     except apsw.Error as error:
         raise not_opened(error, name, flags) from error
     return connection
@@ -112,7 +114,7 @@ def prepare(connection: apsw.Connection) -> None:
 def not_opened(error: apsw.Error, name: str, flags: int) -> Error:
     """The Error that names what could not be opened, and the reason where there is a better one than SQLite's."""
     refusal = translation(error)
-    reason = why_not_opened(name, flags) if isinstance(error, apsw.CantOpenError) else None
+    reason = why_not_opened(name, flags) if isinstance(error, apsw.CantOpenError | apsw.IOError) else None
     return type(refusal)(f"unable to open {name}: {reason or refusal}", refusal.code)
 
 

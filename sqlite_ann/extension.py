@@ -140,6 +140,7 @@ def load_or_copy(load: Callable[[str], object], path: str, driver: str) -> None:
     if copy and not os.path.isfile(copy + SUFFIX):  # noqa: PTH113 (who cleans the folder, or made it before a fork)
         copy = COPIES[driver] = copied(path)
     try:
+        refuse_cut_off(path + SUFFIX)
         load(copy or path)
     except Exception as error:
         explain(error, path + SUFFIX)
@@ -147,6 +148,21 @@ def load_or_copy(load: Callable[[str], object], path: str, driver: str) -> None:
             raise
         COPIES[driver] = copied(path)
         load(COPIES[driver])
+
+
+WHOLE: set[str] = set()  # libraries that were looked at
+
+
+def refuse_cut_off(file: str) -> None:
+    if file in WHOLE:
+        return
+    from .machine import cut_off
+
+    if reason := cut_off(file):
+        from .errors import Error
+
+        raise Error(reason)
+    WHOLE.add(file)
 
 
 def explain(error: Exception, file: str) -> None:

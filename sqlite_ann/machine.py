@@ -2,10 +2,12 @@
 
 made_for(path)       a processor, a system and, of Linux, its C library
 foreign(path)        what is wrong with a library that this Python cannot load, as a sentence
+cut_off(path)        the same of one that was copied in part
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 ELF = {
@@ -55,3 +57,24 @@ def foreign(path: str) -> str | None:
         f"expected a compiled extension for {ours}, got one for {its} in {path}: "
         "install the wheel of this platform, or compile it from the sources"
     )
+
+
+def cut_off(path: str) -> str | None:
+    """What is wrong, if a file of Linux ends before its table of sections, which stands last: to load it ends the process.
+
+    >>> cut_off(__file__) is None
+    True
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 (pathlib takes longer to import)
+        head, size = file.read(64), os.fstat(file.fileno()).st_size
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(head[at : at + size], "little")
+
+    if head[:4] != b"\x7fELF":
+        return None
+    table, sections = (number(40, 8), 58) if head[4:5] == b"\2" else (number(32, 4), 46)
+    expected = table + number(sections, 2) * number(sections + 2, 2)
+    if size >= max(expected, 64):
+        return None
+    return f"expected a whole compiled extension, got the first {size:,} bytes of one in {path}: install it again"

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the answer has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Error as error:
-        of_the_file = getattr(error, "code", 0) & 0xFF in OF_THE_FILE
+        of_the_file = getattr(error, "code", 0) & 0xFF in OF_THE_FILE and options.database not in str(error)
         tell(f"{options.database}: {error}" if of_the_file else str(error))
     except OSError as error:
         tell(f"{error.filename}: {error.strerror}" if error.filename else str(error))

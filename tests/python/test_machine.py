@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,20 +18,29 @@ from sqlite_ann.machine import foreign, made_for
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the library is changed as an ELF file")
 ARM, RISCV = 183, 243
 
+CONNECT = "import sqlite_ann\ntry: sqlite_ann.connect(':memory:')\nexcept sqlite_ann.Error as error: print(error)"
+
 
 def test_examples(run_examples):
     run_examples(machine)
 
 
 @pytest.fixture
-def other(tmp_path, monkeypatch):
-    """Our library, made into one of another processor, where the package looks for it; returns its path."""
-    data = bytearray(Path(sqlite_ann.loadable_path() + SUFFIX).read_bytes())
-    data[18:20] = (RISCV if data[18] == ARM else ARM).to_bytes(2, "little")
+def library(tmp_path, monkeypatch):
+    """A copy of our library, where the package looks for it; returns its path."""
     path = tmp_path / f"sqlite_ann{SUFFIX}"
-    path.write_bytes(data)
+    path.write_bytes(Path(sqlite_ann.loadable_path() + SUFFIX).read_bytes())
     monkeypatch.setenv("SQLITE_ANN_EXTENSION", str(path))
     return path
+
+
+@pytest.fixture
+def other(library):
+    """The same, made into one of another processor."""
+    data = bytearray(library.read_bytes())
+    data[18:20] = (RISCV if data[18] == ARM else ARM).to_bytes(2, "little")
+    library.write_bytes(data)
+    return library
 
 
 def test_connect_says_what_the_library_is_for_and_what_runs(other):
@@ -39,7 +49,7 @@ def test_connect_says_what_the_library_is_for_and_what_runs(other):
     ours = made_for(sys.executable)
     assert ours
     assert re.fullmatch(
-        f"unable to open :memory:: expected a compiled extension for {ours}, got one for 64-bit (ARM|RISC-V) on Linux with (glibc|musl) in "
+        f"expected a compiled extension for {ours}, got one for 64-bit (ARM|RISC-V) on Linux with (glibc|musl) in "
         f"{re.escape(str(other))}: install the wheel of this platform, or compile it from the sources",
         str(caught.value),
     )
@@ -91,3 +101,13 @@ def test_of_anything_else_nothing_is_claimed(tmp_path, data):
 
 def test_our_own_library_is_not_foreign():
     assert made_for(sqlite_ann.loadable_path() + SUFFIX) == made_for(sys.executable)
+
+
+@pytest.mark.parametrize("size", [0, 40, 64, 4000, 100_000])
+def test_a_library_that_was_copied_in_part_is_refused_and_does_not_end_the_process(library, size):
+    library.write_bytes(library.read_bytes()[:size])
+    done = subprocess.run([sys.executable, "-c", CONNECT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.strip()
+    assert f"got the first {size:,} bytes of one in {library}" in told if size else "file too short" in told, told
+    assert not told.startswith("unable to open")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import sqlite_ann
+from sqlite_ann.cli import main
 from sqlite_ann.serve import chart
 from sqlite_ann.serve.answers import Answers
 from sqlite_ann.serve.shown import shown_of
@@ -79,3 +80,8 @@ def test_others_write_while_the_places_of_the_map_are_found(db, other, monkeypat
     monkeypatch.setattr(chart, "on_axes", on_axes)
     assert answers(db, other).chart()["ids"] == list(range(1, 31))
     assert db.execute("SELECT title FROM doc WHERE id = 1").get == "new"
+
+
+def test_a_folder_is_no_database(tmp_path, capsys):
+    assert main(["serve", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"sqlite-ann: unable to open {tmp_path}: it is a folder\n"

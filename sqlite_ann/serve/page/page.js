@@ -46,7 +46,7 @@ async function answer() {
     showCards(asked, near.rows, rows);
     map?.mark(asked.id, ids);
     document.title = `${rows.get(asked.id).show[0]} · ${about.database}`;
-    $("#status").textContent = `${ids.length} rows near ${rows.get(asked.id).show[0]}`;
+    $("#status").textContent = `${ids.length} rows near ${nearWhat(asked, rows)}`;
     drawAll(turn);
   } catch (error) {
     if (turn === turns) say(error);
@@ -57,6 +57,10 @@ async function answer() {
 function question({ id, like, dislike }) {
   if (!like.length && !dislike.length) return { id, k: NEAR };
   return { like: [id, ...like].join(","), ...(dislike.length ? { dislike: dislike.join(",") } : {}), k: NEAR };
+}
+
+function nearWhat(asked, rows) {
+  return asked.like.length || asked.dislike.length ? "what you like" : rows.get(asked.id).show[0];
 }
 
 // One tune after the other; the browser may paint, and hear clicks, between two.
@@ -147,7 +151,7 @@ async function showMap() {
   map.drawLegend($("#map .legend"));
   const n = points.ids.length;
   const told = points.of > n ? `${n.toLocaleString("en")} of ${points.of.toLocaleString("en")} rows` : `All ${n.toLocaleString("en")} rows`;
-  const axes = `${told} on the two axes along which they differ most; sqlite-ann map ${about.database} ${about.index} makes a better map.`;
+  const axes = `${told} on the two axes along which they differ most; "sqlite-ann map" (pip install umap-learn) makes a better map.`;
   $("#map .caption").textContent = points.kind === "axes" ? axes : `${told}: what is near is drawn near.`;
   canvas.setAttribute("aria-label", `Map of ${n} rows; the list beside it has those that are marked`);
   for (const button of document.querySelectorAll("[data-zoom]")) {

@@ -50,7 +50,9 @@ function cutRoom(staff) {
   const drawn = staff.getBBox(); // has what abcjs leaves elsewhere, too
   const top = Math.max(box.y, drawn.y - ROOM);
   const bottom = Math.min(box.y + box.height, drawn.y + drawn.height + ROOM);
-  staff.setAttribute("viewBox", `${box.x} ${top} ${box.width} ${bottom - top}`);
+  const right = Math.min(Math.max(box.width, drawn.x + drawn.width - box.x + 1), box.width + 3 * ROOM); // a repeat sign stands out
+  staff.setAttribute("viewBox", `${box.x} ${top} ${right} ${bottom - top}`);
+  staff.setAttribute("aria-label", "Notes");
 }
 
 // The elements of each note that is begun: a tie goes on with the note before it.
