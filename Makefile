@@ -59,7 +59,7 @@ test-wheels: build wheels ## their files, pip's choice among them, and what each
 	-@$(call need,test -d /usr/aarch64-linux-gnu && test -d /usr/arm-linux-gnueabihf && test -d /usr/riscv64-linux-gnu,\
 		libc6-arm64-cross libc6-armhf-cross libc6-riscv64-cross)
 	-@$(call need,test -e /lib/ld-musl-x86_64.so.1,musl)
-	-@$(call need,command -v wine64,wine64)
+	-@$(call need,test -x /usr/lib/wine/wine64,wine64)
 	.ci/shells.sh
 	$(ZIG)/bin/python -m pytest -q tests/wheels
 

@@ -39,7 +39,7 @@ class Machine:
             command, input=script.encode(), cwd=folder, env=environment, capture_output=True, timeout=1200
         )
         said = done.stdout.decode().replace("\r\n", "\n")
-        assert (done.returncode, done.stderr.decode()) == (0, ""), said
+        assert done.returncode == 0, f"{said}\n{done.stderr.decode()}"  # Wine says things there when all is well
         return said
 
 
@@ -49,6 +49,7 @@ def emulated(target: str, processor: str, folder: str, package: str) -> Machine:
 
 
 MUSL_ARM64 = str(SHELLS / "aarch64-linux-musl")
+WINE = "/usr/lib/wine/wine64"  # Debian's wine64 puts nothing on PATH
 HERE = Machine("here", "x86_64-linux-gnu.2.17")
 
 # By the beginning of a wheel's tag. None: compiled, and run by nobody here.
@@ -67,6 +68,6 @@ MACHINES = {
     "musllinux_1_2_aarch64": emulated("aarch64-linux-musl", "aarch64", MUSL_ARM64, "musl:arm64"),
     "macosx_10_13_x86_64": None,
     "macosx_11_0_arm64": None,
-    "win_amd64": Machine("wine64", "x86_64-windows-gnu", ["wine64"], package="wine64"),
+    "win_amd64": Machine("wine64", "x86_64-windows-gnu", [WINE], package="wine64"),
     "win_arm64": None,
 }
