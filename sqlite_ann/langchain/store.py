@@ -14,6 +14,7 @@ from .. import collection as documents
 from ..collection import Where
 from ..opened import Path
 from ..vectors import kind_of
+from .arguments import refuse_unknown
 
 
 class SqliteAnnVectorStore(VectorStore):
@@ -93,15 +94,18 @@ class SqliteAnnVectorStore(VectorStore):
         lambda_mult: float = 0.5,
         *,
         filter: Where = None,
-        **_: Any,
+        recall: float | None = None,
+        **more: Any,
     ) -> list[Document]:
         """k of the nearest 5 k that are not all alike; `fetch_k` is not asked."""
-        found = self.collection.diverse(embedding, k, diversity=1 - lambda_mult, where=filter)
+        refuse_unknown(more)
+        found = self.collection.diverse(embedding, k, diversity=1 - lambda_mult, where=filter, recall=recall)
         return [as_document(one) for one in found]
 
     def _near(
-        self, vector: list[float], k: int, *, filter: Where = None, recall: float | None = None, **_: Any
+        self, vector: list[float], k: int, *, filter: Where = None, recall: float | None = None, **more: Any
     ) -> list[tuple[Document, float]]:
+        refuse_unknown(more)
         found = self.collection.search(vector, k, where=filter, recall=recall)
         return [(as_document(one), one.distance or 0.0) for one in found]
 

@@ -101,6 +101,31 @@ def test_maximal_marginal_relevance_begins_with_the_nearest(store):
     assert [d.id for d in same] == [d.id for d in store.similarity_search("tune 3", k=5)]
 
 
+SEARCHES = [
+    lambda store, **more: store.similarity_search("tune 3", **more),
+    lambda store, **more: store.similarity_search_with_score("tune 3", **more),
+    lambda store, **more: store.similarity_search_with_relevance_scores("tune 3", **more),
+    lambda store, **more: store.similarity_search_by_vector(EMBEDDING.embed_query("tune 3"), **more),
+    lambda store, **more: store.max_marginal_relevance_search("tune 3", **more),
+    lambda store, **more: asyncio.run(store.asimilarity_search("tune 3", **more)),
+    lambda store, **more: store.as_retriever(search_kwargs=more).invoke("tune 3"),
+    lambda store, **more: store.as_retriever(search_type="mmr", search_kwargs=more).invoke("tune 3"),
+]
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_a_misspelt_argument_of_a_search_is_named(store, search):
+    with pytest.raises(TypeError, match=r"^search: expected k, filter, recall or .*, got filters, kk$"):
+        search(store, kk=3, filters={"kind": "jig"})
+    assert len(search(store, k=3, filter={"kind": "jig"}, recall=1.0)) == 3
+
+
+@pytest.mark.parametrize("kind", ["similarity", "similarity_score_threshold", "mmr"])
+def test_a_retriever_may_keep_the_arguments_of_another_search(store, kind):
+    asked = {"k": 3, "score_threshold": 0.1, "fetch_k": 30, "lambda_mult": 0.7, "filter": {"kind": "jig"}}
+    assert len(store.as_retriever(search_type=kind, search_kwargs=asked).invoke("tune 3")) == 3
+
+
 def test_calls_that_await_wait_for_each_other(store):
     async def many():
         await asyncio.gather(*(store.aadd_texts([f"new {i}"], ids=[f"new{i}"]) for i in range(20)))
