@@ -29,7 +29,7 @@ from . import vectors as arrays
 from .answers import Found
 from .errors import Duplicate, known_as, translated
 from .index import Index
-from .names import place, quoted
+from .names import check_unicode, place, quoted
 from .opened import OpenTable
 from .progress import Report
 from .recommendation import as_per
@@ -56,6 +56,7 @@ def as_keys(keys: Any, name: str = "keys") -> list[str]:
     for key in given:
         if not isinstance(key, str) or "\0" in key:
             raise TypeError(f"{name}: expected text without zero characters, got {key!r}")
+        check_unicode(name, key)
     return [str(key) for key in given]
 
 

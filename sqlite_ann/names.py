@@ -23,6 +23,20 @@ def quoted(name: str, schema: str | None = None) -> str:
     return name if schema is None else f"{quoted(schema)}.{name}"
 
 
+def check_unicode(where: str, text: str) -> None:
+    """Refuse half of a surrogate pair, which is no character: nothing can store it.
+
+    >>> check_unicode("keys", "a\\ud800")
+    Traceback (most recent call last):
+    ValueError: keys: expected text that UTF-8 can hold, got '\\ud800' in it
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        odd = text[error.start]
+        raise ValueError(f"{where}: expected text that UTF-8 can hold, got {odd!r} in it") from None
+
+
 def as_text(value: str) -> str:
     """A text as SQL takes it, where it cannot be bound.
 

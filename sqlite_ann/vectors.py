@@ -84,6 +84,16 @@ def kind_of(value: object) -> str:
     return "None" if value is None else "text" if isinstance(value, str) else type(value).__name__
 
 
+def a_kind_of(value: object) -> str:
+    """The same with its article.
+
+    >>> a_kind_of(object()), a_kind_of({7})
+    ('an object', 'a set')
+    """
+    kind = kind_of(value)
+    return f"{'an' if kind[0] in 'aeioAEIO' else 'a'} {kind}"
+
+
 def kind_of_all(array: NDArray[Any]) -> str:
     """The same of an array: the type of its numbers."""
     return "text" if array.dtype.kind == "U" else str(array.dtype)

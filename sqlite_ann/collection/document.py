@@ -10,6 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..names import check_unicode
+from ..vectors import a_kind_of
 from .filters import as_plain
 
 
@@ -28,8 +30,8 @@ class Document:
     score: float | None = None
 
 
-def meta_as_json(key: str, meta: Mapping[str, Any] | None) -> str:
-    """Metadata as they are stored; dates become ISO text.
+def meta_as_json(key: str | None, meta: Mapping[str, Any] | None) -> str:
+    """Metadata as they are stored; dates become ISO text. `key`: None, for changes to those of several documents.
 
     >>> meta_as_json("a", {"year": 1790, "tags": ["jig"]})
     '{"year":1790,"tags":["jig"]}'
@@ -37,17 +39,24 @@ def meta_as_json(key: str, meta: Mapping[str, Any] | None) -> str:
     if meta is None:
         return "{}"
     if not isinstance(meta, Mapping):
-        raise TypeError(f"metas, {key!r}: expected a mapping, got {type(meta).__name__}")
+        raise TypeError(f"{_place(key)}: expected a mapping, got {type(meta).__name__}")
     try:
-        return json.dumps(dict(meta), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_encoded)
+        text = json.dumps(dict(meta), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_encoded)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"metas, {key!r}: expected what JSON can hold: {error}") from error
+        raise ValueError(f"{_place(key)}: expected what JSON can hold: {error}") from error
+    if not text.isascii():
+        check_unicode(_place(key), text)
+    return text
+
+
+def _place(key: str | None) -> str:
+    return "changes" if key is None else f"metas, {key!r}"
 
 
 def _encoded(value: Any) -> Any:
     plain = as_plain(value)
     if plain is value:
-        raise TypeError(f"got a {type(value).__name__}")
+        raise TypeError(f"got {a_kind_of(value)}")
     return plain
 
 

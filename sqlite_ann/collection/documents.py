@@ -23,6 +23,7 @@ from ..connection import connect
 from ..errors import Duplicate, Error, known_as, translated
 from ..index import Index
 from ..keys import KeysLike, as_keys
+from ..names import check_unicode
 from ..opened import Path, check_opened
 from ..transaction import savepoint
 from .document import Document, meta_as_json, value_as
@@ -58,6 +59,8 @@ class StoredDocuments:
         embed: Embed | None = None,
     ) -> None:
         check_opened(db, name)
+        if embed is not None and not callable(embed):
+            raise TypeError(f"embed: expected a function from texts to vectors, got {arrays.kind_of(embed)}")
         self.db = db if isinstance(db, apsw.Connection) else connect(db)
         self.name = name
         self.embed = embed
@@ -122,7 +125,7 @@ class StoredDocuments:
         condition, values = self._wanted(keys, where, "update_meta")
         sql = f"UPDATE {self._tables.table} AS d SET meta = json_patch(coalesce(d.meta, '{{}}'), ?) WHERE {condition}"
         with self._lock, savepoint(self.db):
-            self.db.execute(sql, [meta_as_json("changes", changes), *values])
+            self.db.execute(sql, [meta_as_json(None, changes), *values])
             return self.db.changes()
 
     @translated()
@@ -365,6 +368,8 @@ def texts_of(keys: list[str], texts: Texts) -> list[str | None]:
     for key, text in zip(keys, given, strict=True):
         if text is not None and not isinstance(text, str):
             raise TypeError(f"texts, {key!r}: expected text, got {type(text).__name__}")
+        if text is not None and not text.isascii():
+            check_unicode(f"texts, {key!r}", text)
     return given
 
 

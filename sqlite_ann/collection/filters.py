@@ -29,7 +29,8 @@ from enum import Enum
 from reprlib import repr as brief
 from typing import Any
 
-from ..names import as_text
+from ..names import as_text, check_unicode
+from ..vectors import a_kind_of
 
 ALL = "1"  # the expression that holds for every document
 MOST_CONDITIONS, DEEPEST = 500, 50  # SQLite takes expressions of depth 1000
@@ -81,6 +82,7 @@ Condition = Compare | Every | Some | Not
 Where = Mapping[Any, Any] | Condition | None
 
 ORDERED = ("<", "<=", ">", ">=")
+OPERATORS = ", ".join(("==", "!=", *ORDERED, "in", "not in", "contains", "icontains", "empty"))
 
 
 def compiled(where: Where) -> Sql:
@@ -108,6 +110,7 @@ def path_of(field: Field) -> str:
             raise ValueError(
                 f"where: expected the name of a field, without quotes, backslashes and control characters, got {name!r}"
             )
+        check_unicode("where", name)
     path = "$" + "".join(f'."{name}"' for name in names)
     return as_text(path)
 
@@ -142,6 +145,8 @@ def parsed(where: Where, depth: int = 0) -> Condition:
             parts.append(Every(inner) if name == "and" else Some(inner))
         elif name == "not":
             parts.append(Not(parsed(given, depth + 1)))
+        elif _is_of_others(name, given):
+            raise ValueError(f"where: expected and, or, not, or a field with one of {OPERATORS}, got {name!r}")
         elif isinstance(given, Mapping):
             parts += [Compare(name, operator, value) for operator, value in _operators(name, given)]
         else:
@@ -150,6 +155,12 @@ def parsed(where: Where, depth: int = 0) -> Condition:
 
 
 TOO_DEEP = f"where: expected conditions within conditions to a depth of at most {DEEPEST}"
+
+
+def _is_of_others(name: Any, given: Any) -> bool:
+    """Words that join conditions in other databases; all else that begins so may be a field."""
+    is_word = isinstance(name, str) and name.startswith("$")
+    return is_word and (name in ("$and", "$or", "$not", "$nor") or isinstance(given, list | tuple))
 
 
 def _listed(name: str, given: Any) -> list[Any]:
@@ -218,8 +229,7 @@ def _compare(c: Compare) -> Sql:
         return _contains(c)
     if c.operator == "empty":
         return _empty(c)
-    known = ", ".join(("==", "!=", *ORDERED, "in", "not in", "contains", "icontains", "empty"))
-    raise ValueError(f"where, {_name(c.field)}: expected one of {known}, got {c.operator!r}")
+    raise ValueError(f"where, {_name(c.field)}: expected one of {OPERATORS}, got {c.operator!r}")
 
 
 def _equal(c: Compare) -> Sql:
@@ -307,8 +317,10 @@ def _scalar(c: Compare, value: Any) -> Any:
     value = as_plain(value)
     is_number = isinstance(value, bool | int | float)
     if value is not None and not is_number and not isinstance(value, str):
-        kind = type(value).__name__
-        raise ValueError(f"where, {_name(c.field)}: expected text, a number or a date for {c.operator!r}, got a {kind}")
+        kind = a_kind_of(value)
+        raise ValueError(f"where, {_name(c.field)}: expected text, a number or a date for {c.operator!r}, got {kind}")
+    if isinstance(value, str):
+        check_unicode(f"where, {_name(c.field)}", value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"where, {_name(c.field)}: expected a finite number, got {value}")
     if is_number and not -(2**63) <= value < 2**63 and isinstance(value, int):

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, event
 
 from ..errors import Error
 from ..extension import load
+from ..vectors import kind_of
 
 
 def listen(engine: Engine) -> None:
@@ -22,8 +23,11 @@ def listen(engine: Engine) -> None:
     5.0
     >>> engine.dispose()
     """
-    if engine.dialect.name != "sqlite":
-        raise ValueError(f"listen: expected an engine of SQLite, got one of {engine.dialect.name}")
+    database = getattr(getattr(engine, "dialect", None), "name", "sqlite")
+    if database != "sqlite":
+        raise ValueError(f"listen: expected an engine of SQLite, got one of {database}")
+    if not isinstance(engine, Engine):
+        raise TypeError(f"listen: expected an engine of SQLite, got {kind_of(engine)}")
     event.listen(engine, "connect", _connected)
 
 

@@ -249,6 +249,12 @@ def test_an_engine_of_another_database_is_refused():
         listen(Engine())
 
 
+@pytest.mark.parametrize(("given", "kind"), [("sqlite:///x", "text"), (None, "None"), (sqlite3, "module")])
+def test_what_is_no_engine_is_refused(given, kind):
+    with pytest.raises(TypeError, match=f"^listen: expected an engine of SQLite, got {kind}$"):
+        listen(given)
+
+
 def test_without_the_library_a_sentence_says_what_to_install(monkeypatch):
     real = builtins.__import__
 

@@ -133,6 +133,9 @@ def test_dates_and_numpys_numbers_are_what_the_metadata_hold():
     ("where", "said"),
     [
         ({"year": {"~": 3}}, "where, 'year': expected one of ==, !=, .*, got '~'"),
+        ({"$and": [{"a": 1}]}, r"where: expected and, or, not, or a field with one of ==, .*, empty, got '\$and'$"),
+        ({"$not": {"a": 1}}, r"where: expected and, or, not, or a field with one of .*, got '\$not'$"),
+        ({"$any": [1]}, r"where: expected and, or, not, or a field with one of .*, got '\$any'$"),
         ({"year": [1, 2]}, "where, 'year': expected text, a number or a date for '==', got a list"),
         ({"year": {"<": [1]}}, "where, 'year': expected text, a number or a date for '<', got a list"),
         ({"year": {"<": True}}, "where, 'year': expected a number, text or a date for '<', got True"),
