@@ -26,6 +26,13 @@ MODULES = {
 COMMANDS = {"sqlite-utils": "sqlite_utils", "datasette": "datasette", "sqlite-ann": "sqlite_ann"}
 
 
+def is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it is in is not
+        return False
+
+
 def found_at(folder: Path) -> str:
     return os.pathsep.join(map(str, [folder / "plugins", ROOT, *sys.path[1:]]))
 
@@ -40,7 +47,7 @@ def run(command: list[str], folder: Path) -> str:
 @pytest.mark.parametrize(("language", "guest", "code", "answer"), EXAMPLES, ids=[guest for _, guest, *_ in EXAMPLES])
 def test_an_example_prints_what_is_shown(language, guest, code, answer, tmp_path):
     module = MODULES.get(guest, guest)
-    if importlib.util.find_spec(module) is None:
+    if not is_installed(module):
         pytest.skip(f"{module} is not installed")
     announced(tmp_path / "plugins")
     (tmp_path / "bin").mkdir()
